@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The kinds of message between the agent's processes, and who may send
+ * what to whom.  Payloads are protobuf messages (ipc.proto, agent.proto,
+ * order.proto).  The parent makes the socket pairs:
+ *
+ *   parent <-> network, parent <-> enforcer, parent <-> sensors
+ *   network <-> enforcer, network <-> sensors, enforcer -> sensors (none)
+ *
+ * Descriptors in a child (SPAWN_FD_FIRST on): 3 parent, 4 first peer,
+ * 5 second peer or listening control socket.
+ *   network:  3 parent, 4 enforcer, 5 sensors
+ *   enforcer: 3 parent, 4 network, 5 control socket (listening, root only)
+ *   sensors:  3 parent, 4 network
+ */
+#ifndef CORDON_AGENT_LINKS_IPC_H
+#define CORDON_AGENT_LINKS_IPC_H
+
+#define IPC_FD_PARENT 3
+#define IPC_FD_PEER1 4
+#define IPC_FD_PEER2 5
+
+/* Where things are; the state folder may be changed by agent.conf. */
+#define AGENT_STATE_DIR "/var/lib/cordon-agent"
+#define AGENT_RUN_DIR "/run/cordon-agent"
+#define AGENT_CONF "/etc/cordon/agent.conf"
+#define AGENT_CONTROL_SOCKET "control" /* in the run folder */
+/* Below the state folder; each belongs to that process alone. */
+#define AGENT_DIR_NETWORK "network"
+#define AGENT_DIR_ENFORCER "enforcer"
+#define AGENT_DIR_SENSORS "sensors"
+#define AGENT_USER_NETWORK "cordon"
+#define AGENT_USER_ENFORCER "cordon-enforcer"
+#define AGENT_USER_SENSORS "cordon-sensors"
+
+enum ipc_kind {
+	/* parent -> child, child -> parent */
+	IPC_SETTINGS = 1, /* Settings */
+	IPC_READY = 2,	  /* Ready */
+	IPC_STOP = 3,	  /* empty: finish and exit 0 */
+
+	/* network -> enforcer */
+	IPC_ORDER = 10,	      /* OrderIn */
+	IPC_CONFIRM = 11,     /* Confirm */
+	IPC_PROVE = 12,	      /* empty: a proof now, please */
+	IPC_FOREIGN_ASK = 13, /* ForeignAsk */
+	IPC_LINE = 14,	      /* empty: the collector was heard just now */
+
+	/* enforcer -> network */
+	IPC_STATE = 20,	  /* State: at start and after each change */
+	IPC_ANSWER = 21,  /* OrderAnswer */
+	IPC_PROOF = 22,	  /* Proof */
+	IPC_FOREIGN = 23, /* Foreign */
+	IPC_READINESS = 24, /* ReadinessItem, one a message */
+
+	/* enforcer or sensors -> network */
+	IPC_SIGNAL = 30, /* Signal, without number and chain */
+
+	/* network -> sensors */
+	IPC_CHECK_RUN = 40,    /* CheckRun */
+	IPC_MANIFEST_ASK = 41, /* ManifestAsk */
+	IPC_SNAPSHOT_ASK = 42, /* SnapshotAsk */
+	IPC_SPOOL_FULL = 43,   /* empty: slow down */
+
+	/* sensors -> network */
+	IPC_CHECK_RESULT = 50, /* CheckResult */
+	IPC_MANIFEST = 51,     /* ManifestChunk */
+	IPC_SNAPSHOT = 52,     /* SnapshotChunk */
+	IPC_WATCH = 53,	       /* Watch */
+
+	/* tool <-> enforcer, on the control socket */
+	IPC_CTL_STATUS = 60, /* StatusAsk */
+	IPC_CTL_ORDER = 61,  /* OrderIn: offline order */
+	IPC_CTL_TEXT = 62,   /* StatusText */
+};
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The table of signal kinds.  Linked into the agent's processes; the
+ * collector knows kinds only by their id.
+ */
+#include "agent/links/kinds.h"
+
+#include <string.h>
+
+#define S(x) CORDON__SEVERITY__SEVERITY_##x
+
+static const struct signal_kind table[] = {
+	{"agent.started", S(INFO), "", "agent started", "代理已启动",
+	    "nothing to do", "无需处理"},
+	{"agent.self-changed", S(CRITICAL), "T1562.001",
+	    "a file of the agent itself changed", "代理自身文件被改动",
+	    "isolate the host and compare with the package",
+	    "隔离主机并与安装包比对"},
+	{"agent.process-died", S(HIGH), "T1562.001",
+	    "a process of the agent ended unexpectedly", "代理进程异常退出",
+	    "look at who stopped it", "查明由谁终止"},
+	{"agent.tamper", S(CRITICAL), "T1562.004",
+	    "the isolation rules were touched by another program",
+	    "隔离规则被其他程序改动", "keep the host isolated; look at the program",
+	    "保持隔离，调查该程序"},
+	{"agent.blind", S(MEDIUM), "T1562.006",
+	    "a sensor could not see for a time", "传感器出现盲区",
+	    "wait for the rescan that closes it", "等待补扫关闭盲区"},
+	{"agent.blind-closed", S(INFO), "", "a rescan closed a blind interval",
+	    "盲区已由补扫关闭", "nothing to do", "无需处理"},
+	{"agent.spool-dropped", S(HIGH), "T1562.006",
+	    "signals were dropped because the spool was full",
+	    "缓存已满，部分信号被丢弃", "look at the line to the collector",
+	    "检查到收集器的链路"},
+	{"files.baseline", S(INFO), "", "first baseline of a tree was taken",
+	    "已建立文件基线", "nothing to do", "无需处理"},
+	{"files.created", S(MEDIUM), "T1543", "a file appeared in a watched tree",
+	    "受监控目录中出现新文件", "find out who made it and why",
+	    "查明由谁、为何创建"},
+	{"files.changed", S(HIGH), "T1565.001",
+	    "the content of a watched file changed", "受监控文件内容被修改",
+	    "compare with the known-good copy", "与可信副本比对"},
+	{"files.attributes", S(MEDIUM), "T1222.002",
+	    "mode, owner or attributes of a watched file changed",
+	    "受监控文件的权限、属主或属性被修改", "check that it was meant",
+	    "确认是否为预期操作"},
+	{"files.deleted", S(HIGH), "T1070.004", "a watched file was deleted",
+	    "受监控文件被删除", "restore it from the known-good copy",
+	    "从可信副本恢复"},
+	{"files.moved", S(MEDIUM), "T1036", "a watched file was moved",
+	    "受监控文件被移动", "check that it was meant", "确认是否为预期操作"},
+	{"files.setuid", S(CRITICAL), "T1548.001",
+	    "a file became set-uid or set-gid", "文件被设置为 set-uid 或 set-gid",
+	    "remove the bit; look for how it got there", "清除该位并追查来源"},
+	{NULL, S(NONE), NULL, NULL, NULL, NULL, NULL},
+};
+
+const struct signal_kind *
+signal_kind_table(void)
+{
+	return table;
+}
+
+const struct signal_kind *
+signal_kind_find(const char *id)
+{
+	const struct signal_kind *k;
+
+	for (k = table; k->id != NULL; k++)
+		if (strcmp(k->id, id) == 0)
+			return k;
+	return NULL;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Whole files: read with a bound, written so that a power cut leaves the
+ * old one or the new one.
+ */
+#ifndef CORDON_BASE_FILE_H
+#define CORDON_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "common/base/buf.h"
+#include "common/base/err.h"
+
+/*
+ * Append the content of PATH to OUT (bounded by OUT's max).  Only regular
+ * files, opened with O_NOFOLLOW|O_CLOEXEC.  ERR_NOENT if there is none,
+ * ERR_LIMIT if it is larger, ERR_IO.
+ */
+int file_read(const char *path, struct buf *out, struct why *why);
+
+/*
+ * Replace PATH by these bytes with MODE: a temporary file beside it, fsync,
+ * rename, fsync of the folder (rename(2), fsync(2)).  On failure the old
+ * file is untouched and no temporary one is left.
+ */
+int file_write(const char *path, const void *data, size_t len, mode_t mode,
+    struct why *why);
+
+/* mkdir -p; MODE for the last part, 0755 for those above it. */
+int file_mkdir(const char *path, mode_t mode, struct why *why);
+
+/* Remove PATH and sync its folder; ERR_NOENT is told, not hidden. */
+int file_remove(const char *path, struct why *why);
+
+bool file_exists(const char *path);
+
+/* write(2) until all is written; EINTR is retried. 0 or ERR_IO. */
+int file_write_all(int fd, const void *data, size_t len);
+
+/* "DIR/NAME" into OUT; ERR_LIMIT if it does not fit. */
+int file_join(char *out, size_t size, const char *dir, const char *name);
+
+#endif

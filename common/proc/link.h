@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Messages between two processes of one program over a SOCK_SEQPACKET
+ * socketpair (unix(7)): the kernel keeps the borders of a message, so there
+ * is no framing to get wrong.  A message is a kind (u32, host order) and a
+ * payload.  Each receiver has one table; whatever is not in it, too short,
+ * too long or not allowed now ends the sender.
+ */
+#ifndef CORDON_PROC_LINK_H
+#define CORDON_PROC_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+
+#define LINK_PAYLOAD_MAX (96 * 1024) /* fits the default socket buffer */
+#define LINK_QUEUE_MAX (4 * 1024 * 1024)
+
+struct event_base;
+struct link;
+
+/*
+ * Handles one message; PAYLOAD is lent for the call, FD is -1 or a
+ * descriptor that came with it (the handler owns it).  Anything but 0 ends
+ * the link with that reason in WHY.
+ */
+typedef int link_fn(void *arg, struct link *l, const uint8_t *payload,
+    size_t len, int fd, struct why *why);
+
+/* One kind that may be received.  A table ends with name == NULL. */
+struct link_kind {
+	uint32_t kind;
+	const char *name;
+	size_t min, max;      /* payload bytes */
+	bool (*when)(void *arg); /* NULL: always */
+	link_fn *handle;
+};
+
+/* Called once, when the link ends for whatever reason; frees nothing. */
+typedef void link_end_fn(void *arg, struct link *l, const char *reason);
+
+/* Two connected ends, O_CLOEXEC and non-blocking. */
+int link_pair(int fd[2], struct why *why);
+
+/* Takes FD.  NAME ("enforcer") is lent and used in reasons and logs. */
+struct link *link_new(struct event_base *base, int fd, const char *name,
+    const struct link_kind *table, void *arg, link_end_fn *on_end);
+/* Closes the descriptor; queued messages are dropped.  Sets NULL. */
+void link_free(struct link **l);
+
+/*
+ * Send now or queue (bounded by LINK_QUEUE_MAX).  ERR_LIMIT: queue full,
+ * nothing queued; ERR_CLOSED: the link has ended; ERR_RANGE: too long.
+ * FD, if not -1, is duplicated into the message (SCM_RIGHTS).
+ */
+int link_send(struct link *l, uint32_t kind, const void *payload, size_t len,
+    int fd);
+/* Bytes queued and not yet taken by the kernel. */
+size_t link_queued(const struct link *l);
+const char *link_name(const struct link *l);
+
+/*
+ * The rule a receiver applies before it calls a handler; also used by the
+ * fuzzer.  NULL if allowed (*ROW set), else the reason.
+ */
+const char *link_check(const struct link_kind *table, void *arg,
+    uint32_t kind, size_t len, const struct link_kind **row);
+
+#endif
