@@ -2,23 +2,24 @@
 /*
  * The kinds of message between the agent's processes, and who may send
  * what to whom.  Payloads are protobuf messages (ipc.proto, agent.proto,
- * order.proto).  The parent makes the socket pairs:
+ * order.proto).  A child starts with one descriptor of ours, IPC_FD_PARENT.
+ * All other links come to it from the parent by IPC_PEER, at the start and
+ * again whenever the other side was restarted:
  *
- *   parent <-> network, parent <-> enforcer, parent <-> sensors
- *   network <-> enforcer, network <-> sensors, enforcer -> sensors (none)
- *
- * Descriptors in a child (SPAWN_FD_FIRST on): 3 parent, 4 first peer,
- * 5 second peer or listening control socket.
- *   network:  3 parent, 4 enforcer, 5 sensors
- *   enforcer: 3 parent, 4 network, 5 control socket (listening, root only)
- *   sensors:  3 parent, 4 network
+ *   network <-> enforcer, network <-> sensors, and to the enforcer the
+ *   listening control socket (root only; the tool connects to it).
  */
 #ifndef CORDON_AGENT_LINKS_IPC_H
 #define CORDON_AGENT_LINKS_IPC_H
 
 #define IPC_FD_PARENT 3
-#define IPC_FD_PEER1 4
-#define IPC_FD_PEER2 5
+
+enum ipc_peer { /* the one payload byte of IPC_PEER */
+	IPC_PEER_NETWORK = 1,
+	IPC_PEER_ENFORCER = 2,
+	IPC_PEER_SENSORS = 3,
+	IPC_PEER_CONTROL = 4,
+};
 
 /* Where things are; the state folder may be changed by agent.conf. */
 #define AGENT_STATE_DIR "/var/lib/cordon-agent"
@@ -29,6 +30,7 @@
 #define AGENT_DIR_NETWORK "network"
 #define AGENT_DIR_ENFORCER "enforcer"
 #define AGENT_DIR_SENSORS "sensors"
+/* A user may also be a number: uid and gid alike (tests, containers). */
 #define AGENT_USER_NETWORK "cordon"
 #define AGENT_USER_ENFORCER "cordon-enforcer"
 #define AGENT_USER_SENSORS "cordon-sensors"
@@ -38,6 +40,7 @@ enum ipc_kind {
 	IPC_SETTINGS = 1, /* Settings */
 	IPC_READY = 2,	  /* Ready */
 	IPC_STOP = 3,	  /* empty: finish and exit 0 */
+	IPC_PEER = 4,	  /* enum ipc_peer, u8; the new link is the fd */
 
 	/* network -> enforcer */
 	IPC_ORDER = 10,	      /* OrderIn */
@@ -53,7 +56,7 @@ enum ipc_kind {
 	IPC_FOREIGN = 23, /* Foreign */
 	IPC_READINESS = 24, /* ReadinessItem, one a message */
 
-	/* enforcer or sensors -> network */
+	/* parent, enforcer or sensors -> network */
 	IPC_SIGNAL = 30, /* Signal, without number and chain */
 
 	/* network -> sensors */

@@ -26,7 +26,7 @@ struct syscall_rule {
 };
 
 struct rights {
-	const char *user;	  /* NULL: stay who we are */
+	const char *user; /* name or number; NULL: stay who we are */
 	const struct right *keep; /* NULL: none */
 };
 
