@@ -80,6 +80,7 @@ LIBS_ALL := -levent_openssl -levent_pthreads -levent_extra -levent_core -lssl -l
 PROTOS := $(wildcard common/wire/*.proto agent/links/*.proto server/links/*.proto)
 GEN_C := $(PROTOS:%.proto=$(BUILD)/gen/%.pb-c.c)
 GEN_H := $(GEN_C:.c=.h)
+.SECONDARY: $(GEN_C) $(GEN_H)
 
 BINS := $(PROGRAMS:%=$(BUILD)/bin/%)
 

@@ -33,7 +33,8 @@ int buf_add_u32(struct buf *b, uint32_t v);
 int buf_add_u64(struct buf *b, uint64_t v);
 int buf_printf(struct buf *b, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
-int buf_vprintf(struct buf *b, const char *fmt, va_list ap);
+int buf_vprintf(struct buf *b, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
 /* Room for LEN more bytes; *AT points to them; count them with buf_grow. */
 int buf_reserve(struct buf *b, size_t len, uint8_t **at);
 void buf_grow(struct buf *b, size_t len);

@@ -17,7 +17,8 @@ enum err {
 	ERR_NOENT = -6,	    /* no such thing */
 	ERR_EXIST = -7,	    /* it is there already */
 	ERR_PERM = -8,	    /* not allowed */
-	ERR_STATE = -9,	    /* not possible in the present state */
+	ERR_BADSTATE = -9,  /* not possible in the present state; the name
+			       ERR_STATE is a type of OpenSSL's */
 	ERR_TIMEOUT = -10,  /* not in time */
 	ERR_CLOSED = -11,   /* the other side has gone */
 	ERR_CRYPTO = -12,   /* a key, signature or certificate is not good */

@@ -28,6 +28,10 @@ int file_read(const char *path, struct buf *out, struct why *why);
 int file_write(const char *path, const void *data, size_t len, mode_t mode,
     struct why *why);
 
+/* The same for a file that must not be there yet: else ERR_EXIST. */
+int file_write_new(const char *path, const void *data, size_t len,
+    mode_t mode, struct why *why);
+
 /* mkdir -p; MODE for the last part, 0755 for those above it. */
 int file_mkdir(const char *path, mode_t mode, struct why *why);
 

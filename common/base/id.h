@@ -17,7 +17,10 @@ void random_bytes(void *out, size_t len);
 
 /* DIGITS random base32 digits (4..26) behind PREFIX and '-'. */
 void id_new(char out[ID_MAX], const char *prefix, unsigned int digits);
-/* Is TEXT of that form: letters, digits and '-', 3..ID_MAX-1 long? */
+/*
+ * Is TEXT of that form: letters, digits and '-', 3..ID_MAX-1 long?  Here and
+ * below the first one is a letter or digit: no option, no hidden file.
+ */
 bool id_valid(const char *text);
 /* A host name as people type it: letters, digits, '.', '-', '_', 1..63. */
 bool name_valid(const char *text);

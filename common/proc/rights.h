@@ -28,6 +28,11 @@ struct syscall_rule {
 struct rights {
 	const char *user; /* name or number; NULL: stay who we are */
 	const struct right *keep; /* NULL: none */
+	/*
+	 * For a process that starts others with these rights: KEEP also
+	 * stays in the bounding set, and uid 0 keeps its meaning at execve.
+	 */
+	bool pass_on;
 };
 
 /*
@@ -47,6 +52,11 @@ int rights_drop(const struct rights *r, struct why *why);
  */
 int sandbox_enter(const struct syscall_rule *rules, struct why *why);
 const struct syscall_rule *sandbox_common(void);
+/*
+ * The other way round, for a process that starts others: they inherit its
+ * filter, so it names what none of them may ever call; those kill.
+ */
+int sandbox_forbid(const struct syscall_rule *rules, struct why *why);
 
 /* Print both tables with reasons to standard output (for --rights). */
 void rights_print(const struct rights *r, const struct syscall_rule *rules);

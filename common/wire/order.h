@@ -21,6 +21,9 @@
 #define ORDER_COLLECTORS_MAX 16
 #define ORDER_PROBES_MAX 32
 #define ORDER_TEXT_MAX 1024 /* reason, notices: bytes each */
+#define ORDER_OPERATORS_MAX 16
+#define ORDER_CONFIRM_MAX 3600 /* seconds */
+#define ORDER_DRILL_MAX 30     /* minutes */
 
 /* What verification found.  Not an error: each is an answer. */
 enum verdict {
@@ -54,6 +57,10 @@ enum verdict order_verify(const void *data, size_t len,
 
 /* Bounds and sense of a body, as order_verify applies them: 0/ERR_RANGE. */
 int order_check(const Cordon__OrderBody *body, struct why *why);
+
+/* A list of collectors, here and wherever else one comes in: 0/ERR_RANGE. */
+int order_check_collectors(Cordon__Endpoint *const *list, size_t n,
+    struct why *why);
 
 /* Digest that names an order: SHA-256 of the exact body bytes. */
 int order_digest(const void *data, size_t len, uint8_t out[32]);

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# What `make` does with tests/.  The order and the counting are in
+# tests/lib/run.py; rules for a folder's own helper programs are in
+# tests/*/*.mk.
+
+PYTHON ?= /usr/bin/python3
+
+.PHONY: deps check demo bench fuzz quick house help
+help:
+	@echo 'make demo    install what is needed, build, show the main job'
+	@echo 'make check   install what is needed, build, run every test'
+	@echo 'make         build the programs into build/bin'
+	@echo 'make quick   floors and unit tests only'
+	@echo 'make deb     Debian packages into build/deb'
+	@echo 'make bench   measure, as ratios against peers and floors'
+	@echo 'make fuzz    fuzz each parser (FUZZ_SECONDS=120 each)'
+	@echo 'make clean   remove the build folders'
+
+# Packages of Debian that building and testing need.
+deps:
+	@tests/lib/deps.sh
+
+check: deps
+	@$(PYTHON) tests/lib/run.py check
+
+quick:
+	@$(PYTHON) tests/lib/run.py quick
+
+demo: deps
+	@$(MAKE) --no-print-directory -j2 all test-programs
+	@$(PYTHON) tests/scenario/demo.py
+
+bench: deps
+	@$(MAKE) --no-print-directory -j2 all test-programs
+	@$(PYTHON) tests/bench/bench.py
+
+FUZZ_SECONDS ?= 120
+fuzz: deps
+	@$(PYTHON) tests/lib/run.py fuzz $(FUZZ_SECONDS)
+
+# Helper programs of tests add themselves to TEST_PROGRAMS.
+TEST_PROGRAMS :=
+-include $(wildcard tests/*/*.mk)
+.PHONY: test-programs
+test-programs: $(TEST_PROGRAMS)
