@@ -142,10 +142,12 @@ SIDE_agent = agent/parent agent/network agent/enforcer agent/sensors agent/tool 
 SIDE_server = $(SERVER) server/signer server/ctl $(COMMON)
 unit_room = $(patsubst %/,%,$(dir $(patsubst tests/unit/%,%,$(1))))
 unit_side = $(firstword $(subst /, ,$(call unit_room,$(1))))
-# Its own room, and every room that stands before it in the floors.
+# Its own room, every room that it may include, and what those include.
+floor = $(shell sed -n 's|^$(1) *-> *||p' tests/FLOORS)
+below = $(sort $(call floor,$(1)) $(foreach r,$(call floor,$(1)),$(call floor,$(r))))
 define unit_rule
 $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(1)): $(BUILD)/obj/$(1:.c=.o) $(call room_a,$(call unit_room,$(1))) \
-    $(foreach r,$(shell sed -n 's|^$(call unit_room,$(1)) *-> *||p' tests/FLOORS),$(call room_a,$(r)))
+    $(foreach r,$(call below,$(call unit_room,$(1))),$(call room_a,$(r)))
 	@mkdir -p $$(@D)
 	@echo "  LD      $$@"
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARDEN) -Wl,--as-needed -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) \
@@ -161,11 +163,11 @@ FUZZ_SRC := $(sort $(wildcard tests/fuzz/*/*/fuzz_*.c))
 fuzz_room = $(patsubst %/,%,$(dir $(patsubst tests/fuzz/%,%,$(1))))
 define fuzz_rule
 $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(1)): $(BUILD)/obj/$(1:.c=.o) $(call room_a,$(call fuzz_room,$(1))) \
-    $(foreach r,$(shell sed -n 's|^$(call fuzz_room,$(1)) *-> *||p' tests/FLOORS),$(call room_a,$(r)))
+    $(foreach r,$(call below,$(call fuzz_room,$(1))),$(call room_a,$(r))) $(call room_a,common/wire)
 	@mkdir -p $$(@D)
 	@echo "  LD      $$@"
 	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer,address,undefined -Wl,--as-needed -o $$@ $$< \
-		-Wl,--start-group $$(filter %.a,$$^) $(call room_a,common/wire) -Wl,--end-group $(LIBS_ALL)
+		-Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $(LIBS_ALL)
 endef
 ifneq ($(FUZZ),)
 $(foreach t,$(FUZZ_SRC),$(eval $(call fuzz_rule,$(t))))

@@ -24,7 +24,6 @@
 #define FDS_MAX 8	 /* taken from one message, to close them */
 #define READ_BATCH 64	 /* messages before others get their turn */
 #define REASON_MAX 128
-#define PEER_GONE "closed by the other side"
 
 /* A message that the kernel would not take yet. */
 struct queued {
@@ -208,7 +207,7 @@ on_write(evutil_socket_t fd, short what, void *arg)
 			queue_drop_first(l);
 	}
 	if (err == ERR_CLOSED)
-		end(l, PEER_GONE);
+		end(l, LINK_PEER_GONE);
 	else if (l->first == NULL)
 		event_del(&l->write);
 	leave(l);
@@ -324,7 +323,7 @@ receive(struct link *l)
 	n = recvmsg(l->fd, &msg, MSG_CMSG_CLOEXEC);
 	if (n < 0) {
 		if (errno != EAGAIN && errno != EINTR)
-			end(l, PEER_GONE);
+			end(l, LINK_PEER_GONE);
 		return false;
 	}
 	if (take_fd(&msg, &fd) != 0) {
@@ -334,7 +333,7 @@ receive(struct link *l)
 	if (n < (ssize_t)HEADER || (msg.msg_flags & MSG_TRUNC)) {
 		if (fd >= 0)
 			close(fd);
-		end(l, n == 0 ? PEER_GONE : n < (ssize_t)HEADER
+		end(l, n == 0 ? LINK_PEER_GONE : n < (ssize_t)HEADER
 			? "message without a kind" : "message too long");
 		return false;
 	}

@@ -17,6 +17,7 @@
 
 #define LINK_PAYLOAD_MAX (96 * 1024) /* fits the default socket buffer */
 #define LINK_QUEUE_MAX (4 * 1024 * 1024)
+#define LINK_PEER_GONE "closed by the other side" /* that reason, exactly */
 
 struct event_base;
 struct link;

@@ -324,8 +324,10 @@ rights_print(const struct rights *r, const struct syscall_rule *rules)
 	for (k = r->keep; k != NULL && k->cap >= 0; k++)
 		printf("  cap_%-20s %s\n",
 		    capng_capability_to_name((unsigned int)k->cap), k->reason);
+	if (rules == NULL)
+		return;
 	printf("system calls of its own:\n");
-	for (s = rules; s != NULL && s->name != NULL; s++)
+	for (s = rules; s->name != NULL; s++)
 		printf("  %-24s %s\n", s->name, s->reason);
 	printf("system calls of every process:\n");
 	for (s = sandbox_common(); s->name != NULL; s++)

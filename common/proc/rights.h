@@ -58,7 +58,10 @@ const struct syscall_rule *sandbox_common(void);
  */
 int sandbox_forbid(const struct syscall_rule *rules, struct why *why);
 
-/* Print both tables with reasons to standard output (for --rights). */
+/*
+ * Print both tables with reasons to standard output (for --rights); RULES
+ * NULL: a process without sandbox_enter, only the rights.
+ */
 void rights_print(const struct rights *r, const struct syscall_rule *rules);
 
 #endif
