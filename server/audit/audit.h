@@ -25,7 +25,11 @@ struct audit_entry {
 int audit_add(struct db *db, const struct audit_entry *e, const char *fmt,
     ...) __attribute__((format(printf, 3, 4)));
 
-/* Signs "head N HASH"; handed in by main (the signer holds the key). */
+/*
+ * Signs "WHAT NUMBER HASH", WHAT is "head" or "end"; handed in by main (the
+ * signer holds the key).  Called on the writer thread and, for an export,
+ * on a reader thread.
+ */
 typedef int audit_sign_fn(void *arg, const char *what, uint64_t number,
     const char *hash, uint8_t sig[SIGN_SIG_LEN]);
 struct audit_signer {

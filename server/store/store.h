@@ -52,6 +52,10 @@ int store_start(struct store *s, struct why *why);
 void store_close(struct store **s);
 
 struct store_loop *store_loop_new(struct store *s, struct event_base *base);
+/*
+ * From the loop's own thread, before or after store_close: waits for what
+ * was submitted, calls the DONEs that are still due, frees.
+ */
 void store_loop_free(struct store_loop **l);
 
 /*

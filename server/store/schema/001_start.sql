@@ -103,6 +103,7 @@ CREATE TABLE signals (
   case_id TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX signals_host ON signals (host_id, seq);
+CREATE INDEX signals_object ON signals (object, kind);
 
 CREATE TABLE signal_gaps (
   host_id TEXT NOT NULL,
@@ -216,8 +217,7 @@ CREATE TABLE evidence (
   sha256 TEXT NOT NULL,
   at BIGINT NOT NULL,
   added_by TEXT NOT NULL,
-  text TEXT NOT NULL DEFAULT '',
-  content BLOB
+  text TEXT NOT NULL DEFAULT ''
 );
 
 CREATE TABLE manifests (
@@ -228,8 +228,15 @@ CREATE TABLE manifests (
   done_at BIGINT NOT NULL DEFAULT 0,
   sha256 TEXT NOT NULL DEFAULT '',
   signature BLOB,
-  content BLOB,
   why TEXT NOT NULL DEFAULT ''
+);
+
+-- Content of evidence and manifests, in the pieces it came in.
+CREATE TABLE blob_parts (
+  blob_id TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  data BLOB NOT NULL,
+  PRIMARY KEY (blob_id, seq)
 );
 
 CREATE TABLE runs (              -- of the gate or of one re-check
