@@ -44,6 +44,7 @@ enum refusal {
 	REFUSAL_NOT_FOUND,
 	REFUSAL_INPUT,	      /* a field is missing or out of bounds */
 	REFUSAL_CONFLICT,     /* exists already, or another is under way */
+	REFUSAL_INTERNAL,     /* the store failed: roll the job back */
 };
 const char *refusal_code(enum refusal r); /* "approvals-missing", ... */
 
@@ -53,6 +54,14 @@ struct refused {
 	char text[TEXT_MAX_LEN];
 	char next[TEXT_MAX_LEN]; /* one line on what to do next */
 };
+
+/*
+ * Fill R (may be NULL): the rule in words by FMT, NEXT: what to do now.
+ * Returns ERR_PERM, so that a caller can write: return refused_set(...).
+ * In refusal.c; used by every room above.
+ */
+int refused_set(struct refused *r, enum refusal code, const char *next,
+    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 /* Settings of this room, from collector.conf. */
 struct orders_settings {
@@ -122,7 +131,15 @@ struct plan_ask {
 	const char *why; /* of a policy; NULL */
 };
 
-/* Each returns 0, or an error with REFUSED filled (code never NONE). */
+/*
+ * Each returns 0, or an error with REFUSED filled (code never NONE).
+ * ERR_PERM is a refusal: nothing was changed but one line of the audit log,
+ * so the job should return 0 and commit it.  Any other error has code
+ * INTERNAL and is the store's: the job must be rolled back.
+ * Actors of the collector itself are {.name = ACTOR_POLICY or ACTOR_SYSTEM},
+ * created_at 0; they need no role but plan only with origin POLICY or
+ * RECOMMENDED, and never vote.
+ */
 int plan_make(struct db *db, const struct orders_settings *s,
     const struct plan_ask *ask, struct plan *out, struct refused *refused);
 int plan_get(struct db *db, const char *plan_id, struct plan *out);
@@ -146,6 +163,15 @@ int plan_apply(struct db *db, const struct orders_settings *s,
 /* The agent's side.  HOST_ID comes from the certificate, never the frame. */
 int orders_hello(struct db *db, const char *host_id,
     const Cordon__Hello *hello); /* sends the newest desired order first */
+/*
+ * What a heartbeat says is in force: kept as the applied fact; the desired
+ * order is sent again when it is missing there (at most every 30 s).
+ */
+int orders_state(struct db *db, const char *host_id, const Cordon__State *st);
+/*
+ * ERR_PROTO for a result that no order of ours can have; answers to orders
+ * that are not desired any more are ignored.
+ */
 int orders_answer(struct db *db, const char *host_id,
     const Cordon__OrderAnswer *a);
 int orders_proof(struct db *db, const char *host_id, const Cordon__Proof *p);
@@ -160,5 +186,6 @@ int orders_tick(struct db *db, const struct orders_settings *s);
 /* The stop switch: no new isolations; never releases. */
 int orders_stop(struct db *db, const struct actor *actor, bool on,
     const char *reason, struct refused *refused);
+bool orders_stopped(struct db *db);
 
 #endif

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Builds the OrderBody of one host, has it signed, stores it and hands it
+ * to the host's connection.  Runs in jobs on the writer thread.  The signer
+ * is another process and may say no.
+ */
+#include "server/orders/issue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/digest.h"
+#include "common/wire/frame.h"
+#include "common/wire/order.h"
+#include "server/audit/audit.h"
+#include "server/orders/order_row.h"
+
+#define ORDER_DIGITS 10
+#define ENDPOINTS_MAX \
+	(ORDER_ALLOWED_MAX + ORDER_COLLECTORS_MAX + ORDER_PROBES_MAX)
+
+/* Everything an OrderBody points to. */
+struct draft {
+	Cordon__OrderBody body;
+	Cordon__DeadMan deadman;
+	Cordon__Endpoint point[ENDPOINTS_MAX];
+	Cordon__Endpoint *at[ENDPOINTS_MAX];
+	size_t npoints;
+	uint8_t hash[DIGEST_LEN];
+};
+
+static Cordon__Endpoint *
+add_point(struct draft *d, const uint8_t *ip, uint8_t ip_len,
+    uint32_t prefix_len, uint32_t protocol, uint32_t port)
+{
+	Cordon__Endpoint *e = &d->point[d->npoints];
+
+	cordon__endpoint__init(e);
+	e->address.data = (uint8_t *)ip; /* packed, never written to */
+	e->address.len = ip_len;
+	e->prefix_len = prefix_len;
+	e->protocol = protocol;
+	e->port = port;
+	e->direction = CORDON__DIRECTION__DIRECTION_OUT;
+	d->at[d->npoints++] = e;
+	return e;
+}
+
+static void
+add_collectors(struct draft *d, const struct orders_settings *s)
+{
+	size_t i;
+
+	d->body.collectors = &d->at[d->npoints];
+	for (i = 0; i < s->ncollectors && i < ORDER_COLLECTORS_MAX; i++)
+		add_point(d, s->collectors[i].ip, s->collectors[i].ip_len,
+		    s->collectors[i].ip_len * 8U, 6, s->collectors[i].port);
+	d->body.n_collectors = i;
+}
+
+static void
+add_allowed(struct draft *d, const struct orders_settings *s)
+{
+	size_t i;
+
+	d->body.allowed = &d->at[d->npoints];
+	for (i = 0; i < s->nrecovery && i < ORDER_ALLOWED_MAX; i++)
+		add_point(d, s->recovery[i].ip, s->recovery[i].ip_len,
+		    s->recovery[i].prefix_len, s->recovery[i].protocol,
+		    s->recovery[i].port);
+	d->body.n_allowed = i;
+}
+
+static bool
+prefix_holds(const struct orders_allow *a, const uint8_t *ip, uint8_t ip_len)
+{
+	unsigned int bit;
+
+	if (a->ip_len != ip_len)
+		return false;
+	for (bit = 0; bit < a->prefix_len; bit++)
+		if (((a->ip[bit / 8] ^ ip[bit / 8]) >> (7 - bit % 8)) & 1)
+			return false;
+	return true;
+}
+
+/* A recovery server is reachable by right: no proof that something leaks. */
+static bool
+probe_allowed(const struct orders_settings *s,
+    const struct orders_endpoint_probe *p)
+{
+	size_t i;
+
+	for (i = 0; i < s->nrecovery; i++)
+		if (s->recovery[i].protocol == p->protocol &&
+		    s->recovery[i].port == p->port &&
+		    prefix_holds(&s->recovery[i], p->ip, p->ip_len))
+			return true;
+	return false;
+}
+
+static void
+add_probes(struct draft *d, const struct orders_settings *s,
+    enum profile profile)
+{
+	size_t i, n = 0;
+
+	d->body.probes = &d->at[d->npoints];
+	for (i = 0; i < s->nprobes && n < ORDER_PROBES_MAX; i++) {
+		if (profile == PROFILE_RECOVERY &&
+		    probe_allowed(s, &s->probes[i]))
+			continue;
+		add_point(d, s->probes[i].ip, s->probes[i].ip_len,
+		    s->probes[i].ip_len * 8U, s->probes[i].protocol,
+		    s->probes[i].port);
+		n++;
+	}
+	d->body.n_probes = n;
+}
+
+/* What only a cut host is told: review, confirmation, probes, notices. */
+static void
+fill_cut(struct draft *d, const struct orders_settings *s,
+    const struct plan *p, struct issue *o, int64_t now)
+{
+	Cordon__OrderBody *b = &d->body;
+
+	o->review_by = now + p->review_seconds * 1000;
+	b->review_by_ms = o->review_by;
+	b->review_then = CORDON__REVIEW_THEN__REVIEW_REMIND;
+	if (s->confirm_seconds > 0) {
+		o->confirm = true;
+		random_bytes(o->secret, sizeof(o->secret));
+		digest_of(o->secret, sizeof(o->secret), d->hash);
+		b->confirm_seconds = (uint32_t)s->confirm_seconds;
+		b->confirm_hash.data = d->hash;
+		b->confirm_hash.len = sizeof(d->hash);
+	}
+	if (p->profile == PROFILE_RECOVERY)
+		add_allowed(d, s);
+	add_probes(d, s, p->profile);
+	b->notice_en = (char *)s->notice_en;
+	b->notice_zh = (char *)s->notice_zh;
+}
+
+static void
+fill(struct draft *d, const struct orders_settings *s, const struct plan *p,
+    struct issue *o, int64_t now)
+{
+	Cordon__OrderBody *b = &d->body;
+
+	cordon__order_body__init(b);
+	cordon__dead_man__init(&d->deadman);
+	b->version = 1;
+	b->host_id = (char *)o->host->host_id;
+	b->epoch = o->epoch;
+	b->order_id = o->order_id;
+	b->plan_id = (char *)p->plan_id;
+	b->case_id = (char *)p->case_id;
+	b->profile = (Cordon__Profile)p->profile;
+	b->issued_at_ms = now;
+	b->deliver_before_ms = o->deliver_before;
+	b->deadman = &d->deadman; /* 0 s, stay */
+	b->mode = CORDON__MODE__MODE_ENFORCE;
+	b->reason = (char *)p->reason;
+	add_collectors(d, s);
+	if (p->profile != PROFILE_OPEN)
+		fill_cut(d, s, p, o, now);
+}
+
+static int
+pack_and_sign(const struct orders_settings *s, const struct draft *d,
+    struct issue *o, struct why *why)
+{
+	size_t len = cordon__order_body__get_packed_size(&d->body);
+	uint8_t *packed;
+	int rc;
+
+	if (len > ORDER_MAX)
+		return why_set(why, ERR_RANGE, "the order is too large");
+	packed = malloc(len);
+	if (packed == NULL)
+		return why_set(why, ERR_NOMEM, "out of memory");
+	cordon__order_body__pack(&d->body, packed);
+	rc = s->sign(s->sign_arg, packed, len, &o->bytes, why);
+	free(packed);
+	return rc;
+}
+
+int
+issue_make(const struct orders_settings *s, const struct plan *p,
+    const struct host *h, int64_t now, struct issue *o, struct why *why)
+{
+	struct draft *d;
+	int rc;
+
+	memset(o, 0, sizeof(*o));
+	buf_init(&o->bytes, ORDER_MAX);
+	d = calloc(1, sizeof(*d));
+	if (d == NULL)
+		return why_set(why, ERR_NOMEM, "out of memory");
+	o->host = h;
+	o->epoch = h->desired_epoch + 1;
+	o->deliver_before = s->deliver_seconds > 0 ?
+	    now + s->deliver_seconds * 1000 : 0;
+	id_new(o->order_id, "O", ORDER_DIGITS);
+	fill(d, s, p, o, now);
+	rc = order_check(&d->body, why);
+	if (rc == 0)
+		rc = pack_and_sign(s, d, o, why);
+	free(d);
+	if (rc != 0)
+		issue_done(o);
+	return rc;
+}
+
+void
+issue_done(struct issue *o)
+{
+	explicit_bzero(o->secret, sizeof(o->secret));
+	buf_done(&o->bytes);
+	o->confirm = false;
+}
+
+/* The order before ends here if it is still under way. */
+static int
+supersede(struct db *db, const struct host *h, const char *by)
+{
+	struct order_row o;
+	int rc;
+
+	if (h->desired_order[0] == '\0')
+		return 0;
+	rc = order_row_get(db, h->desired_order, &o);
+	if (rc == 0 && order_row_under_way(o.state)) {
+		rc = order_row_move(db, &o, ORDER_SUPERSEDED, o.why);
+		if (rc == 0)
+			rc = order_row_audit(db, &o, h->name, ACTOR_SYSTEM,
+			    "order.superseded", "by order %s", by);
+	}
+	if (rc == 0)
+		rc = order_row_forget(db, &o);
+	order_row_done(&o);
+	return rc == ERR_NOENT ? 0 : rc;
+}
+
+static int
+insert(struct db *db, const struct plan *p, const struct issue *o,
+    int64_t tries)
+{
+	int64_t now = db_now(db);
+	bool sent = o->host->online;
+
+	if (!o->confirm)
+		return db_run(db, NULL,
+		    "INSERT INTO orders (order_id, host_id, epoch, plan_id, "
+		    "case_id, profile, state, signed, created_at, sent_at, "
+		    "deliver_before, tries) VALUES ($1, $2, $3, $4, $5, $6, "
+		    "$7, $8, $9, $10, $11, $12)", "ssissiibiiii",
+		    o->order_id, o->host->host_id, (int64_t)o->epoch,
+		    p->plan_id, p->case_id, (int64_t)p->profile,
+		    (int64_t)(sent ? ORDER_SENT : ORDER_PENDING),
+		    o->bytes.data, o->bytes.len, now, sent ? now : 0,
+		    o->deliver_before, tries);
+	return db_run(db, NULL,
+	    "INSERT INTO orders (order_id, host_id, epoch, plan_id, "
+	    "case_id, profile, state, signed, created_at, sent_at, "
+	    "deliver_before, tries, secret) VALUES ($1, $2, $3, $4, $5, "
+	    "$6, $7, $8, $9, $10, $11, $12, $13)", "ssissiibiiiib",
+	    o->order_id, o->host->host_id, (int64_t)o->epoch, p->plan_id,
+	    p->case_id, (int64_t)p->profile,
+	    (int64_t)(sent ? ORDER_SENT : ORDER_PENDING), o->bytes.data,
+	    o->bytes.len, now, sent ? now : (int64_t)0, o->deliver_before,
+	    tries, o->secret, sizeof(o->secret));
+}
+
+static int
+set_desired(struct db *db, const struct plan *p, const struct issue *o,
+    int64_t tries)
+{
+	int64_t now = db_now(db);
+	int rc;
+
+	rc = db_run(db, NULL,
+	    "UPDATE hosts SET desired = $1, desired_order = $2, "
+	    "desired_epoch = $3, desired_at = $4, review_by = $5 "
+	    "WHERE host_id = $6", "isiiis", (int64_t)p->profile, o->order_id,
+	    (int64_t)o->epoch, tries > 0 ? o->host->desired_at : now,
+	    o->review_by, o->host->host_id);
+	if (rc == 0)
+		rc = db_run(db, NULL,
+		    "UPDATE plan_hosts SET order_id = $1 "
+		    "WHERE plan_id = $2 AND host_id = $3", "sss",
+		    o->order_id, p->plan_id, o->host->host_id);
+	return rc;
+}
+
+int
+issue_put(struct db *db, const struct plan *p, const struct issue *o,
+    int64_t tries)
+{
+	const struct host *h = o->host;
+	struct audit_entry e = {
+		.who = ACTOR_SYSTEM,
+		.what = h->online ? "order.sent" : "order.pending",
+		.host = h->name,
+		.case_id = p->case_id[0] != '\0' ? p->case_id : NULL,
+		.object = o->order_id,
+	};
+	int rc;
+
+	rc = supersede(db, h, o->order_id);
+	if (rc == 0)
+		rc = insert(db, p, o, tries);
+	if (rc == 0)
+		rc = set_desired(db, p, o, tries);
+	if (rc == 0)
+		rc = db_send(db, h->host_id, FRAME_ORDER, o->bytes.data,
+		    o->bytes.len);
+	if (rc == 0)
+		rc = audit_add(db, &e, "profile %s, epoch %llu, plan %s%s",
+		    word_name(WORDS_PROFILE, (int)p->profile),
+		    (unsigned long long)o->epoch, p->plan_id,
+		    h->online ? "" : "; the host is away, it waits");
+	return rc;
+}
