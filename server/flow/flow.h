@@ -25,6 +25,8 @@ struct flow {
 	int64_t cert_renew_before_ms; /* ask for renewal that long before */
 };
 
+/* Once, before the first connection: nobody is online yet. */
+int flow_start(struct db *db);
 /* A connection of HOST_ID is up; sends Welcome, then what is due. */
 int flow_hello(struct db *db, const struct flow *f, const char *host_id,
     const Cordon__Hello *hello);
@@ -42,6 +44,8 @@ int flow_plan_apply(struct db *db, const struct flow *f, const char *plan_id,
 /* Make a plan after evidence, stage and gate were looked at. */
 int flow_plan_make(struct db *db, const struct flow *f,
     const struct plan_ask *ask, struct plan *out, struct refused *refused);
+/* A red finding in a probation: isolate again, as far as policy may. */
+int flow_relapse(struct db *db, const struct flow *f, const char *host_id);
 /* About once a second. */
 int flow_tick(struct db *db, const struct flow *f);
 

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The gate and its runs: which checks are asked of an agent, what their
+ * answers mean, waivers.  Runs on the writer thread.  An agent's "pass" is
+ * taken only for a run that was asked for, once a check, and unknown blocks
+ * like fail.
+ */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/clock.h"
+#include "common/wire/frame.h"
+#include "server/audit/audit.h"
+#include "server/cases/cases.h"
+#include "server/cases/run.h"
+#include "server/store/hosts.h"
+
+#define FINDINGS_MAX 200
+
+#define ROLES_VERIFY (1u << ROLE_VERIFIER | 1u << ROLE_RECOVERY)
+#define ROLES_CHECK (ROLES_VERIFY | 1u << ROLE_ANALYST)
+
+/* The manifest of a host, ready for a CheckRun. */
+struct manifest_ref {
+	char id[ID_MAX];
+	uint8_t digest[32];
+	uint8_t signature[64];
+	bool there;
+};
+
+static int
+manifest_load(struct db *db, const char *manifest_id, struct manifest_ref *m)
+{
+	const uint8_t *sig;
+	struct db_rows *r;
+	size_t len;
+	int rc;
+
+	memset(m, 0, sizeof(*m));
+	if (manifest_id[0] == '\0')
+		return 0;
+	r = db_query(db,
+	    "SELECT sha256, signature FROM manifests WHERE manifest_id = $1",
+	    "s", manifest_id);
+	if (r == NULL)
+		return ERR_IO;
+	rc = db_next(r);
+	if (rc == 1) {
+		sig = db_blob(r, 1, &len);
+		if (len == sizeof(m->signature) &&
+		    hex_decode(m->digest, sizeof(m->digest),
+		    db_text(r, 0)) == 0) {
+			snprintf(m->id, sizeof(m->id), "%s", manifest_id);
+			memcpy(m->signature, sig, len);
+			m->there = true;
+		}
+	}
+	db_end(&r);
+	return rc < 0 ? rc : 0;
+}
+
+/* When the host was isolated: the earliest isolation of this case. */
+static int
+isolated_since(struct db *db, const struct host *h, int64_t *since)
+{
+	*since = h->stage_since;
+	return db_one_int(db, since,
+	    "SELECT coalesce(min(created_at), 0) FROM orders "
+	    "WHERE host_id = $1 AND case_id = $2", "ss", h->host_id,
+	    h->case_id);
+}
+
+static int
+run_send(struct db *db, const struct cases_settings *s, const struct host *h,
+    const char *run_id)
+{
+	Cordon__CheckRun msg = CORDON__CHECK_RUN__INIT;
+	char *checks[sizeof(s->gate) / sizeof(s->gate[0])];
+	uint8_t packed[4096];
+	struct manifest_ref m;
+	size_t i;
+	int rc;
+
+	rc = manifest_load(db, h->manifest_id, &m);
+	if (rc == 0)
+		rc = isolated_since(db, h, &msg.since_ms);
+	if (rc != 0)
+		return rc;
+	for (i = 0; i < s->ngate; i++)
+		checks[i] = (char *)(uintptr_t)s->gate[i];
+	msg.run_id = (char *)(uintptr_t)run_id;
+	msg.checks = checks;
+	msg.n_checks = s->ngate;
+	if (m.there) {
+		msg.manifest_id = m.id;
+		msg.manifest_digest.data = m.digest;
+		msg.manifest_digest.len = sizeof(m.digest);
+		msg.manifest_signature.data = m.signature;
+		msg.manifest_signature.len = sizeof(m.signature);
+	}
+	if (cordon__check_run__get_packed_size(&msg) > sizeof(packed))
+		return ERR_LIMIT;
+	return db_send(db, h->host_id, FRAME_CHECK_RUN, packed,
+	    cordon__check_run__pack(&msg, packed));
+}
+
+int
+run_start(struct db *db, const struct cases_settings *s, const struct host *h,
+    const char *kind, const char *who, char run_id[ID_MAX])
+{
+	char id[ID_MAX];
+	size_t i;
+	int rc;
+
+	id_new(id, "R", 10);
+	rc = db_run(db, NULL,
+	    "INSERT INTO runs (run_id, host_id, case_id, kind, asked_by, "
+	    "asked_at) VALUES ($1, $2, $3, $4, $5, $6)",
+	    "sssssi", id, h->host_id, h->case_id, kind, who, db_now(db));
+	for (i = 0; rc == 0 && i < s->ngate; i++)
+		rc = db_run(db, NULL,
+		    "INSERT INTO run_checks (run_id, check_id, must) "
+		    "VALUES ($1, $2, 1)", "ss", id, s->gate[i]);
+	if (rc == 0)
+		rc = run_send(db, s, h, id);
+	if (rc == 0)
+		rc = audit_add(db,
+		    &(struct audit_entry){.who = who, .what = "run.start",
+		    .host = h->name, .case_id = h->case_id, .object = id},
+		    "%s of %zu checks", kind, s->ngate);
+	if (rc == 0)
+		memcpy(run_id, id, ID_MAX);
+	return rc;
+}
+
+/* What a gate and a re-check ask of host and actor alike. */
+static int
+run_allowed(struct db *db, const char *host_id, const struct actor *actor,
+    uint32_t roles, struct host *h, struct refused *refused)
+{
+	int64_t running = 0;
+	int rc;
+
+	rc = hosts_get(db, host_id, h);
+	if (rc == ERR_NOENT)
+		return refused_set(refused, REFUSAL_NOT_FOUND,
+		    "List them with: cordonctl host list",
+		    "there is no host %s", host_id);
+	if (rc != 0)
+		return rc;
+	if ((actor->roles & roles) == 0)
+		return refused_set(refused, REFUSAL_ROLE,
+		    "Ask someone with the role verifier.",
+		    "%s may not run checks", actor->name);
+	if (!h->online)
+		return refused_set(refused, REFUSAL_STATE,
+		    "Try again when the host is online.",
+		    "%s is not connected", h->name);
+	rc = db_one_int(db, &running,
+	    "SELECT count(*) FROM runs WHERE host_id = $1 AND done_at = 0 "
+	    "AND asked_at > $2", "si", h->host_id,
+	    db_now(db) - RUN_TIMEOUT_MS);
+	if (rc != 0)
+		return rc;
+	if (running > 0)
+		return refused_set(refused, REFUSAL_CONFLICT,
+		    "Wait for it to end.", "checks of %s are running already",
+		    h->name);
+	return 0;
+}
+
+int
+gate_run(struct db *db, const struct cases_settings *s, const char *host_id,
+    const struct actor *actor, char run_id[ID_MAX], struct refused *refused)
+{
+	struct host h;
+	int rc;
+
+	rc = run_allowed(db, host_id, actor, ROLES_VERIFY, &h, refused);
+	if (rc != 0)
+		return rc;
+	if (h.stage != STAGE_RECOVERING && h.stage != STAGE_VERIFYING)
+		return refused_set(refused, REFUSAL_STAGE,
+		    h.stage == STAGE_CONTAINED ?
+		    "Start the recovery first: cordonctl recover HOST" :
+		    "The gate is for hosts that are being recovered.",
+		    "%s is %s", h.name, word_name(WORDS_STAGE, (int)h.stage));
+	rc = stage_set(db, h.host_id, STAGE_VERIFYING, actor->name,
+	    "the gate runs");
+	if (rc == 0)
+		rc = run_start(db, s, &h, RUN_GATE, actor->name, run_id);
+	return rc;
+}
+
+int
+recheck_run(struct db *db, const struct cases_settings *s,
+    const char *host_id, const struct actor *actor, char run_id[ID_MAX],
+    struct refused *refused)
+{
+	struct host h;
+	int rc;
+
+	rc = run_allowed(db, host_id, actor, ROLES_CHECK, &h, refused);
+	if (rc != 0)
+		return rc;
+	rc = run_start(db, s, &h,
+	    h.stage == STAGE_PROBATION ? RUN_PROBATION : RUN_CHECK,
+	    actor->name, run_id);
+	if (rc == 0 && h.stage == STAGE_PROBATION)
+		rc = recheck_bind(db, h.host_id, run_id);
+	return rc;
+}
+
+/* Findings as a JSON list; the caller frees.  NULL: no memory. */
+static char *
+findings_json(const Cordon__CheckResult *r)
+{
+	json_t *list = json_array(), *one;
+	char *text;
+	size_t i;
+
+	for (i = 0; i < r->n_findings && i < FINDINGS_MAX; i++) {
+		const Cordon__Finding *f = r->findings[i];
+
+		one = json_object();
+		json_object_set_new(one, "code", json_string(f->code));
+		json_object_set_new(one, "object", json_string(f->object));
+		json_object_set_new(one, "was", json_string(f->was));
+		json_object_set_new(one, "now", json_string(f->now));
+		json_array_append_new(list, one);
+	}
+	text = json_dumps(list, JSON_COMPACT);
+	json_decref(list);
+	return text;
+}
+
+static int
+check_store(struct db *db, const Cordon__CheckResult *r)
+{
+	char *findings = findings_json(r);
+	enum outcome o = OUTCOME_UNKNOWN;
+	int rc;
+
+	if (findings == NULL)
+		return ERR_NOMEM;
+	if (r->outcome == CORDON__CHECK_OUTCOME__CHECK_PASS)
+		o = OUTCOME_PASS;
+	else if (r->outcome == CORDON__CHECK_OUTCOME__CHECK_FAIL)
+		o = OUTCOME_FAIL;
+	rc = db_run(db, NULL,
+	    "UPDATE run_checks SET outcome = $1, text = $2, findings = $3, "
+	    "at = $4 WHERE run_id = $5 AND check_id = $6 AND outcome = 0",
+	    "ississ", (int64_t)o, r->text, findings, db_now(db), r->run_id,
+	    r->check_id);
+	free(findings);
+	return rc;
+}
+
+/* The worst of the must checks; OUTCOME_NONE while one is open. */
+static int
+run_outcome(struct db *db, const char *run_id, enum outcome *out)
+{
+	int64_t open = 0, failed = 0, unknown = 0;
+	struct db_rows *r;
+	int rc;
+
+	r = db_query(db,
+	    "SELECT outcome FROM run_checks WHERE run_id = $1 AND must = 1",
+	    "s", run_id);
+	if (r == NULL)
+		return ERR_IO;
+	while ((rc = db_next(r)) == 1) {
+		open += db_int(r, 0) == OUTCOME_NONE;
+		failed += db_int(r, 0) == OUTCOME_FAIL;
+		unknown += db_int(r, 0) == OUTCOME_UNKNOWN;
+	}
+	db_end(&r);
+	if (rc != 0)
+		return rc;
+	*out = failed > 0 ? OUTCOME_FAIL : open > 0 ? OUTCOME_NONE :
+	    unknown > 0 ? OUTCOME_UNKNOWN : OUTCOME_PASS;
+	return 0;
+}
+
+int
+run_load(struct db *db, const char *run_id, const char *host_id,
+    struct run *run)
+{
+	struct db_rows *r;
+	int rc;
+
+	r = db_query(db,
+	    "SELECT kind, asked_by, done_at, outcome, case_id FROM runs "
+	    "WHERE run_id = $1 AND host_id = $2", "ss", run_id, host_id);
+	if (r == NULL)
+		return ERR_IO;
+	rc = db_next(r);
+	if (rc == 1) {
+		snprintf(run->run_id, sizeof(run->run_id), "%s", run_id);
+		db_copy(r, 0, run->kind, sizeof(run->kind));
+		db_copy(r, 1, run->asked_by, sizeof(run->asked_by));
+		run->done_at = db_int(r, 2);
+		run->outcome = (enum outcome)db_int(r, 3);
+		db_copy(r, 4, run->case_id, sizeof(run->case_id));
+	}
+	db_end(&r);
+	return rc == 1 ? 0 : rc == 0 ? ERR_NOENT : rc;
+}
+
+int
+run_finish(struct db *db, const struct host *h, const struct run *run,
+    enum outcome outcome, bool *relapse)
+{
+	const char *word = word_name(WORDS_OUTCOME, (int)outcome);
+	int rc;
+
+	rc = db_run(db, NULL,
+	    "UPDATE runs SET done_at = $1, outcome = $2 WHERE run_id = $3",
+	    "iis", db_now(db), (int64_t)outcome, run->run_id);
+	if (rc == 0)
+		rc = audit_add(db,
+		    &(struct audit_entry){.who = run->asked_by,
+		    .what = "run.done", .host = h->name,
+		    .case_id = run->case_id, .object = run->run_id},
+		    "%s: %s", run->kind, word);
+	if (rc != 0)
+		return rc;
+	if (strcmp(run->kind, RUN_GATE) == 0) {
+		if (outcome != OUTCOME_PASS && h->stage == STAGE_VERIFYING)
+			return stage_set(db, h->host_id, STAGE_RECOVERING,
+			    ACTOR_SYSTEM, "the gate did not pass");
+		return 0;
+	}
+	*relapse = h->stage == STAGE_PROBATION && outcome == OUTCOME_FAIL;
+	return recheck_done(db, h->host_id, run->run_id, outcome);
+}
+
+int
+check_result(struct db *db, const struct cases_settings *s,
+    const char *host_id, const Cordon__CheckResult *r, bool *relapse)
+{
+	enum outcome outcome;
+	struct run run;
+	struct host h;
+	int rc;
+
+	(void)s;
+	*relapse = false;
+	rc = hosts_get(db, host_id, &h);
+	if (rc == 0)
+		rc = run_load(db, r->run_id, h.host_id, &run);
+	if (rc != 0)
+		return rc == ERR_NOENT ? 0 : rc;
+	if (run.done_at != 0)
+		return 0; /* late: the run has ended */
+	rc = check_store(db, r);
+	if (rc == 0)
+		rc = run_outcome(db, run.run_id, &outcome);
+	if (rc != 0)
+		return rc;
+	if (r->last && outcome == OUTCOME_NONE)
+		outcome = OUTCOME_UNKNOWN; /* it left some unanswered */
+	if (outcome == OUTCOME_NONE || (!r->last && outcome == OUTCOME_FAIL))
+		return 0; /* wait for the rest, so that all of it is shown */
+	return run_finish(db, &h, &run, outcome, relapse);
+}
+
+int
+check_waive(struct db *db, const char *run_id, const char *check_id,
+    const struct actor *actor, const char *reason, struct refused *refused)
+{
+	enum outcome outcome;
+	int64_t changed = 0;
+	int rc;
+
+	if ((actor->roles & 1u << ROLE_COMMANDER) == 0)
+		return refused_set(refused, REFUSAL_ROLE,
+		    "Ask a commander.", "%s may not waive a check",
+		    actor->name);
+	if (reason == NULL || strlen(reason) < REASON_MIN)
+		return refused_set(refused, REFUSAL_REASON,
+		    "Say why, in ten characters or more.",
+		    "the reason is too short");
+	rc = db_run(db, &changed,
+	    "UPDATE run_checks SET outcome = $1, waived_by = $2, waiver = $3 "
+	    "WHERE run_id = $4 AND check_id = $5 AND outcome IN (2, 3)",
+	    "issss", (int64_t)OUTCOME_WAIVED, actor->name, reason, run_id,
+	    check_id);
+	if (rc != 0)
+		return rc;
+	if (changed == 0)
+		return refused_set(refused, REFUSAL_NOT_FOUND,
+		    "Look at the run with: cordonctl verify --show RUN",
+		    "run %s has no failed or unknown check %s", run_id,
+		    check_id);
+	rc = run_outcome(db, run_id, &outcome);
+	if (rc == 0)
+		rc = db_run(db, NULL,
+		    "UPDATE runs SET outcome = $1 WHERE run_id = $2 "
+		    "AND done_at > 0", "is", (int64_t)outcome, run_id);
+	if (rc == 0)
+		rc = audit_add(db,
+		    &(struct audit_entry){.who = actor->name,
+		    .what = "check.waive", .object = run_id},
+		    "%s waived: %s", check_id, reason);
+	return rc;
+}
+
+bool
+gate_passed(struct db *db, const struct cases_settings *s,
+    const char *host_id, char *why, size_t size)
+{
+	bool passed = false;
+	struct db_rows *r;
+	int64_t age;
+
+	r = db_query(db,
+	    "SELECT run_id, outcome, done_at FROM runs WHERE host_id = $1 "
+	    "AND kind = 'gate' ORDER BY asked_at DESC LIMIT 1", "s", host_id);
+	if (r == NULL || db_next(r) != 1) {
+		snprintf(why, size, "no gate was run");
+	} else if (db_int(r, 2) == 0) {
+		snprintf(why, size, "gate %s is still running", db_text(r, 0));
+	} else if (db_int(r, 1) != OUTCOME_PASS) {
+		snprintf(why, size, "gate %s: %s", db_text(r, 0),
+		    word_name(WORDS_OUTCOME, (int)db_int(r, 1)));
+	} else {
+		age = (db_now(db) - db_int(r, 2)) / 1000;
+		passed = age <= s->gate_age_seconds;
+		if (!passed)
+			snprintf(why, size, "gate %s is older than %lld h",
+			    db_text(r, 0),
+			    (long long)(s->gate_age_seconds / 3600));
+	}
+	db_end(&r);
+	return passed;
+}
