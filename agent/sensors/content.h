@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Reading a small file where another program would follow links to it
+ * (authorized_keys, sudoers): links are followed, but only a regular file
+ * is ever opened for reading.
+ */
+#ifndef CORDON_SENSORS_CONTENT_H
+#define CORDON_SENSORS_CONTENT_H
+
+#include "common/base/buf.h"
+#include "common/base/err.h"
+
+/* Append the content of PATH; ERR_NOENT, ERR_LIMIT, ERR_PERM, ERR_IO. */
+int content_read(const char *path, struct buf *out);
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Handle to path, with a cache.  Runs on the watch thread of the sensors
+ * process; open_by_handle_at(2) needs CAP_DAC_READ_SEARCH.
+ */
+#include "agent/sensors/dirs.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "agent/sensors/path.h"
+
+#define SLOTS 4096 /* power of two, twice DIRS_MAX */
+
+struct known_dir {
+	uint64_t fsid;
+	int type;
+	uint32_t len;
+	char *path;
+	uint8_t handle[];
+};
+
+struct mount {
+	uint64_t fsid;
+	int fd;
+};
+
+struct dirs {
+	struct known_dir *slot[SLOTS];
+	size_t n;
+	struct mount mount[DIRS_MOUNTS_MAX];
+	size_t mounts;
+};
+
+struct dirs *
+dirs_new(void)
+{
+	return calloc(1, sizeof(struct dirs));
+}
+
+void
+dirs_forget(struct dirs *d)
+{
+	size_t i;
+
+	for (i = 0; i < SLOTS; i++) {
+		if (d->slot[i] != NULL)
+			free(d->slot[i]->path);
+		free(d->slot[i]);
+		d->slot[i] = NULL;
+	}
+	d->n = 0;
+}
+
+void
+dirs_free(struct dirs **d)
+{
+	size_t i;
+
+	if (*d == NULL)
+		return;
+	dirs_forget(*d);
+	for (i = 0; i < (*d)->mounts; i++)
+		close((*d)->mount[i].fd);
+	free(*d);
+	*d = NULL;
+}
+
+int
+dirs_add_mount(struct dirs *d, const char *path, struct why *why)
+{
+	struct statfs sf;
+	int fd;
+
+	if (d->mounts == DIRS_MOUNTS_MAX)
+		return why_set(why, ERR_LIMIT, "too many file systems");
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return why_sys(why, ERR_IO, "%s", path);
+	if (fstatfs(fd, &sf) != 0) {
+		close(fd);
+		return why_sys(why, ERR_IO, "%s: statfs", path);
+	}
+	memcpy(&d->mount[d->mounts].fsid, &sf.f_fsid, sizeof(uint64_t));
+	d->mount[d->mounts++].fd = fd;
+	return 0;
+}
+
+static size_t
+hash_place(const struct fan_place *p)
+{
+	uint64_t h = 1469598103934665603ULL ^ p->fsid; /* FNV-1a */
+	size_t i;
+
+	for (i = 0; i < p->handle_len; i++)
+		h = (h ^ p->handle[i]) * 1099511628211ULL;
+	return (size_t)(h ^ (h >> 29)) & (SLOTS - 1);
+}
+
+static struct known_dir **
+slot_of(struct dirs *d, const struct fan_place *p)
+{
+	size_t i = hash_place(p);
+
+	for (; d->slot[i] != NULL; i = (i + 1) & (SLOTS - 1)) {
+		const struct known_dir *k = d->slot[i];
+
+		if (k->fsid == p->fsid && k->type == p->handle_type &&
+		    k->len == p->handle_len &&
+		    memcmp(k->handle, p->handle, k->len) == 0)
+			break;
+	}
+	return &d->slot[i];
+}
+
+/* Ask the kernel, below one mount. */
+static bool
+resolve(int mount_fd, const struct fan_place *p, char *path)
+{
+	union {
+		struct file_handle h;
+		uint8_t bytes[sizeof(struct file_handle) + FAN_HANDLE_MAX];
+	} u;
+	char link[64];
+	struct stat st;
+	ssize_t n = -1;
+	int fd;
+
+	u.h.handle_bytes = (unsigned int)p->handle_len;
+	u.h.handle_type = p->handle_type;
+	memcpy(u.bytes + sizeof(struct file_handle), p->handle,
+	    p->handle_len);
+	fd = open_by_handle_at(mount_fd, &u.h, O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	/* A removed folder has no links; its path would be a guess. */
+	if (fstat(fd, &st) == 0 && st.st_nlink > 0) {
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+		n = readlink(link, path, PATH_LEN - 1);
+	}
+	close(fd);
+	if (n <= 0 || path[0] != '/')
+		return false;
+	path[n] = '\0';
+	return true;
+}
+
+const char *
+dirs_path(struct dirs *d, const struct fan_place *p)
+{
+	struct known_dir **slot, *k;
+	char path[PATH_LEN];
+	size_t i;
+
+	if (p->handle == NULL)
+		return NULL;
+	slot = slot_of(d, p);
+	if (*slot != NULL)
+		return (*slot)->path;
+	for (i = 0; i < d->mounts; i++)
+		if (d->mount[i].fsid == p->fsid &&
+		    resolve(d->mount[i].fd, p, path))
+			break;
+	if (i == d->mounts)
+		return NULL;
+	if (d->n >= DIRS_MAX) {
+		dirs_forget(d);
+		slot = slot_of(d, p);
+	}
+	k = malloc(sizeof(*k) + p->handle_len);
+	if (k == NULL)
+		return NULL;
+	k->fsid = p->fsid;
+	k->type = p->handle_type;
+	k->len = (uint32_t)p->handle_len;
+	memcpy(k->handle, p->handle, p->handle_len);
+	k->path = strdup(path);
+	if (k->path == NULL) {
+		free(k);
+		return NULL;
+	}
+	*slot = k;
+	d->n++;
+	return k->path;
+}

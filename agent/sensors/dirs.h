@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * From a folder's file handle, as fanotify gives it, to its path and to
+ * whether it matters: the cheap way to drop events of a whole file system
+ * that lie outside the watched trees.  name_to_handle_at(2).
+ */
+#ifndef CORDON_SENSORS_DIRS_H
+#define CORDON_SENSORS_DIRS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/sensors/fanotify_event.h"
+#include "common/base/err.h"
+
+#define DIRS_MAX 2048	/* folders remembered; then all are forgotten */
+#define DIRS_MOUNTS_MAX 128
+
+struct dirs; /* opaque; one thread */
+
+struct dirs *dirs_new(void);
+void dirs_free(struct dirs **d);
+/* A file system to look in, by any folder of it. */
+int dirs_add_mount(struct dirs *d, const char *path, struct why *why);
+/*
+ * The path of PLACE's folder, lent until the next call; NULL when the
+ * folder is gone or cannot be named.
+ */
+const char *dirs_path(struct dirs *d, const struct fan_place *place);
+/* A folder was moved somewhere: remembered paths may be wrong. */
+void dirs_forget(struct dirs *d);
+
+#endif

@@ -1,0 +1,721 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The files sensor.  Its thread owns the baseline and looks at paths that
+ * had events; the watch thread (watch.c) feeds it; scans borrow more
+ * threads.  Everything it looks at may change under its eyes: a path is
+ * only a name, and the next event puts right what a race got wrong.
+ */
+#include "agent/sensors/files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/sensors/baseline.h"
+#include "agent/sensors/emit.h"
+#include "agent/sensors/judge.h"
+#include "agent/sensors/path.h"
+#include "agent/sensors/pending.h"
+#include "agent/sensors/scan.h"
+#include "agent/sensors/watch.h"
+#include "common/base/clock.h"
+#include "common/base/file.h"
+#include "common/base/log.h"
+
+#define COMMIT_MS 5000	   /* after the last change */
+#define COMMIT_CHANGES 8192 /* or so many */
+#define RESCAN_GAP_MS 1000 /* between rescans for lost events */
+#define REHASH_MS (24LL * 3600 * 1000)
+#define BATCH 256 /* paths looked at before the loop gets its turn */
+
+struct files {
+	struct sensor *s;
+	struct sensor_env *env;
+	struct pending *pending;
+	struct watch *watch;
+	struct inspect *inspect;
+	struct baseline *base;
+	char base_path[PATH_LEN];
+	int64_t clear_ms;  /* wall: no loss known up to here */
+	int64_t put_ms;	   /* boot: last change of the baseline */
+	int64_t rescan_ms; /* boot: next periodic rescan; 0: never */
+	int64_t rehash_ms; /* boot: from then on a rescan reads contents */
+	int64_t earliest_ms; /* boot: no rescan for losses before */
+	bool lost;	   /* a rescan is owed */
+};
+
+/* -- scanning -------------------------------------------------------------------- */
+
+static void
+on_dir(void *arg, int fd, const char *path)
+{
+	struct files *f = arg;
+
+	watch_dir(f->watch, fd, path);
+}
+
+static void
+add_root(struct files *f, const char *path, bool own)
+{
+	enum rung rung;
+	struct why why;
+
+	why.text[0] = '\0';
+	if (watch_root(f->watch, path, &rung, &why) != 0) {
+		log_error("%s", why.text);
+		return;
+	}
+	log_info("watching %s by %s%s%s", path, rung_str(rung),
+	    why.text[0] != '\0' ? ": " : "", why.text);
+	if (rung == RUNG_SCAN && !own)
+		blind_open(f->env->blind, path, clock_wall_ms(),
+		    "this file system gives no events");
+}
+
+/* A mounted file system below a root needs a mark of its own. */
+static void
+on_mount(void *arg, const char *path)
+{
+	add_root(arg, path, false);
+}
+
+static struct scan_opts
+scan_opts(struct files *f)
+{
+	struct scan_opts o = {
+	    .root = f->env->roots->path,
+	    .nroot = f->env->roots->n,
+	    .ignore = f->env->ignore,
+	    .threads = 1,
+	    .percent = f->s->percent,
+	    .stop = &f->env->stop,
+	    .on_dir = on_dir,
+	    .arg = f,
+	};
+
+	return o;
+}
+
+static void
+rest(struct files *f)
+{
+	atomic_store(&f->env->watched, baseline_count(f->base));
+	baseline_rest(f->base);
+	malloc_trim(0);
+}
+
+static void
+tell_baseline(struct files *f, const char *tree, uint64_t n, int64_t ms,
+    uint64_t unread)
+{
+	struct emit_signal s;
+
+	emit_init(&s, "files.baseline", tree);
+	emit_addf(&s, "files", "%" PRIu64, n);
+	emit_addf(&s, "scan.ms", "%" PRId64, ms);
+	if (unread > 0)
+		emit_addf(&s, "unreadable", "%" PRIu64, unread);
+	emit_add(&s, "events-by", watch_abilities(f->watch));
+	emit_send(f->env->out, &s);
+}
+
+/* No baseline yet: everything as it is now. */
+static int
+first_scan(struct files *f, struct why *why)
+{
+	struct scan_opts o = scan_opts(f);
+	struct scan_result *res = NULL;
+	int64_t start = clock_boot_ms();
+	uint64_t n, unread;
+	int r;
+
+	o.threads = f->env->settings->scan_threads;
+	o.percent = 0;
+	o.on_mount = on_mount;
+	r = scan_run(&o, &res, why);
+	if (r != 0)
+		return r;
+	r = baseline_write(f->base_path, res->rec, res->n, why);
+	n = res->files;
+	unread = res->unread;
+	scan_free(&res);
+	if (r == 0)
+		r = baseline_open(f->base_path, &f->base, why);
+	if (r != 0)
+		return r;
+	rest(f);
+	start = clock_boot_ms() - start;
+	tell_baseline(f, "/", n, start, unread);
+	log_info("baseline: %" PRIu64 " files in %" PRId64 " ms", n, start);
+	return 0;
+}
+
+/* A tree that the settings name since this run only. */
+static bool
+tree_is_new(const struct files *f, const char *path)
+{
+	struct entry e;
+	size_t i;
+
+	for (i = 0; i < f->env->roots->n; i++)
+		if (path_under(path, f->env->roots->path[i]))
+			return !baseline_get(f->base,
+			    f->env->roots->path[i], &e) &&
+			    strcmp(f->env->roots->path[i], "/") != 0;
+	return false;
+}
+
+static uint64_t
+judge_found(struct files *f, const struct scan_result *res,
+    const char *cause)
+{
+	struct change_of c = {.cause_id = cause};
+	char path[PATH_LEN];
+	struct entry old, now;
+	uint64_t told = 0;
+	size_t i;
+
+	for (i = 0; i < res->n && !atomic_load(&f->env->stop); i++) {
+		if (path_join(path, res->rec[i].dir, res->rec[i].name) != 0)
+			continue;
+		now = *res->rec[i].e;
+		c.path = path;
+		c.now = &now;
+		c.old = baseline_get(f->base, path, &old) ? &old : NULL;
+		told += (uint64_t)judge(f->base, f->env->out, f->env->roots,
+		    change_kind(c.old, c.now), &c);
+	}
+	return told;
+}
+
+static bool
+below_root(const struct files *f, const char *path)
+{
+	return (roots_has(f->env->roots, path) ||
+	    roots_is_own(f->env->roots, path)) &&
+	    !ignore_has(f->env->ignore, path);
+}
+
+/* Entries of the file that the scan did not meet. */
+static uint64_t
+judge_missing(struct files *f, const struct scan_result *res, size_t filed,
+    const char *cause)
+{
+	struct change_of c = {.cause_id = cause};
+	char path[PATH_LEN];
+	struct entry now;
+	struct rec rec;
+	uint64_t told = 0;
+	size_t i;
+
+	for (i = 0; i < filed && !atomic_load(&f->env->stop); i++) {
+		if (scan_seen(res, i))
+			continue;
+		baseline_at(f->base, i, &rec);
+		if (path_join(path, rec.dir, rec.name) != 0)
+			continue;
+		if (!below_root(f, path)) {
+			baseline_put(f->base, path, NULL);
+			continue;
+		}
+		if (inspect_path(f->inspect, path, NULL, &now) != ERR_NOENT)
+			continue;
+		c.path = path;
+		c.old = rec.e;
+		told += (uint64_t)judge(f->base, f->env->out, f->env->roots,
+		    CHANGE_DELETED, &c);
+	}
+	return told;
+}
+
+/* Trees without a baseline are taken as they are, and that is told. */
+static void
+adopt_new_trees(struct files *f, const struct scan_result *res)
+{
+	const struct roots *roots = f->env->roots;
+	bool is_new[ROOTS_MAX + ROOTS_OWN_MAX];
+	uint64_t n[ROOTS_MAX + ROOTS_OWN_MAX] = {0};
+	char path[PATH_LEN];
+	size_t i, k;
+
+	for (k = 0; k < roots->n; k++)
+		is_new[k] = tree_is_new(f, roots->path[k]);
+	for (i = 0; i < res->n; i++) {
+		if (path_join(path, res->rec[i].dir, res->rec[i].name) != 0)
+			continue;
+		for (k = 0; k < roots->n; k++)
+			if (is_new[k] && path_under(path, roots->path[k])) {
+				baseline_put(f->base, path, res->rec[i].e);
+				n[k]++;
+			}
+	}
+	for (k = 0; k < roots->n; k++)
+		if (n[k] > 0)
+			tell_baseline(f, roots->path[k], n[k], 0, 0);
+}
+
+/* Look at everything again; closes the blind intervals it covers. */
+static void
+rescan(struct files *f, bool rehash, bool paced)
+{
+	struct scan_opts o = scan_opts(f);
+	struct scan_result *res = NULL;
+	int64_t started = clock_wall_ms();
+	char cause[ID_MAX];
+	struct why why;
+	uint64_t told;
+	size_t filed;
+
+	id_new(cause, "R", 10);
+	if (baseline_commit(&f->base, f->base_path, &why) != 0)
+		goto fail;
+	filed = baseline_filed(f->base);
+	o.known = f->base;
+	o.rehash = rehash;
+	o.on_mount = f->rehash_ms == 0 ? on_mount : NULL;
+	if (!paced) {
+		o.percent = 0;
+		o.threads = f->env->settings->scan_threads;
+	}
+	if (scan_run(&o, &res, &why) != 0)
+		goto fail;
+	adopt_new_trees(f, res);
+	told = judge_found(f, res, cause);
+	told += judge_missing(f, res, filed, cause);
+	f->put_ms = clock_boot_ms();
+	if (!atomic_load(&f->env->stop))
+		blind_close(f->env->blind, "/", started, told);
+	log_info("rescan: %" PRIu64 " files, %" PRIu64 " differences",
+	    res->files, told);
+	scan_free(&res);
+	rest(f);
+	return;
+fail:
+	if (!atomic_load(&f->env->stop))
+		log_error("rescan: %s", why.text);
+}
+
+/* -- single paths ----------------------------------------------------------------- */
+
+struct collected {
+	char **path;
+	size_t n, max;
+};
+
+static int
+collect(void *arg, const char *path, const struct entry *e)
+{
+	struct collected *c = arg;
+	char **more;
+
+	(void)e;
+	if (c->n == c->max) {
+		more = realloc(c->path, (c->max * 2 + 64) * sizeof(*more));
+		if (more == NULL)
+			return ERR_NOMEM;
+		c->path = more;
+		c->max = c->max * 2 + 64;
+	}
+	c->path[c->n] = strdup(path);
+	if (c->path[c->n] == NULL)
+		return ERR_NOMEM;
+	c->n++;
+	return 0;
+}
+
+static void
+collected_done(struct collected *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->n; i++)
+		free(c->path[i]);
+	free(c->path);
+}
+
+/* TOP is gone: so is all that was remembered below it. */
+static void
+judge_gone(struct files *f, const char *top, const struct change_of *like)
+{
+	struct collected all = {NULL, 0, 0};
+	struct change_of c = *like;
+	struct entry old;
+	size_t i;
+
+	if (baseline_each(f->base, top, collect, &all) != 0)
+		log_error("baseline: out of memory");
+	for (i = 0; i < all.n; i++) {
+		if (!baseline_get(f->base, all.path[i], &old))
+			continue;
+		c.path = all.path[i];
+		c.old = &old;
+		c.now = NULL;
+		judge(f->base, f->env->out, f->env->roots, CHANGE_DELETED,
+		    &c);
+	}
+	collected_done(&all);
+}
+
+/* One name in an open folder that is new to us; folders go to TODO. */
+static void
+judge_child(struct files *f, int fd, const char *path, const char *name,
+    const struct change_of *like, struct collected *todo)
+{
+	struct change_of c = *like;
+	struct entry old, now;
+	bool had;
+
+	if (ignore_has(f->env->ignore, path) ||
+	    pending_has(f->pending, path))
+		return; /* its own event names who did it better */
+	had = baseline_get(f->base, path, &old);
+	if (inspect_at(f->inspect, fd, name, had ? &old : NULL, &now) != 0)
+		return;
+	c.path = path;
+	c.old = had ? &old : NULL;
+	c.now = &now;
+	c.from = NULL;
+	judge(f->base, f->env->out, f->env->roots,
+	    change_kind(c.old, c.now), &c);
+	if (S_ISDIR(now.mode))
+		collect(todo, path, NULL);
+}
+
+static void
+judge_folder(struct files *f, const char *dir, const struct change_of *like,
+    struct collected *todo)
+{
+	char path[PATH_LEN];
+	const struct dirent *de;
+	DIR *d;
+	int fd;
+
+	fd = path_open(dir, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
+	d = fd < 0 ? NULL : fdopendir(fd);
+	if (d == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	watch_dir(f->watch, fd, dir);
+	while ((de = readdir(d)) != NULL && !atomic_load(&f->env->stop))
+		if (strcmp(de->d_name, ".") != 0 &&
+		    strcmp(de->d_name, "..") != 0 &&
+		    path_join(path, dir, de->d_name) == 0)
+			judge_child(f, fd, path, de->d_name, like, todo);
+	closedir(d);
+}
+
+/* A folder came (made or moved here): what is in it? */
+static void
+judge_tree(struct files *f, const char *top, const struct change_of *like)
+{
+	struct collected todo = {NULL, 0, 0};
+	size_t i;
+
+	collect(&todo, top, NULL);
+	for (i = 0; i < todo.n; i++)
+		judge_folder(f, todo.path[i], like, &todo);
+	collected_done(&todo);
+}
+
+/* What was remembered below FROM is now below TO. */
+static void
+move_remembered(struct files *f, const char *from, const char *to)
+{
+	struct collected all = {NULL, 0, 0};
+	char path[PATH_LEN];
+	struct entry e;
+	size_t i, n = strlen(from), t = strlen(to);
+
+	if (baseline_each(f->base, from, collect, &all) != 0)
+		log_error("baseline: out of memory");
+	for (i = 0; i < all.n; i++) {
+		if (!baseline_get(f->base, all.path[i], &e) ||
+		    t + strlen(all.path[i]) - n >= PATH_LEN)
+			continue;
+		strcpy(path, to);
+		strcat(path, all.path[i] + n);
+		baseline_put(f->base, all.path[i], NULL);
+		baseline_put(f->base, path, &e);
+	}
+	collected_done(&all);
+}
+
+/* Was it moved here from a place we know, and not put over another? */
+static bool
+judge_moved(struct files *f, const struct pending_item *it,
+    struct change_of *c)
+{
+	struct entry old, gone;
+
+	if (it->from == NULL || c->now == NULL || c->old != NULL ||
+	    !baseline_get(f->base, it->from, &old) ||
+	    inspect_path(f->inspect, it->from, NULL, &gone) != ERR_NOENT ||
+	    !entry_same_content(&old, c->now))
+		return false;
+	c->from = it->from;
+	c->old = &old;
+	move_remembered(f, it->from, it->path);
+	judge(f->base, f->env->out, f->env->roots, CHANGE_MOVED, c);
+	return true;
+}
+
+/* Attributes may have been changed by another one than the content. */
+static const struct who *
+who_of(const struct pending_item *it, enum change kind)
+{
+	bool meta = kind == CHANGE_META || kind == CHANGE_SETUID;
+
+	if (meta && it->meta_who != NULL)
+		return it->meta_who;
+	return it->who != NULL ? it->who : it->meta_who;
+}
+
+static void
+look(struct files *f, const struct pending_item *it)
+{
+	struct change_of c = {.path = it->path, .events = it->events,
+	    .writers = it->writers};
+	struct entry old, now;
+	bool had = baseline_get(f->base, it->path, &old);
+	enum change kind;
+	int r;
+
+	r = inspect_path(f->inspect, it->path, had ? &old : NULL, &now);
+	if (r != 0 && r != ERR_NOENT) {
+		if (r != ERR_CLOSED)
+			f->lost = true;
+		return;
+	}
+	c.old = had ? &old : NULL;
+	c.now = r == 0 ? &now : NULL;
+	kind = change_kind(c.old, c.now);
+	c.who = who_of(it, kind);
+	if (c.now == NULL && had && S_ISDIR(old.mode)) {
+		judge_gone(f, it->path, &c);
+		return;
+	}
+	if (!judge_moved(f, it, &c))
+		judge(f->base, f->env->out, f->env->roots, kind, &c);
+	if (c.now != NULL && S_ISDIR(now.mode) && it->content)
+		judge_tree(f, it->path, &c);
+}
+
+/* -- the sensor ------------------------------------------------------------------- */
+
+static void
+check_loss(struct files *f)
+{
+	unsigned int lost = watch_lost(f->watch);
+	uint64_t signals = outbox_lost(f->env->out);
+	const char *reason = "the kernel's event queue ran over";
+
+	if (lost & WATCH_LOST_OWN)
+		reason = "too many changes at once";
+	else if (lost & WATCH_LOST_FORM)
+		reason = "an event could not be understood";
+	if (lost != 0) {
+		blind_open(f->env->blind, "/", f->clear_ms, reason);
+		f->lost = true;
+	} else {
+		f->clear_ms = clock_wall_ms();
+	}
+	if (signals > 0) {
+		struct emit_signal s;
+
+		emit_init(&s, "agent.blind", "/");
+		emit_add(&s, "blind.reason", "signals were lost: the network "
+		    "process did not take them");
+		emit_addf(&s, "signals.lost", "%" PRIu64, signals);
+		emit_send(f->env->out, &s);
+	}
+}
+
+static void
+plan_next(struct files *f)
+{
+	int64_t now = clock_boot_ms(), wait = pending_wait(f->pending, now);
+	int64_t next = now + 1000;
+
+	if (wait >= 0 && now + wait < next)
+		next = now + (wait > 0 ? wait : 1);
+	f->s->due_ms = next;
+}
+
+/* Periodic rescans, and those owed for lost events. */
+static void
+rescan_if_due(struct files *f)
+{
+	int64_t now = clock_boot_ms();
+	bool rehash;
+
+	if (f->lost && now >= f->earliest_ms) {
+		f->lost = false;
+		rescan(f, false, false);
+		f->earliest_ms = clock_boot_ms() + RESCAN_GAP_MS;
+	} else if (f->rescan_ms != 0 && now >= f->rescan_ms) {
+		rehash = now >= f->rehash_ms;
+		rescan(f, rehash, true);
+		if (rehash)
+			f->rehash_ms = now + REHASH_MS;
+		f->rescan_ms = clock_boot_ms() +
+		    f->env->settings->rescan_seconds * 1000LL;
+	}
+}
+
+static void
+commit_if_due(struct files *f)
+{
+	size_t n = baseline_pending(f->base);
+	struct why why;
+
+	if (n == 0 || (n < COMMIT_CHANGES &&
+	    clock_boot_ms() < f->put_ms + COMMIT_MS))
+		return;
+	if (baseline_commit(&f->base, f->base_path, &why) != 0) {
+		log_error("%s", why.text);
+		f->put_ms = clock_boot_ms();
+	}
+	rest(f);
+}
+
+/* The first turn: a baseline, or what happened since the last one. */
+static void
+begin(struct files *f)
+{
+	struct sensor_env *env = f->env;
+	struct emit_signal s;
+	struct why why;
+	int r;
+
+	r = baseline_open(f->base_path, &f->base, &why);
+	if (r == 0) {
+		blind_open(env->blind, "/", env->last_seen_ms,
+		    "the agent was not running");
+		rescan(f, false, false);
+	} else {
+		if (r != ERR_NOENT) {
+			log_error("%s", why.text);
+			emit_init(&s, "agent.self-changed", f->base_path);
+			emit_add(&s, "reason", why.text);
+			emit_send(env->out, &s);
+		}
+		r = first_scan(f, &why);
+		if (r != 0 && !atomic_load(&env->stop))
+			log_error("first scan: %s", why.text);
+	}
+	f->clear_ms = clock_wall_ms();
+	f->rehash_ms = clock_boot_ms() + REHASH_MS;
+	if (env->settings->rescan_seconds > 0)
+		f->rescan_ms = clock_boot_ms() +
+		    env->settings->rescan_seconds * 1000LL;
+}
+
+static void
+files_on_timer(struct sensor *s)
+{
+	struct files *f = s->state;
+	struct pending_item *it;
+	int i;
+
+	if (f->base == NULL)
+		begin(f);
+	if (f->base == NULL) {
+		s->due_ms = clock_boot_ms() + 10000; /* try again */
+		return;
+	}
+	check_loss(f);
+	for (i = 0; i < BATCH && !atomic_load(&f->env->stop) &&
+	    (it = pending_take(f->pending, clock_boot_ms())) != NULL; i++) {
+		look(f, it);
+		f->put_ms = clock_boot_ms();
+		pending_item_free(&it);
+	}
+	atomic_store(&f->env->watched, baseline_count(f->base));
+	rescan_if_due(f);
+	commit_if_due(f);
+	plan_next(f);
+}
+
+/* The watch thread left something: look when it is due. */
+static void
+files_on_fd(struct sensor *s)
+{
+	struct files *f = s->state;
+	uint64_t n;
+
+	if (read(s->fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
+		log_error("wake: %s", strerror(errno));
+	if (f->base != NULL)
+		plan_next(f);
+}
+
+static int
+files_start(struct sensor *s, struct why *why)
+{
+	struct files *f = calloc(1, sizeof(*f));
+	const struct roots *roots = s->env->roots;
+	size_t i;
+	int r;
+
+	if (f == NULL)
+		return why_set(why, ERR_NOMEM, "files sensor");
+	s->state = f;
+	f->s = s;
+	f->env = s->env;
+	r = file_join(f->base_path, sizeof(f->base_path),
+	    s->env->settings->state_dir, BASELINE_FILE);
+	if (r != 0)
+		return why_set(why, r, "state folder: path too long");
+	s->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	f->pending = pending_new();
+	f->inspect = inspect_new(NULL, &s->env->stop);
+	if (s->fd < 0 || f->pending == NULL || f->inspect == NULL)
+		return why_set(why, ERR_NOMEM, "files sensor");
+	r = watch_new(f->pending, s->env->ignore, s->fd, &f->watch, why);
+	if (r != 0)
+		return r;
+	log_info("events: %s", watch_abilities(f->watch));
+	for (i = 0; i < roots->n; i++)
+		add_root(f, roots->path[i], i >= roots->watched);
+	s->due_ms = clock_boot_ms();
+	return watch_start(f->watch, why);
+}
+
+static void
+files_stop(struct sensor *s)
+{
+	struct files *f = s->state;
+	struct why why;
+
+	if (f == NULL)
+		return;
+	watch_free(&f->watch);
+	if (f->base != NULL &&
+	    baseline_commit(&f->base, f->base_path, &why) != 0)
+		log_error("%s", why.text);
+	baseline_free(&f->base);
+	inspect_free(&f->inspect);
+	pending_free(&f->pending);
+	if (s->fd >= 0)
+		close(s->fd);
+	free(f);
+	s->state = NULL;
+}
+
+const struct sensor_kind files_sensor = {
+	.name = "files",
+	.start = files_start,
+	.on_fd = files_on_fd,
+	.on_timer = files_on_timer,
+	.stop = files_stop,
+	.stack = 256 * 1024,
+};

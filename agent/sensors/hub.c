@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The loop of the sensors process.  Only this thread touches links; the
+ * others leave what they have to say in the outbox and wake it.
+ */
+#include "agent/sensors/hub.h"
+
+#include <event2/event.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "agent/links/ipc.h"
+#include "agent/sensors/gate.h"
+#include "agent/sensors/jobs.h"
+#include "agent/sensors/own.h"
+#include "agent/sensors/path.h"
+#include "agent/sensors/peer.h"
+#include "agent/sensors/sensor.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/proc/link.h"
+
+#define LINK_FILL (64 * 1024) /* more waits here, where it is not lost */
+#define RETRY_US 20000
+#define SLOW_MS 5000
+#define SENSORS_MAX 16
+
+struct hub {
+	struct event_base *base;
+	struct link *parent, *network;
+	struct peer peer;
+	struct sensor_env env;
+	struct roots roots;
+	struct ignore *ignore;
+	struct own *own;
+	struct gate_env gate;
+	struct jobs *jobs;
+	struct sensor sensor[SENSORS_MAX];
+	size_t sensors;
+	int wake_fd;
+	struct event *wake, *retry, *beat;
+	int result;
+};
+
+/* -- sending --------------------------------------------------------------------- */
+
+static int
+send_one(void *arg, uint32_t kind, const void *data, size_t len)
+{
+	struct hub *h = arg;
+
+	if (h->network == NULL)
+		return ERR_CLOSED;
+	if (link_queued(h->network) > LINK_FILL)
+		return ERR_LIMIT;
+	return link_send(h->network, kind, data, len, -1);
+}
+
+static void
+flush(struct hub *h)
+{
+	const struct timeval again = {0, RETRY_US};
+
+	if (h->network != NULL && outbox_flush(h->env.out, send_one, h))
+		event_add(h->retry, &again);
+}
+
+static void
+on_wake(evutil_socket_t fd, short what, void *arg)
+{
+	uint64_t n;
+
+	(void)what;
+	if (read((int)fd, &n, sizeof(n)) == (ssize_t)sizeof(n))
+		flush(arg);
+}
+
+static void
+on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	flush(arg);
+}
+
+/* -- heartbeat ------------------------------------------------------------------- */
+
+static uint64_t
+cpu_ms(void)
+{
+	struct rusage ru;
+
+	if (getrusage(RUSAGE_SELF, &ru) != 0)
+		return 0;
+	return (uint64_t)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * 1000 +
+	    (uint64_t)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1000;
+}
+
+static uint64_t
+rss_kib(void)
+{
+	unsigned long long size, resident = 0;
+	char text[128];
+	ssize_t n;
+	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return 0;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	if (sscanf(text, "%llu %llu", &size, &resident) != 2)
+		return 0;
+	return resident * (unsigned long long)sysconf(_SC_PAGESIZE) / 1024;
+}
+
+static void
+send_watch(struct hub *h)
+{
+	Cordon__Watch msg = CORDON__WATCH__INIT;
+	uint8_t data[64];
+
+	if (h->network == NULL)
+		return;
+	msg.files_watched = atomic_load(&h->env.watched);
+	msg.blind_open = blind_count(h->env.blind);
+	msg.cpu_ms = cpu_ms();
+	msg.rss_kib = rss_kib();
+	if (cordon__watch__get_packed_size(&msg) > sizeof(data))
+		return;
+	link_send(h->network, IPC_WATCH, data, cordon__watch__pack(&msg,
+	    data), -1);
+}
+
+static void
+on_beat(evutil_socket_t fd, short what, void *arg)
+{
+	struct hub *h = arg;
+
+	(void)fd;
+	(void)what;
+	blind_alive(h->env.blind);
+	send_watch(h);
+}
+
+/* -- requests -------------------------------------------------------------------- */
+
+static int
+check_take(void *arg, Cordon__CheckRun *msg)
+{
+	struct hub *h = arg;
+
+	return jobs_check_take(h->jobs, msg);
+}
+
+static int
+manifest_take(void *arg, Cordon__ManifestAsk *msg)
+{
+	struct hub *h = arg;
+
+	return jobs_manifest_take(h->jobs, msg);
+}
+
+static int
+snapshot_take(void *arg, Cordon__SnapshotAsk *msg)
+{
+	struct hub *h = arg;
+
+	return jobs_snapshot_take(h->jobs, msg);
+}
+
+static void
+spool_full(void *arg)
+{
+	struct hub *h = arg;
+
+	outbox_slow(h->env.out, clock_boot_ms() + SLOW_MS);
+}
+
+static const struct peer_calls calls = {check_take, manifest_take,
+    snapshot_take, spool_full};
+
+/* -- links ----------------------------------------------------------------------- */
+
+static void
+on_network_end(void *arg, struct link *l, const char *reason)
+{
+	const struct peer *p = arg;
+	struct hub *h = p->arg;
+
+	log_warn("network process: %s", reason);
+	if (h->network != l)
+		return;
+	link_free(&h->network);
+	outbox_new_link(h->env.out);
+}
+
+static int
+on_peer(void *arg, struct link *l, const uint8_t *payload, size_t len,
+    int fd, struct why *why)
+{
+	struct hub *h = arg;
+
+	(void)l;
+	(void)len;
+	if (payload[0] != IPC_PEER_NETWORK || fd == -1) {
+		if (fd != -1)
+			close(fd);
+		return why_set(why, ERR_PROTO, "peer %u", payload[0]);
+	}
+	if (h->network != NULL)
+		link_free(&h->network);
+	outbox_new_link(h->env.out);
+	h->network = link_new(h->base, fd, "network", peer_network_table,
+	    &h->peer, on_network_end);
+	if (h->network == NULL)
+		return why_set(why, ERR_NOMEM, "link to network");
+	send_watch(h);
+	flush(h);
+	return 0;
+}
+
+static int
+on_stop(void *arg, struct link *l, const uint8_t *payload, size_t len,
+    int fd, struct why *why)
+{
+	struct hub *h = arg;
+
+	(void)l;
+	(void)payload;
+	(void)len;
+	(void)why;
+	if (fd != -1)
+		close(fd);
+	h->result = 0;
+	event_base_loopbreak(h->base);
+	return 0;
+}
+
+static const struct link_kind parent_table[] = {
+	{IPC_PEER, "peer", 1, 1, NULL, on_peer},
+	{IPC_STOP, "stop", 0, 0, NULL, on_stop},
+	{0, NULL, 0, 0, NULL, NULL},
+};
+
+static void
+on_parent_end(void *arg, struct link *l, const char *reason)
+{
+	struct hub *h = arg;
+
+	(void)l;
+	log_error("parent: %s", reason);
+	h->result = ERR_CLOSED;
+	event_base_loopbreak(h->base);
+}
+
+/* -- start and stop --------------------------------------------------------------- */
+
+/* The state folders of all our processes change all the time. */
+static int
+ignore_own_state(struct hub *h)
+{
+	char dir[PATH_LEN];
+	const char *name;
+
+	if (path_split(h->env.settings->state_dir, dir, &name) != 0 ||
+	    strcmp(dir, "/") == 0)
+		return ignore_add_path(h->ignore,
+		    h->env.settings->state_dir);
+	return ignore_add_path(h->ignore, dir);
+}
+
+static int
+prepare(struct hub *h, struct why *why)
+{
+	const Cordon__Settings *s = h->env.settings;
+	int r;
+
+	r = roots_init(&h->roots, s->watch, s->n_watch, s->own_dir,
+	    s->conf_path, why);
+	if (r == 0)
+		r = ignore_new(s->ignore, s->n_ignore, &h->ignore, why);
+	if (r == 0 && ignore_own_state(h) != 0)
+		r = why_set(why, ERR_LIMIT, "too many ignore rules");
+	if (r == 0)
+		r = own_new(&h->roots, &h->own, why);
+	if (r == 0)
+		r = blind_new(s->state_dir, h->env.out, &h->env.blind,
+		    &h->env.last_seen_ms, why);
+	h->env.roots = &h->roots;
+	h->env.ignore = h->ignore;
+	h->gate.env = &h->env;
+	h->gate.own = h->own;
+	return r;
+}
+
+static int
+start_threads(struct hub *h, struct why *why)
+{
+	size_t i;
+	int r;
+
+	r = jobs_start(&h->gate, &h->jobs, why);
+	for (i = 0; r == 0 && sensor_kinds[i] != NULL; i++) {
+		r = sensor_start(&h->sensor[i], sensor_kinds[i], &h->env,
+		    why);
+		if (r == 0)
+			h->sensors++;
+	}
+	return r;
+}
+
+static int
+start_loop(struct hub *h, int parent_fd, struct why *why)
+{
+	const struct timeval every = {HUB_WATCH_SECONDS, 0};
+
+	h->base = event_base_new();
+	h->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (h->base == NULL || h->wake_fd < 0) {
+		close(parent_fd);
+		return why_set(why, ERR_NOMEM, "event loop");
+	}
+	h->env.out = outbox_new(h->wake_fd);
+	h->wake = event_new(h->base, h->wake_fd, EV_READ | EV_PERSIST,
+	    on_wake, h);
+	h->retry = event_new(h->base, -1, 0, on_retry, h);
+	h->beat = event_new(h->base, -1, EV_PERSIST, on_beat, h);
+	h->parent = link_new(h->base, parent_fd, "parent", parent_table, h,
+	    on_parent_end);
+	if (h->env.out == NULL || h->wake == NULL || h->retry == NULL ||
+	    h->beat == NULL || h->parent == NULL)
+		return why_set(why, ERR_NOMEM, "event loop");
+	event_add(h->wake, NULL);
+	event_add(h->beat, &every);
+	return 0;
+}
+
+static int
+say_ready(struct hub *h, struct why *why)
+{
+	Cordon__Ready msg = CORDON__READY__INIT;
+	uint8_t data[16];
+
+	msg.pid = (uint32_t)getpid();
+	if (link_send(h->parent, IPC_READY, data,
+	    cordon__ready__pack(&msg, data), -1) != 0)
+		return why_set(why, ERR_CLOSED, "the parent has gone");
+	return 0;
+}
+
+static void
+stop_all(struct hub *h)
+{
+	size_t i;
+
+	atomic_store(&h->env.stop, true);
+	if (h->env.out != NULL)
+		outbox_close(h->env.out);
+	for (i = 0; i < h->sensors; i++)
+		sensor_stop(&h->sensor[i]);
+	jobs_stop(&h->jobs);
+	if (h->env.blind != NULL)
+		blind_alive(h->env.blind);
+	if (h->env.out != NULL)
+		flush(h);
+	link_free(&h->network);
+	link_free(&h->parent);
+	blind_free(&h->env.blind);
+	outbox_free(&h->env.out);
+	own_free(&h->own);
+	ignore_free(&h->ignore);
+	roots_done(&h->roots);
+	if (h->wake != NULL)
+		event_free(h->wake);
+	if (h->retry != NULL)
+		event_free(h->retry);
+	if (h->beat != NULL)
+		event_free(h->beat);
+	if (h->base != NULL)
+		event_base_free(h->base);
+	if (h->wake_fd >= 0)
+		close(h->wake_fd);
+}
+
+int
+hub_run(const Cordon__Settings *settings, int parent_fd, struct why *why)
+{
+	static struct hub h; /* large, and only one */
+	int r;
+
+	h.env.settings = settings;
+	h.wake_fd = -1;
+	h.peer = (struct peer){&calls, &h};
+	r = start_loop(&h, parent_fd, why);
+	if (r == 0)
+		r = prepare(&h, why);
+	if (r == 0)
+		r = start_threads(&h, why);
+	if (r == 0)
+		r = say_ready(&h, why);
+	if (r == 0) {
+		h.result = ERR_CLOSED;
+		event_base_dispatch(h.base);
+		r = h.result;
+		if (r != 0)
+			why_set(why, r, "the loop ended");
+	}
+	stop_all(&h);
+	return r;
+}

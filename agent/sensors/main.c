@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * agent-sensors: sees what happens on the host and says so.  Started by the
+ * parent with a link as descriptor 3.  It may read everything and change
+ * nothing but its own state folder; it gives up all other rights before it
+ * looks at anything of the host.
+ */
+#include <getopt.h>
+#include <linux/capability.h>
+#include <malloc.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent/links/ipc.h"
+#include "agent/sensors/hub.h"
+#include "agent/sensors/peer.h"
+#include "common/base/log.h"
+#include "common/proc/rights.h"
+
+#define SETTINGS_WAIT_MS 30000
+
+static const struct right keep[] = {
+	{CAP_SYS_ADMIN, "fanotify: marks of whole file systems, pidfd"},
+	{CAP_DAC_READ_SEARCH, "read what is watched; open_by_handle_at"},
+	{CAP_SYS_PTRACE, "/proc/PID/exe and fd: which program did it"},
+	{-1, NULL},
+};
+
+static const struct syscall_rule calls[] = {
+	{"fanotify_init", "events of file systems"},
+	{"fanotify_mark", "events of file systems"},
+	{"inotify_init1", "events where fanotify cannot mark"},
+	{"inotify_add_watch", "events where fanotify cannot mark"},
+	{"open_by_handle_at", "which folder an event is of"},
+	{"pidfd_send_signal", "signal 0: is the process still there"},
+	{"kill", "the same for kernels that count it so"},
+	{"openat2", "open without following links"},
+	{"open", "opendir() of older libc"},
+	{"getdents64", "list folders"},
+	{"readlink", "links, /proc/PID/exe"},
+	{"readlinkat", "links, /proc/PID/exe"},
+	{"fstatfs", "kind of a file system"},
+	{"statfs", "kind of a file system"},
+	{"stat", "own files, older libc"},
+	{"lstat", "own files, older libc"},
+	{"flistxattr", "attributes of watched files"},
+	{"fgetxattr", "attributes of watched files"},
+	{"utimensat", "stamp of the last sight"},
+	{"rename", "own files: new for old"},
+	{"renameat", "the same where there is no rename"},
+	{"unlink", "own files: temporary and old ones"},
+	{"unlinkat", "the same where there is no unlink"},
+	{"fsync", "own files"},
+	{"fchmod", "mode of own files"},
+	{"access", "own files"},
+	{"faccessat", "the same in newer libc"},
+	{"faccessat2", "the same in newer libc"},
+	{"getrusage", "own processor time, for the heartbeat"},
+	{NULL, NULL},
+};
+
+static void
+usage(FILE *out)
+{
+	fputs("usage: agent-sensors [--user USER]\n"
+	    "       agent-sensors --rights | --version | --help\n", out);
+}
+
+static const char *
+parse(int argc, char **argv)
+{
+	static const struct option longs[] = {
+	    {"user", required_argument, NULL, 'u'},
+	    {"state", required_argument, NULL, 's'},
+	    {"rights", no_argument, NULL, 'R'},
+	    {"version", no_argument, NULL, 'V'},
+	    {"help", no_argument, NULL, 'h'},
+	    {NULL, 0, NULL, 0},
+	};
+	struct rights r = {.user = AGENT_USER_SENSORS, .keep = keep};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1)
+		switch (c) {
+		case 'u':
+			r.user = optarg;
+			break;
+		case 's':
+			break; /* for people who read ps; settings say it */
+		case 'R':
+			rights_print(&r, calls);
+			exit(0);
+		case 'V':
+			puts("agent-sensors " CORDON_VERSION);
+			exit(0);
+		case 'h':
+			usage(stdout);
+			exit(0);
+		default:
+			usage(stderr);
+			exit(2);
+		}
+	if (optind < argc) {
+		usage(stderr);
+		exit(2);
+	}
+	return r.user;
+}
+
+/* The parent's first message; no loop may exist yet. */
+static Cordon__Settings *
+wait_settings(struct why *why)
+{
+	static uint8_t bytes[sizeof(uint32_t) + PEER_SETTINGS_MAX];
+	struct pollfd p = {.fd = IPC_FD_PARENT, .events = POLLIN};
+	uint32_t kind;
+	ssize_t n;
+
+	if (poll(&p, 1, SETTINGS_WAIT_MS) <= 0) {
+		why_set(why, ERR_TIMEOUT, "no settings from the parent");
+		return NULL;
+	}
+	n = recv(IPC_FD_PARENT, bytes, sizeof(bytes), MSG_DONTWAIT);
+	if (n < (ssize_t)sizeof(kind)) {
+		why_set(why, ERR_PROTO, "no settings from the parent");
+		return NULL;
+	}
+	memcpy(&kind, bytes, sizeof(kind));
+	if (kind != IPC_SETTINGS) {
+		why_set(why, ERR_PROTO, "the parent sent %u before settings",
+		    kind);
+		return NULL;
+	}
+	return peer_settings(bytes + sizeof(kind), (size_t)n - sizeof(kind),
+	    why);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct rights rights = {.keep = keep};
+	Cordon__Settings *settings;
+	struct why why;
+	int r;
+
+	rights.user = parse(argc, argv);
+	log_init("agent-sensors", LOG_LEVEL_INFO);
+	mallopt(M_ARENA_MAX, 1); /* threads come and go: keep one heap */
+	mallopt(M_MMAP_THRESHOLD, 64 * 1024);
+	settings = wait_settings(&why);
+	if (settings == NULL)
+		goto fail;
+
+	/* Rights: from here on the three above, and the calls listed. */
+	if (rights_drop(&rights, &why) != 0 || sandbox_enter(calls, &why) != 0)
+		goto fail;
+
+	if (settings->log_level != 0)
+		log_set_level((enum log_level)settings->log_level);
+	r = hub_run(settings, IPC_FD_PARENT, &why);
+	cordon__settings__free_unpacked(settings, NULL);
+	if (r == 0)
+		return 0;
+fail:
+	log_error("%s", why.text);
+	return 1;
+}

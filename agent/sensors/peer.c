@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Requests to the sensors process.  The network process may have been taken
+ * over: every field is bounded, ids are plain text, and none of them names
+ * a path, a command or anything that is changed.
+ */
+#include "agent/sensors/peer.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/links/ipc.h"
+#include "agent/sensors/path.h"
+#include "agent/sensors/roots.h"
+#include "agent/sensors/scan.h"
+#include "common/base/id.h"
+#include "common/base/sign.h"
+#include "common/wire/unpack.h"
+
+#define CHECK_ID_MAX 15
+
+static bool
+length_is(const ProtobufCBinaryData *b, size_t len)
+{
+	return b->len == 0 || b->len == len;
+}
+
+int
+peer_check_run(const Cordon__CheckRun *msg, struct why *why)
+{
+	size_t i;
+
+	if (!id_valid(msg->run_id))
+		return why_set(why, ERR_RANGE, "check run: bad id");
+	if (msg->n_checks < 1 || msg->n_checks > PEER_CHECKS_MAX)
+		return why_set(why, ERR_RANGE, "check run: %zu checks",
+		    msg->n_checks);
+	for (i = 0; i < msg->n_checks; i++)
+		if (strlen(msg->checks[i]) > CHECK_ID_MAX ||
+		    !id_valid(msg->checks[i]))
+			return why_set(why, ERR_RANGE,
+			    "check run: bad check id");
+	if (msg->manifest_id[0] != '\0' && !id_valid(msg->manifest_id))
+		return why_set(why, ERR_RANGE, "check run: bad manifest id");
+	if (!length_is(&msg->manifest_digest, DIGEST_LEN) ||
+	    !length_is(&msg->manifest_signature, SIGN_SIG_LEN))
+		return why_set(why, ERR_RANGE,
+		    "check run: digest or signature of a wrong length");
+	return 0;
+}
+
+static void
+no_fd(int fd)
+{
+	if (fd != -1)
+		close(fd);
+}
+
+static int
+on_check_run(void *arg, struct link *l, const uint8_t *payload, size_t len,
+    int fd, struct why *why)
+{
+	const struct peer *p = arg;
+	Cordon__CheckRun *msg;
+
+	(void)l;
+	no_fd(fd);
+	msg = unpack(&cordon__check_run__descriptor, payload, len);
+	if (msg == NULL)
+		return why_set(why, ERR_PROTO, "check run cannot be read");
+	if (peer_check_run(msg, why) != 0) {
+		cordon__check_run__free_unpacked(msg, NULL);
+		return ERR_PROTO;
+	}
+	p->calls->check_take(p->arg, msg);
+	return 0;
+}
+
+static int
+on_manifest_ask(void *arg, struct link *l, const uint8_t *payload,
+    size_t len, int fd, struct why *why)
+{
+	const struct peer *p = arg;
+	Cordon__ManifestAsk *msg;
+
+	(void)l;
+	no_fd(fd);
+	msg = unpack(&cordon__manifest_ask__descriptor, payload, len);
+	if (msg == NULL || !id_valid(msg->manifest_id)) {
+		if (msg != NULL)
+			cordon__manifest_ask__free_unpacked(msg, NULL);
+		return why_set(why, ERR_PROTO, "bad request for a manifest");
+	}
+	p->calls->manifest_take(p->arg, msg);
+	return 0;
+}
+
+static int
+on_snapshot_ask(void *arg, struct link *l, const uint8_t *payload,
+    size_t len, int fd, struct why *why)
+{
+	const struct peer *p = arg;
+	Cordon__SnapshotAsk *msg;
+
+	(void)l;
+	no_fd(fd);
+	msg = unpack(&cordon__snapshot_ask__descriptor, payload, len);
+	if (msg == NULL || !id_valid(msg->order_id)) {
+		if (msg != NULL)
+			cordon__snapshot_ask__free_unpacked(msg, NULL);
+		return why_set(why, ERR_PROTO, "bad request for a snapshot");
+	}
+	p->calls->snapshot_take(p->arg, msg);
+	return 0;
+}
+
+static int
+on_spool_full(void *arg, struct link *l, const uint8_t *payload, size_t len,
+    int fd, struct why *why)
+{
+	const struct peer *p = arg;
+
+	(void)l;
+	(void)payload;
+	(void)len;
+	(void)why;
+	no_fd(fd);
+	p->calls->spool_full(p->arg);
+	return 0;
+}
+
+const struct link_kind peer_network_table[] = {
+	{IPC_CHECK_RUN, "check-run", 1, 4096, NULL, on_check_run},
+	{IPC_MANIFEST_ASK, "manifest-ask", 1, 256, NULL, on_manifest_ask},
+	{IPC_SNAPSHOT_ASK, "snapshot-ask", 1, 256, NULL, on_snapshot_ask},
+	{IPC_SPOOL_FULL, "spool-full", 0, 0, NULL, on_spool_full},
+	{0, NULL, 0, 0, NULL, NULL},
+};
+
+/* -- settings --------------------------------------------------------------------- */
+
+static int
+check_settings(const Cordon__Settings *s, struct why *why)
+{
+	if (!path_clean(s->state_dir) || s->state_dir[1] == '\0')
+		return why_set(why, ERR_RANGE, "settings: bad state folder");
+	if (!length_is(&s->order_key, SIGN_KEY_LEN))
+		return why_set(why, ERR_RANGE, "settings: bad order key");
+	if (s->n_watch > ROOTS_MAX)
+		return why_set(why, ERR_RANGE,
+		    "settings: more than %d watched trees", ROOTS_MAX);
+	if (s->n_ignore >= IGNORE_MAX)
+		return why_set(why, ERR_RANGE,
+		    "settings: more than %d ignore rules", IGNORE_MAX - 1);
+	if (s->scan_threads > SCAN_THREADS_MAX || s->cpu_percent > 100)
+		return why_set(why, ERR_RANGE,
+		    "settings: scan threads or processor share too large");
+	return 0;
+}
+
+Cordon__Settings *
+peer_settings(const uint8_t *payload, size_t len, struct why *why)
+{
+	Cordon__Settings *s;
+
+	s = unpack(&cordon__settings__descriptor, payload, len);
+	if (s == NULL) {
+		why_set(why, ERR_PROTO, "settings cannot be read");
+		return NULL;
+	}
+	if (check_settings(s, why) != 0) {
+		cordon__settings__free_unpacked(s, NULL);
+		return NULL;
+	}
+	return s;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What others may ask of the sensors process: the tables of its two links
+ * and the parsers behind them.
+ */
+#ifndef CORDON_SENSORS_PEER_H
+#define CORDON_SENSORS_PEER_H
+
+#include "agent/links/ipc.pb-c.h"
+#include "agent/sensors/jobs.h"
+#include "common/base/err.h"
+#include "common/proc/link.h"
+#include "common/wire/agent.pb-c.h"
+
+#define PEER_SETTINGS_MAX (80 * 1024)
+#define PEER_CHECKS_MAX 64
+
+/* What the handlers of the network link do; NULL functions are not called. */
+struct peer_calls {
+	int (*check_take)(void *arg, Cordon__CheckRun *msg);
+	int (*manifest_take)(void *arg, Cordon__ManifestAsk *msg);
+	int (*snapshot_take)(void *arg, Cordon__SnapshotAsk *msg);
+	void (*spool_full)(void *arg);
+};
+struct peer {
+	const struct peer_calls *calls;
+	void *arg;
+};
+
+/* The table for the link to the network process; ARG is a struct peer. */
+extern const struct link_kind peer_network_table[];
+
+/* Settings from the parent, with all bounds checked; NULL and WHY. */
+Cordon__Settings *peer_settings(const uint8_t *payload, size_t len,
+    struct why *why);
+/* Bounds of a request: 0 or ERR_RANGE with WHY. */
+int peer_check_run(const Cordon__CheckRun *msg, struct why *why);
+
+#endif

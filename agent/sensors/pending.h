@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Paths that had events and wait to be looked at: many events of one path
+ * become one look, about PENDING_DELAY_MS after the first.  Filled by the
+ * watch thread, emptied by the checker; bounded.
+ */
+#ifndef CORDON_SENSORS_PENDING_H
+#define CORDON_SENSORS_PENDING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/sensors/who.h"
+#include "common/base/err.h"
+
+#define PENDING_DELAY_MS 100
+#define PENDING_MAX 65536
+
+struct pending_item {
+	struct pending_item *next, *chain;
+	char *path;
+	char *from; /* it was moved from here; NULL */
+	struct who *who;	 /* last to make, write, move or remove it */
+	struct who *meta_who; /* last to change its attributes */
+	int64_t first_ms; /* boot time of the first event */
+	uint32_t events;
+	uint32_t writers; /* different processes */
+	pid_t last_pid;
+	bool content; /* not only attributes */
+};
+
+struct pending; /* opaque, has its own lock */
+
+struct pending *pending_new(void);
+void pending_free(struct pending **p);
+/*
+ * One event.  WHO is counted by us (NULL: unknown); CONTENT: not only
+ * attributes.  ERR_LIMIT when full: the caller has lost an event.
+ */
+int pending_add(struct pending *p, const char *path, const char *from,
+    struct who *who, bool content);
+/* The oldest item whose time has come; caller frees.  NULL: none yet. */
+struct pending_item *pending_take(struct pending *p, int64_t now_ms);
+void pending_item_free(struct pending_item **it);
+/* Does an event of PATH wait to be looked at? */
+bool pending_has(struct pending *p, const char *path);
+/* Milliseconds until the oldest is due; -1: nothing waits. */
+int64_t pending_wait(struct pending *p, int64_t now_ms);
+
+#endif

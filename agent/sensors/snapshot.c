@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Reading /proc once over.  Runs on a worker thread of the sensors process,
+ * never in the way of an order.  What processes say of themselves is
+ * quoted.
+ */
+#include "agent/sensors/snapshot.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <utmp.h>
+
+#include "agent/sensors/who.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+
+#define FILE_ROOM (64 * 1024)
+#define LINE_ROOM 512
+#define SOCKETS_MAX 8192
+#define CUT_ROOM 128 /* kept for the last line */
+
+/* Which process holds which socket. */
+struct socket_of {
+	uint64_t inode;
+	pid_t pid;
+	char name[32];
+};
+
+struct shot {
+	const char *proc;
+	struct buf *out;
+	int64_t until_ms;
+	bool cut;
+	struct socket_of *socket;
+	size_t sockets;
+};
+
+static bool
+go_on(struct shot *s)
+{
+	if (clock_boot_ms() > s->until_ms ||
+	    s->out->len + CUT_ROOM > s->out->max)
+		s->cut = true;
+	return !s->cut;
+}
+
+static void
+add_line(struct shot *s, const char *text, size_t len)
+{
+	char line[LINE_ROOM];
+
+	log_quote(line, sizeof(line), text, len);
+	if (!go_on(s) ||
+	    s->out->len + strlen(line) + CUT_ROOM > s->out->max) {
+		s->cut = true;
+		return;
+	}
+	buf_printf(s->out, "%s\n", line);
+}
+
+static void
+add_section(struct shot *s, const char *name)
+{
+	if (go_on(s))
+		buf_printf(s->out, "== %s\n", name);
+}
+
+static ssize_t
+read_text(const char *path, char *out, size_t size)
+{
+	ssize_t n, total = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return -1;
+	while ((size_t)total < size - 1 &&
+	    (n = read(fd, out + total, size - 1 - (size_t)total)) > 0)
+		total += n;
+	close(fd);
+	out[total] = '\0';
+	return total;
+}
+
+/* A file of /proc, line by line. */
+static void
+add_file(struct shot *s, const char *section, const char *name)
+{
+	char path[256], *text, *rest, *line;
+
+	add_section(s, section);
+	text = malloc(FILE_ROOM);
+	snprintf(path, sizeof(path), "%s/%s", s->proc, name);
+	if (text != NULL && read_text(path, text, FILE_ROOM) > 0) {
+		rest = text;
+		while (!s->cut && (line = strsep(&rest, "\n")) != NULL)
+			if (line[0] != '\0')
+				add_line(s, line, strlen(line));
+	}
+	free(text);
+}
+
+/* -- processes and their sockets ------------------------------------------------- */
+
+static void
+note_sockets(struct shot *s, pid_t pid, const char *name)
+{
+	char path[300], link[64];
+	const struct dirent *de;
+	struct socket_of *so;
+	uint64_t inode;
+	ssize_t n;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "%s/%d/fd", s->proc, (int)pid);
+	d = opendir(path);
+	while (d != NULL && s->sockets < SOCKETS_MAX && go_on(s) &&
+	    (de = readdir(d)) != NULL) {
+		n = readlinkat(dirfd(d), de->d_name, link, sizeof(link) - 1);
+		if (n <= 0)
+			continue;
+		link[n] = '\0';
+		if (sscanf(link, "socket:[%" SCNu64 "]", &inode) != 1)
+			continue;
+		so = &s->socket[s->sockets++];
+		so->inode = inode;
+		so->pid = pid;
+		log_quote(so->name, sizeof(so->name), name, strlen(name));
+	}
+	if (d != NULL)
+		closedir(d);
+}
+
+static void
+add_process(struct shot *s, pid_t pid)
+{
+	char path[300], text[4096], name[64] = "?", line[2048], exe[512];
+	uint32_t uid = 0;
+	pid_t parent = 0;
+	ssize_t n, i;
+	char *end;
+
+	snprintf(path, sizeof(path), "%s/%d/status", s->proc, (int)pid);
+	if (read_text(path, text, sizeof(text)) <= 0)
+		return;
+	who_parse_status(text, &uid, &parent);
+	end = strchr(text, '\n');
+	if (strncmp(text, "Name:\t", 6) == 0 && end != NULL)
+		snprintf(name, sizeof(name), "%.*s", (int)(end - text - 6),
+		    text + 6);
+	snprintf(path, sizeof(path), "%s/%d/exe", s->proc, (int)pid);
+	n = readlink(path, exe, sizeof(exe) - 1);
+	exe[n > 0 ? n : 0] = '\0';
+	snprintf(path, sizeof(path), "%s/%d/cmdline", s->proc, (int)pid);
+	n = read_text(path, text, 1024);
+	for (i = 0; i + 1 < n; i++)
+		if (text[i] == '\0')
+			text[i] = ' ';
+	snprintf(line, sizeof(line), "pid=%d ppid=%d uid=%u name=%s exe=%s "
+	    "argv=%.1000s", (int)pid, (int)parent, uid, name, exe,
+	    n > 0 ? text : "");
+	add_line(s, line, strlen(line));
+	note_sockets(s, pid, name);
+}
+
+static void
+add_processes(struct shot *s)
+{
+	const struct dirent *de;
+	DIR *d = opendir(s->proc);
+
+	add_section(s, "processes");
+	while (d != NULL && go_on(s) && (de = readdir(d)) != NULL)
+		if (isdigit((unsigned char)de->d_name[0]))
+			add_process(s, (pid_t)atoi(de->d_name));
+	if (d != NULL)
+		closedir(d);
+}
+
+/* -- sockets --------------------------------------------------------------------- */
+
+static const struct socket_of *
+owner_of(const struct shot *s, uint64_t inode)
+{
+	size_t i;
+
+	for (i = 0; inode != 0 && i < s->sockets; i++)
+		if (s->socket[i].inode == inode)
+			return &s->socket[i];
+	return NULL;
+}
+
+/*
+ * One table of /proc/net as the kernel writes it (proc(5)), the owner in
+ * front.  FIELD: which word of a line is the inode, from 0.
+ */
+static void
+add_sockets(struct shot *s, const char *table, unsigned int field)
+{
+	char path[256], line[LINE_ROOM + 64], *text, *rest, *l, *word, *save;
+	const struct socket_of *so;
+	uint64_t inode;
+	unsigned int i;
+
+	snprintf(path, sizeof(path), "sockets %s", table);
+	add_section(s, path);
+	snprintf(path, sizeof(path), "%s/net/%s", s->proc, table);
+	text = malloc(FILE_ROOM);
+	if (text == NULL || read_text(path, text, FILE_ROOM) <= 0) {
+		free(text);
+		return;
+	}
+	rest = text;
+	strsep(&rest, "\n"); /* names of the columns */
+	while (!s->cut && (l = strsep(&rest, "\n")) != NULL) {
+		char copy[LINE_ROOM];
+
+		snprintf(copy, sizeof(copy), "%s", l);
+		inode = 0;
+		word = strtok_r(copy, " ", &save);
+		for (i = 0; word != NULL && i < field; i++)
+			word = strtok_r(NULL, " ", &save);
+		if (word == NULL)
+			continue;
+		inode = strtoull(word, NULL, 10);
+		so = owner_of(s, inode);
+		if (so != NULL)
+			snprintf(line, sizeof(line), "pid=%d name=%s %.400s",
+			    (int)so->pid, so->name, l);
+		else
+			snprintf(line, sizeof(line), "pid=? %.400s", l);
+		add_line(s, line, strlen(line));
+	}
+	free(text);
+}
+
+/* -- users --------------------------------------------------------------------------- */
+
+static void
+add_users(struct shot *s)
+{
+	struct utmp u;
+	char line[512], when[CLOCK_TEXT_MAX];
+	int fd = open(_PATH_UTMP, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	add_section(s, "users");
+	while (fd >= 0 && go_on(s) &&
+	    read(fd, &u, sizeof(u)) == (ssize_t)sizeof(u)) {
+		if (u.ut_type != USER_PROCESS)
+			continue;
+		snprintf(line, sizeof(line),
+		    "user=%.*s line=%.*s host=%.*s pid=%d since=%s",
+		    (int)sizeof(u.ut_user), u.ut_user,
+		    (int)sizeof(u.ut_line), u.ut_line,
+		    (int)sizeof(u.ut_host), u.ut_host, (int)u.ut_pid,
+		    clock_format(when, u.ut_tv.tv_sec * 1000LL, true));
+		add_line(s, line, strlen(line));
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+void
+snapshot_take(const char *proc, struct buf *out)
+{
+	struct shot s = {
+	    .proc = proc,
+	    .out = out,
+	    .until_ms = clock_boot_ms() + SNAPSHOT_MS,
+	    .socket = calloc(SOCKETS_MAX, sizeof(struct socket_of)),
+	};
+	char now[CLOCK_TEXT_MAX];
+
+	if (s.socket == NULL)
+		return;
+	buf_printf(out, "== snapshot\ntaken %s\n",
+	    clock_format(now, clock_wall_ms(), true));
+	add_users(&s);
+	add_file(&s, "neighbours", "net/arp");
+	add_file(&s, "routes v4", "net/route");
+	add_file(&s, "routes v6", "net/ipv6_route");
+	add_processes(&s);
+	add_sockets(&s, "tcp", 9);
+	add_sockets(&s, "tcp6", 9);
+	add_sockets(&s, "udp", 9);
+	add_sockets(&s, "udp6", 9);
+	add_sockets(&s, "raw", 9);
+	add_sockets(&s, "raw6", 9);
+	add_sockets(&s, "packet", 8);
+	add_file(&s, "devices", "net/dev");
+	add_file(&s, "modules", "modules");
+	add_file(&s, "mounts", "self/mounts");
+	if (s.cut)
+		buf_add_str(out, "== cut\nat the bound of time or size\n");
+	free(s.socket);
+}

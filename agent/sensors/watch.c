@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * fanotify and inotify.  Runs on its own thread of the sensors process, so
+ * that who did it is read while the process still lives.  Names in events
+ * are whatever an intruder called his files.
+ */
+#include "agent/sensors/watch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/fanotify.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "agent/sensors/dirs.h"
+#include "agent/sensors/fanotify_event.h"
+#include "agent/sensors/path.h"
+#include "agent/sensors/who.h"
+
+#define STACK_SIZE (128 * 1024)
+/* Small: each event holds a pidfd until it was looked at. */
+#define READ_SIZE (16 * 1024)
+#define INOTIFY_DIRS_MAX 65536
+
+#define MASK_BASE (FAN_CREATE | FAN_DELETE | FAN_CLOSE_WRITE | FAN_ATTRIB | \
+	FAN_ONDIR)
+#define MASK_CONTENT (FAN_CREATE | FAN_DELETE | FAN_CLOSE_WRITE | \
+	FAN_MOVED_FROM | FAN_MOVED_TO | FAN_RENAME)
+#define MASK_MOVED (FAN_MOVED_FROM | FAN_MOVED_TO)
+
+#define INOTIFY_MASK (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | \
+	IN_CLOSE_WRITE | IN_ATTRIB | IN_ONLYDIR | IN_EXCL_UNLINK)
+
+struct watched_root {
+	char *path;
+	enum rung rung;
+};
+
+struct watch {
+	struct pending *pending;
+	const struct ignore *ignore;
+	int wake_fd, stop_fd, fan_fd, ino_fd;
+	bool running;
+	pthread_t thread;
+	pthread_mutex_t lock; /* roots and dirs: thread against watch_root */
+	struct watched_root root[WATCH_ROOTS_MAX];
+	size_t roots;
+	struct dirs *dirs;
+	struct who_cache *cache;
+	atomic_uint lost;
+	pthread_mutex_t ino_lock;
+	char **ino_path; /* by watch descriptor; owned */
+	size_t ino_max;
+	char abilities[128];
+	uint8_t data[READ_SIZE] __attribute__((aligned(8)));
+};
+
+const char *
+rung_str(enum rung r)
+{
+	static const char *const text[] = {"fanotify", "inotify",
+	    "scan only"};
+
+	return text[r];
+}
+
+/* -- paths that matter --------------------------------------------------------- */
+
+static bool
+matters(const struct watch *w, const char *path)
+{
+	size_t i;
+
+	for (i = 0; i < w->roots; i++)
+		if (path_under(path, w->root[i].path))
+			return !ignore_has(w->ignore, path);
+	return false;
+}
+
+/* Could anything in DIR matter: inside a root, or on the way to one? */
+static bool
+near(const struct watch *w, const char *dir)
+{
+	size_t i;
+
+	for (i = 0; i < w->roots; i++)
+		if (path_under(dir, w->root[i].path) ||
+		    path_under(w->root[i].path, dir))
+			return true;
+	return false;
+}
+
+static void
+lose(struct watch *w, enum watch_loss what)
+{
+	atomic_fetch_or(&w->lost, (unsigned int)what);
+}
+
+static void
+note(struct watch *w, const char *path, const char *from, struct who *who,
+    bool content)
+{
+	size_t i;
+
+	if (matters(w, path)) {
+		if (pending_add(w->pending, path, from, who, content) != 0)
+			lose(w, WATCH_LOST_OWN);
+		return;
+	}
+	/* Something above a root came, went or moved: look at the root. */
+	for (i = 0; content && i < w->roots; i++)
+		if (path_under(w->root[i].path, path) &&
+		    pending_add(w->pending, w->root[i].path, NULL, who,
+		    true) != 0)
+			lose(w, WATCH_LOST_OWN);
+}
+
+/* -- fanotify ------------------------------------------------------------------- */
+
+/* The whole path of PLACE into OUT; false if it cannot matter. */
+static bool
+place_path(struct watch *w, const struct fan_place *p, bool any, char *out)
+{
+	const char *dir = dirs_path(w->dirs, p);
+
+	if (dir == NULL || (!any && !near(w, dir)))
+		return false;
+	if (p->name[0] == '\0' || strcmp(p->name, ".") == 0)
+		return snprintf(out, PATH_LEN, "%s", dir) < PATH_LEN;
+	return path_join(out, dir, p->name) == 0;
+}
+
+static void
+on_change(struct watch *w, const struct fan_event *ev)
+{
+	char at[PATH_LEN], from[PATH_LEN];
+	bool has_at, has_from, content = (ev->mask & MASK_CONTENT) != 0;
+	struct who *who;
+
+	has_at = place_path(w, &ev->at, false, at);
+	has_from = place_path(w, &ev->from, false, from);
+	if ((ev->mask & FAN_ONDIR) &&
+	    (ev->mask & (MASK_MOVED | FAN_RENAME)))
+		dirs_forget(w->dirs);
+	if (!has_at && !has_from)
+		return;
+	if (!(has_at && matters(w, at)) && !(has_from && matters(w, from)) &&
+	    !(ev->mask & FAN_ONDIR))
+		return;
+	who = who_find(w->cache, ev->pid, ev->pidfd);
+	if (has_at)
+		note(w, at, has_from && matters(w, from) ? from : NULL, who,
+		    content);
+	if (has_from)
+		note(w, from, NULL, who, content);
+	who_unref(&who);
+}
+
+static void
+on_event(struct watch *w, const struct fan_event *ev)
+{
+	char path[PATH_LEN];
+
+	if (ev->mask & FAN_Q_OVERFLOW) {
+		lose(w, WATCH_LOST_KERNEL);
+		return;
+	}
+	if (ev->pid == getpid())
+		return;
+	if ((ev->mask & FAN_OPEN_EXEC) && place_path(w, &ev->at, true, path))
+		who_started(w->cache, ev->pid, path);
+	if (ev->mask & ~(uint64_t)(FAN_OPEN_EXEC | FAN_ONDIR))
+		on_change(w, ev);
+}
+
+static void
+read_fanotify(struct watch *w)
+{
+	struct fan_event ev;
+	size_t off;
+	ssize_t n;
+	int r;
+
+	while ((n = read(w->fan_fd, w->data, sizeof(w->data))) > 0) {
+		off = 0;
+		while ((r = fan_event_next(w->data, (size_t)n, &off,
+		    &ev)) == 0) {
+			on_event(w, &ev);
+			if (ev.pidfd >= 0)
+				close(ev.pidfd);
+		}
+		if (r == ERR_SYNTAX)
+			lose(w, WATCH_LOST_FORM);
+	}
+}
+
+/* -- inotify -------------------------------------------------------------------- */
+
+static void
+on_inotify(struct watch *w, const struct inotify_event *ev)
+{
+	char path[PATH_LEN];
+	bool good = false;
+
+	if (ev->mask & IN_Q_OVERFLOW) {
+		lose(w, WATCH_LOST_KERNEL);
+		return;
+	}
+	pthread_mutex_lock(&w->ino_lock);
+	if (ev->wd >= 0 && (size_t)ev->wd < w->ino_max &&
+	    w->ino_path[ev->wd] != NULL) {
+		if (ev->mask & IN_IGNORED) {
+			free(w->ino_path[ev->wd]);
+			w->ino_path[ev->wd] = NULL;
+		} else if (ev->len == 0) {
+			snprintf(path, sizeof(path), "%s",
+			    w->ino_path[ev->wd]);
+			good = true;
+		} else {
+			good = path_join(path, w->ino_path[ev->wd],
+			    ev->name) == 0;
+		}
+	}
+	pthread_mutex_unlock(&w->ino_lock);
+	if (good)
+		note(w, path, NULL, NULL, (ev->mask & IN_ATTRIB) == 0);
+}
+
+static void
+read_inotify(struct watch *w)
+{
+	const struct inotify_event *ev;
+	ssize_t n, at;
+
+	while ((n = read(w->ino_fd, w->data, sizeof(w->data))) > 0)
+		for (at = 0; at < n; at += (ssize_t)sizeof(*ev) + ev->len) {
+			ev = (const void *)(w->data + at);
+			on_inotify(w, ev);
+		}
+}
+
+/* Remember which folder WD is. */
+static int
+keep_wd(struct watch *w, int wd, const char *path)
+{
+	char **more;
+	size_t max;
+
+	if ((size_t)wd >= w->ino_max) {
+		max = ((size_t)wd + 1) * 2;
+		if (wd >= INOTIFY_DIRS_MAX)
+			return ERR_LIMIT;
+		more = realloc(w->ino_path, max * sizeof(*more));
+		if (more == NULL)
+			return ERR_NOMEM;
+		memset(more + w->ino_max, 0,
+		    (max - w->ino_max) * sizeof(*more));
+		w->ino_path = more;
+		w->ino_max = max;
+	}
+	free(w->ino_path[wd]);
+	w->ino_path[wd] = strdup(path);
+	return w->ino_path[wd] == NULL ? ERR_NOMEM : 0;
+}
+
+void
+watch_dir(struct watch *w, int fd, const char *path)
+{
+	char link[64];
+	size_t i;
+	int wd;
+
+	for (i = 0; i < w->roots; i++)
+		if (w->root[i].rung == RUNG_INOTIFY &&
+		    path_under(path, w->root[i].path))
+			break;
+	if (i == w->roots)
+		return;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	pthread_mutex_lock(&w->ino_lock);
+	wd = inotify_add_watch(w->ino_fd, link, INOTIFY_MASK);
+	if (wd < 0 || keep_wd(w, wd, path) != 0)
+		lose(w, WATCH_LOST_OWN);
+	pthread_mutex_unlock(&w->ino_lock);
+}
+
+/* -- setting up ----------------------------------------------------------------- */
+
+static void
+open_fanotify(struct watch *w)
+{
+	const unsigned int base = FAN_CLASS_NOTIF | FAN_CLOEXEC |
+	    FAN_NONBLOCK | FAN_REPORT_DFID_NAME;
+	static const struct {
+		unsigned int flags;
+		const char *text;
+	} rows[] = {
+	    {FAN_REPORT_PIDFD | FAN_UNLIMITED_QUEUE | FAN_UNLIMITED_MARKS,
+		"names, pidfd, unlimited queue"},
+	    {FAN_REPORT_PIDFD, "names, pidfd"},
+	    {FAN_UNLIMITED_QUEUE, "names, unlimited queue"},
+	    {0, "names"},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		w->fan_fd = fanotify_init(base | rows[i].flags,
+		    O_RDONLY | O_CLOEXEC);
+		if (w->fan_fd < 0)
+			continue;
+		snprintf(w->abilities, sizeof(w->abilities), "%s",
+		    rows[i].text);
+		return;
+	}
+	snprintf(w->abilities, sizeof(w->abilities), "no fanotify: %s",
+	    strerror(errno));
+}
+
+int
+watch_new(struct pending *pending, const struct ignore *ignore, int wake_fd,
+    struct watch **out, struct why *why)
+{
+	struct watch *w = calloc(1, sizeof(*w));
+	int r = ERR_NOMEM;
+
+	if (w == NULL)
+		return why_set(why, ERR_NOMEM, "watch");
+	w->pending = pending;
+	w->ignore = ignore;
+	w->wake_fd = wake_fd;
+	w->fan_fd = w->ino_fd = -1;
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_mutex_init(&w->ino_lock, NULL);
+	w->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	w->dirs = dirs_new();
+	w->cache = who_cache_new();
+	if (w->stop_fd < 0 || w->dirs == NULL || w->cache == NULL) {
+		why_set(why, r, "watch: cannot be set up");
+		goto done;
+	}
+	open_fanotify(w);
+	w->ino_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	*out = w;
+	w = NULL;
+	r = 0;
+done:
+	watch_free(&w);
+	return r;
+}
+
+/* Mark the file system of PATH with as much as the kernel takes. */
+static bool
+mark(struct watch *w, const char *path, bool changes)
+{
+	const uint64_t masks[] = {
+	    MASK_BASE | FAN_RENAME | FAN_OPEN_EXEC,
+	    MASK_BASE | MASK_MOVED | FAN_OPEN_EXEC,
+	    MASK_BASE | MASK_MOVED,
+	};
+	size_t i;
+
+	if (w->fan_fd < 0) {
+		errno = ENOSYS;
+		return false;
+	}
+	if (!changes)
+		return fanotify_mark(w->fan_fd,
+		    FAN_MARK_ADD | FAN_MARK_FILESYSTEM, FAN_OPEN_EXEC,
+		    AT_FDCWD, path) == 0;
+	for (i = 0; i < sizeof(masks) / sizeof(masks[0]); i++) {
+		if (fanotify_mark(w->fan_fd,
+		    FAN_MARK_ADD | FAN_MARK_FILESYSTEM | FAN_MARK_DONT_FOLLOW,
+		    masks[i], AT_FDCWD, path) == 0)
+			return true;
+		if (errno != EINVAL)
+			return false;
+	}
+	return false;
+}
+
+int
+watch_root(struct watch *w, const char *path, enum rung *rung,
+    struct why *why)
+{
+	struct watched_root *root;
+	int r = 0;
+
+	pthread_mutex_lock(&w->lock);
+	root = &w->root[w->roots];
+	if (w->roots == WATCH_ROOTS_MAX) {
+		r = why_set(why, ERR_LIMIT, "more than %d trees",
+		    WATCH_ROOTS_MAX);
+		goto done;
+	}
+	root->path = strdup(path);
+	if (root->path == NULL) {
+		r = why_set(why, ERR_NOMEM, "watch");
+		goto done;
+	}
+	root->rung = RUNG_FANOTIFY;
+	if (!mark(w, path, true) || dirs_add_mount(w->dirs, path, why) != 0) {
+		why_sys(why, ERR_UNSUPP, "%s: no fanotify mark", path);
+		root->rung = RUNG_INOTIFY;
+		if (w->ino_fd < 0)
+			root->rung = RUNG_SCAN;
+	}
+	*rung = root->rung;
+	w->roots++;
+done:
+	pthread_mutex_unlock(&w->lock);
+	return r;
+}
+
+/* -- the thread ------------------------------------------------------------------- */
+
+static void *
+run(void *arg)
+{
+	struct watch *w = arg;
+	const uint64_t one = 1;
+	struct pollfd p[3] = {
+	    {.fd = w->stop_fd, .events = POLLIN},
+	    {.fd = w->fan_fd, .events = POLLIN},
+	    {.fd = w->ino_fd, .events = POLLIN},
+	};
+
+	while (poll(p, 3, -1) >= 0 || errno == EINTR) {
+		if (p[0].revents != 0)
+			break;
+		pthread_mutex_lock(&w->lock);
+		if (p[1].revents & POLLIN)
+			read_fanotify(w);
+		if (p[2].revents & POLLIN)
+			read_inotify(w);
+		pthread_mutex_unlock(&w->lock);
+		if (write(w->wake_fd, &one, sizeof(one)) < 0 &&
+		    errno != EAGAIN)
+			break;
+	}
+	return NULL;
+}
+
+int
+watch_start(struct watch *w, struct why *why)
+{
+	static const char *const programs[] = {"/", "/usr", NULL};
+	pthread_attr_t attr;
+	size_t i;
+
+	/* Programs start from here: the cache of who needs to see it. */
+	for (i = 0; programs[i] != NULL; i++)
+		if (mark(w, programs[i], false) &&
+		    dirs_add_mount(w->dirs, programs[i], why) != 0)
+			return ERR_IO;
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	w->running = pthread_create(&w->thread, &attr, run, w) == 0;
+	pthread_attr_destroy(&attr);
+	return w->running ? 0 : why_set(why, ERR_IO, "watch: no thread");
+}
+
+unsigned int
+watch_lost(struct watch *w)
+{
+	return atomic_exchange(&w->lost, 0);
+}
+
+const char *
+watch_abilities(const struct watch *w)
+{
+	return w->abilities;
+}
+
+void
+watch_free(struct watch **wp)
+{
+	struct watch *w = *wp;
+	const uint64_t one = 1;
+	size_t i;
+
+	if (w == NULL)
+		return;
+	if (w->running && write(w->stop_fd, &one, sizeof(one)) > 0)
+		pthread_join(w->thread, NULL);
+	for (i = 0; i < w->roots; i++)
+		free(w->root[i].path);
+	for (i = 0; i < w->ino_max; i++)
+		free(w->ino_path[i]);
+	free(w->ino_path);
+	if (w->fan_fd >= 0)
+		close(w->fan_fd);
+	if (w->ino_fd >= 0)
+		close(w->ino_fd);
+	if (w->stop_fd >= 0)
+		close(w->stop_fd);
+	dirs_free(&w->dirs);
+	who_cache_free(&w->cache);
+	pthread_mutex_destroy(&w->lock);
+	pthread_mutex_destroy(&w->ino_lock);
+	free(w);
+	*wp = NULL;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The eyes of the files sensor: a thread that reads fanotify (and inotify
+ * where fanotify cannot mark) promptly, says who did it, and leaves the
+ * path in the pending table.  Each kernel flag is found out by trying.
+ */
+#ifndef CORDON_SENSORS_WATCH_H
+#define CORDON_SENSORS_WATCH_H
+
+#include <stdbool.h>
+
+#include "agent/sensors/ignore.h"
+#include "agent/sensors/pending.h"
+#include "common/base/err.h"
+
+#define WATCH_ROOTS_MAX 64
+
+/* What sees a tree, best first. */
+enum rung {
+	RUNG_FANOTIFY, /* events with who did it */
+	RUNG_INOTIFY,  /* events without */
+	RUNG_SCAN,     /* only rescans */
+};
+const char *rung_str(enum rung r);
+
+/* Events were lost since the last watch_lost. */
+enum watch_loss {
+	WATCH_LOST_KERNEL = 1, /* the kernel's queue ran over */
+	WATCH_LOST_OWN = 2,    /* ours did */
+	WATCH_LOST_FORM = 4,   /* bytes that are no event */
+};
+
+struct watch; /* opaque */
+
+/* PENDING and IGNORE lent; WAKE_FD: an eventfd written when there is news. */
+int watch_new(struct pending *pending, const struct ignore *ignore,
+    int wake_fd, struct watch **w, struct why *why);
+/*
+ * Watch the tree at PATH from now on.  *RUNG tells how;
+ * WHY why not better.  For inotify watch_dir must see each folder.
+ */
+int watch_root(struct watch *w, const char *path, enum rung *rung,
+    struct why *why);
+/* A folder FD of a tree is about to be read; any thread. */
+void watch_dir(struct watch *w, int fd, const char *path);
+int watch_start(struct watch *w, struct why *why);
+/* Set of enum watch_loss since the last call. */
+unsigned int watch_lost(struct watch *w);
+/* Which flags the kernel gave, in words. */
+const char *watch_abilities(const struct watch *w);
+void watch_free(struct watch **w); /* stops the thread */
+
+#endif

@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Naming the process behind an event.  Runs on the watch thread of the
+ * sensors process and must be prompt.  A process chooses its own name and
+ * arguments, so all text is quoted; only the executable's path, the ids and
+ * the cgroup come from the kernel.
+ */
+#include "agent/sensors/who.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agent/sensors/passwd.h"
+#include "agent/sensors/path.h"
+#include "common/base/clock.h"
+#include "common/base/digest.h"
+#include "common/base/id.h"
+#include "common/base/log.h"
+
+#define NO_LOGIN UINT32_MAX
+#define NO_UID UINT32_MAX /* not known */
+#define FRESH_MS 1000 /* an exact answer is good for so long */
+#define PROC_TEXT 4096
+
+/* One process as the cache knows it. */
+struct slot {
+	pid_t pid; /* 0: free */
+	pid_t parent;
+	uint64_t start;
+	uint32_t uid, login_uid;
+	bool known; /* the fields above were read */
+	char *program, *unit;
+	struct who *who; /* last exact answer */
+	int64_t who_ms;
+	uint64_t used; /* for putting out the oldest */
+};
+
+struct who_cache {
+	struct slot slot[WHO_CACHE_MAX];
+	uint64_t clock;
+};
+
+#define WAYS 8
+
+/* -- reading /proc ----------------------------------------------------------- */
+
+/* Text of /proc/PID/NAME, cut at SIZE - 1; its length or -1. */
+static ssize_t
+proc_read(pid_t pid, const char *name, char *out, size_t size)
+{
+	char path[64];
+	ssize_t n, total = 0;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	while ((size_t)total < size - 1 &&
+	    (n = read(fd, out + total, size - 1 - (size_t)total)) > 0)
+		total += n;
+	close(fd);
+	out[total] = '\0';
+	return total;
+}
+
+bool
+who_parse_status(const char *text, uint32_t *uid, pid_t *parent)
+{
+	const char *u = strstr(text, "\nUid:"), *p = strstr(text, "\nPPid:");
+	unsigned int uid_v, parent_v;
+
+	if (u == NULL || p == NULL || sscanf(u + 5, "%u", &uid_v) != 1 ||
+	    sscanf(p + 6, "%u", &parent_v) != 1)
+		return false;
+	*uid = uid_v;
+	*parent = (pid_t)parent_v;
+	return true;
+}
+
+uint64_t
+who_parse_stat(const char *text)
+{
+	const char *at = strrchr(text, ')'); /* the name may hold anything */
+	uint64_t start = 0;
+	int field;
+
+	if (at == NULL)
+		return 0;
+	for (field = 2; field < 22; field++) {
+		at = strchr(at + 1, ' ');
+		if (at == NULL)
+			return 0;
+	}
+	return sscanf(at + 1, "%" SCNu64, &start) == 1 ? start : 0;
+}
+
+void
+who_parse_cgroup(const char *text, char *out, size_t size)
+{
+	const char *line = strstr(text, "0::"), *end, *last;
+
+	out[0] = '\0';
+	if (line == NULL)
+		return;
+	line += 3;
+	end = strchrnul(line, '\n');
+	for (last = end; last > line && last[-1] != '/'; last--)
+		;
+	log_quote(out, size, last, (size_t)(end - last));
+}
+
+static uint64_t
+read_start(pid_t pid)
+{
+	char text[PROC_TEXT];
+
+	return proc_read(pid, "stat", text, sizeof(text)) > 0 ?
+	    who_parse_stat(text) : 0;
+}
+
+static void
+read_unit(pid_t pid, char *out, size_t size)
+{
+	char text[PROC_TEXT];
+
+	out[0] = '\0';
+	if (proc_read(pid, "cgroup", text, sizeof(text)) > 0)
+		who_parse_cgroup(text, out, size);
+}
+
+static uint32_t
+read_login(pid_t pid)
+{
+	char text[32];
+
+	return proc_read(pid, "loginuid", text, sizeof(text)) > 0 ?
+	    (uint32_t)strtoul(text, NULL, 10) : NO_LOGIN;
+}
+
+/* The executable, quoted; "[name]" for a kernel thread; "" if gone. */
+static void
+read_program(pid_t pid, char *out, size_t size)
+{
+	char path[64], target[PATH_LEN];
+	ssize_t n;
+
+	out[0] = '\0';
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	n = readlink(path, target, sizeof(target));
+	if (n > 0)
+		log_quote(out, size, target, (size_t)n);
+}
+
+static void
+read_command(pid_t pid, char *out, size_t size)
+{
+	char text[WHO_TEXT_MAX];
+	ssize_t n, i;
+
+	out[0] = '\0';
+	n = proc_read(pid, "cmdline", text, sizeof(text));
+	while (n > 0 && text[n - 1] == '\0')
+		n--;
+	for (i = 0; i < n; i++)
+		if (text[i] == '\0')
+			text[i] = ' ';
+	if (n > 0)
+		log_quote(out, size, text, (size_t)n);
+}
+
+/* -- struct who ---------------------------------------------------------------- */
+
+struct who *
+who_ref(struct who *w)
+{
+	if (w != NULL)
+		atomic_fetch_add(&w->refs, 1);
+	return w;
+}
+
+void
+who_unref(struct who **wp)
+{
+	struct who *w = *wp;
+	size_t i;
+
+	*wp = NULL;
+	if (w == NULL || atomic_fetch_sub(&w->refs, 1) != 1)
+		return;
+	free(w->program);
+	free(w->command);
+	free(w->user);
+	free(w->unit);
+	for (i = 0; i < w->parents; i++)
+		free(w->parent[i]);
+	free(w);
+}
+
+void
+who_cause_id(const struct who *w, char *out)
+{
+	uint8_t sum[DIGEST_LEN];
+	uint64_t key[2] = {(uint64_t)w->pid, w->start};
+
+	digest_of(key, sizeof(key), sum);
+	memcpy(out, "U-", 2);
+	hex_encode(out + 2, sum, 8);
+}
+
+static struct who *
+who_new(pid_t pid, const char *program, const char *command,
+    const char *unit)
+{
+	struct who *w = calloc(1, sizeof(*w));
+
+	if (w == NULL)
+		return NULL;
+	atomic_init(&w->refs, 1);
+	w->pid = pid;
+	w->uid = NO_UID;
+	w->login_uid = NO_LOGIN;
+	w->program = strdup(program);
+	w->command = strdup(command);
+	w->unit = strdup(unit);
+	w->user = strdup("");
+	if (w->program == NULL || w->command == NULL || w->unit == NULL ||
+	    w->user == NULL)
+		who_unref(&w);
+	return w;
+}
+
+static void
+set_user(struct who *w)
+{
+	char name[PASSWD_NAME_MAX];
+
+	if (passwd_name("/etc/passwd", w->uid, name, sizeof(name))) {
+		free(w->user);
+		w->user = strdup(name);
+	}
+	if (w->user == NULL)
+		w->user = calloc(1, 1);
+}
+
+/* -- the cache ------------------------------------------------------------------- */
+
+struct who_cache *
+who_cache_new(void)
+{
+	return calloc(1, sizeof(struct who_cache));
+}
+
+static void
+slot_clear(struct slot *s)
+{
+	free(s->program);
+	free(s->unit);
+	who_unref(&s->who);
+	memset(s, 0, sizeof(*s));
+}
+
+void
+who_cache_free(struct who_cache **c)
+{
+	size_t i;
+
+	if (*c == NULL)
+		return;
+	for (i = 0; i < WHO_CACHE_MAX; i++)
+		slot_clear(&(*c)->slot[i]);
+	free(*c);
+	*c = NULL;
+}
+
+static struct slot *
+slot_find(struct who_cache *c, pid_t pid)
+{
+	struct slot *set = &c->slot[((size_t)pid * WAYS) % WHO_CACHE_MAX];
+	size_t i;
+
+	for (i = 0; i < WAYS; i++)
+		if (set[i].pid == pid) {
+			set[i].used = ++c->clock;
+			return &set[i];
+		}
+	return NULL;
+}
+
+/* The slot of PID, made empty in place of the oldest if there was none. */
+static struct slot *
+slot_get(struct who_cache *c, pid_t pid)
+{
+	struct slot *set = &c->slot[((size_t)pid * WAYS) % WHO_CACHE_MAX];
+	struct slot *s = slot_find(c, pid), *old = set;
+	size_t i;
+
+	if (s != NULL)
+		return s;
+	for (i = 0; i < WAYS; i++)
+		if (set[i].used < old->used)
+			old = &set[i];
+	slot_clear(old);
+	old->pid = pid;
+	old->used = ++c->clock;
+	return old;
+}
+
+/* What can be read now of a process that has just started or still lives. */
+static void
+slot_fill(struct slot *s)
+{
+	char text[PROC_TEXT], unit[128];
+
+	if (proc_read(s->pid, "status", text, sizeof(text)) <= 0 ||
+	    !who_parse_status(text, &s->uid, &s->parent))
+		return;
+	s->start = read_start(s->pid);
+	s->login_uid = read_login(s->pid);
+	read_unit(s->pid, unit, sizeof(unit));
+	free(s->unit);
+	s->unit = strdup(unit);
+	s->known = true;
+}
+
+/* ld.so is opened for execution too, after the program itself. */
+static bool
+is_loader(const char *program)
+{
+	const char *name = strrchr(program, '/');
+
+	name = name == NULL ? program : name + 1;
+	return strncmp(name, "ld-", 3) == 0 && strstr(name, ".so") != NULL;
+}
+
+void
+who_started(struct who_cache *c, pid_t pid, const char *program)
+{
+	char quoted[WHO_TEXT_MAX];
+	struct slot *s;
+
+	if (pid <= 0 || is_loader(program))
+		return;
+	s = slot_get(c, pid);
+	who_unref(&s->who);
+	free(s->program);
+	log_quote(quoted, sizeof(quoted), program, strlen(program));
+	s->program = strdup(quoted);
+	s->known = false;
+	slot_fill(s);
+}
+
+/* Parents from the live process table, names from the cache if gone. */
+static void
+add_parents(struct who_cache *c, struct who *w, pid_t parent)
+{
+	char program[WHO_TEXT_MAX], text[PROC_TEXT], line[WHO_TEXT_MAX + 16];
+	const struct slot *s;
+	uint32_t uid;
+
+	while (parent > 0 && w->parents < WHO_PARENTS_MAX) {
+		read_program(parent, program, sizeof(program));
+		s = slot_find(c, parent);
+		if (program[0] == '\0' && s != NULL && s->program != NULL)
+			snprintf(program, sizeof(program), "%s", s->program);
+		snprintf(line, sizeof(line), "%d %s", (int)parent,
+		    program[0] != '\0' ? program : "?");
+		w->parent[w->parents] = strdup(line);
+		if (w->parent[w->parents] == NULL)
+			return;
+		w->parents++;
+		if (proc_read(parent, "status", text, sizeof(text)) > 0 &&
+		    who_parse_status(text, &uid, &parent))
+			continue;
+		parent = s != NULL && s->known ? s->parent : 0;
+	}
+}
+
+/* Is the process of PIDFD still the one we read about? */
+static bool
+still_there(int pidfd)
+{
+	return pidfd >= 0 && (syscall(SYS_pidfd_send_signal, pidfd, 0, NULL,
+	    0) == 0 || errno == EPERM);
+}
+
+static struct who *
+from_live(struct who_cache *c, pid_t pid, int pidfd)
+{
+	char program[WHO_TEXT_MAX], command[WHO_TEXT_MAX], unit[128];
+	char text[PROC_TEXT];
+	struct who *w;
+	uint32_t uid;
+	pid_t parent;
+
+	read_program(pid, program, sizeof(program));
+	if (program[0] == '\0' ||
+	    proc_read(pid, "status", text, sizeof(text)) <= 0 ||
+	    !who_parse_status(text, &uid, &parent))
+		return NULL;
+	read_command(pid, command, sizeof(command));
+	read_unit(pid, unit, sizeof(unit));
+	w = who_new(pid, program, command, unit);
+	if (w == NULL)
+		return NULL;
+	w->uid = uid;
+	w->login_uid = read_login(pid);
+	w->start = read_start(pid);
+	if (!still_there(pidfd)) {
+		who_unref(&w);
+		return NULL;
+	}
+	w->grade = CORDON__GRADE__GRADE_EXACT;
+	set_user(w);
+	add_parents(c, w, parent);
+	return w;
+}
+
+static struct who *
+from_cache(struct who_cache *c, pid_t pid)
+{
+	const struct slot *s = slot_find(c, pid);
+	struct who *w;
+
+	if (s == NULL || s->program == NULL) {
+		w = who_new(pid, "", "", "");
+		if (w != NULL && s != NULL && s->known && s->parent > 0) {
+			w->grade = CORDON__GRADE__GRADE_PARENT;
+			add_parents(c, w, s->parent);
+		}
+		return w;
+	}
+	w = who_new(pid, s->program, "", s->unit != NULL ? s->unit : "");
+	if (w == NULL)
+		return NULL;
+	w->grade = CORDON__GRADE__GRADE_CACHED;
+	w->start = s->start;
+	if (s->known) {
+		w->uid = s->uid;
+		w->login_uid = s->login_uid;
+		set_user(w);
+		add_parents(c, w, s->parent);
+	}
+	return w;
+}
+
+struct who *
+who_find(struct who_cache *c, pid_t pid, int pidfd)
+{
+	struct slot *s;
+	struct who *w;
+
+	if (pid <= 0)
+		return who_new(0, "", "", "");
+	s = slot_find(c, pid);
+	if (s != NULL && s->who != NULL &&
+	    clock_boot_ms() - s->who_ms < FRESH_MS)
+		return who_ref(s->who);
+	w = from_live(c, pid, pidfd);
+	if (w == NULL)
+		return from_cache(c, pid);
+	s = slot_get(c, pid);
+	who_unref(&s->who);
+	s->who = who_ref(w);
+	s->who_ms = clock_boot_ms();
+	if (s->program == NULL)
+		s->program = strdup(w->program);
+	if (!s->known)
+		slot_fill(s);
+	return w;
+}
