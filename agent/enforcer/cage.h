@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The kernel's side: our netlink sockets, what the kernel holds and what it
+ * should hold.  Every change is one batch and is read back before the call
+ * returns; it is good only if both texts are equal.
+ */
+#ifndef CORDON_ENFORCER_CAGE_H
+#define CORDON_ENFORCER_CAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/enforcer/flows.h"
+#include "agent/enforcer/readiness.h"
+#include "agent/enforcer/ruleset.h"
+#include "common/base/err.h"
+
+struct cage;
+
+/* Sockets, devices, features, and what is there under our name. */
+int cage_open(uint32_t network_uid, struct cage **out, struct why *why);
+/* The rules stay (persist); only the sockets go. */
+void cage_close(struct cage **cage);
+
+/*
+ * Make it so, with the smallest batch: rules of BODY as PROFILE, or none if
+ * PROFILE is open.  BODY is lent until the next cage_set.  *ACK_US (may be
+ * NULL): boot time when the kernel had acknowledged.  On failure the kernel
+ * holds what it held, except ERR_KERNEL with "read-back" in WHY.
+ */
+int cage_set(struct cage *c, const Cordon__OrderBody *body,
+    Cordon__Profile profile, int64_t *ack_us, struct why *why);
+
+/* The same up to the commit, which never comes; nothing changes. */
+int cage_rehearse(struct cage *c, const Cordon__OrderBody *body,
+    Cordon__Profile profile, struct why *why);
+
+/*
+ * Read back.  0: as it should be; ERR_BADSTATE: DIFF says what is not;
+ * other: could not be read.
+ */
+int cage_verify(struct cage *c, char *diff, size_t size, struct why *why);
+/* Put right what cage_verify found. */
+int cage_repair(struct cage *c, struct why *why);
+/* Cover new devices, let go of gone ones.  *CHANGED: there were any. */
+int cage_devices(struct cage *c, bool *changed, struct why *why);
+/* End sockets and connections that the rules in force do not allow. */
+int cage_cut_flows(struct cage *c, struct flows_cut *out, struct why *why);
+/* Picture of everybody else's rules (foreign.h). */
+int cage_foreign(struct cage *c, struct buf *out, struct why *why);
+
+bool cage_closed(const struct cage *c);	 /* it should hold rules */
+bool cage_present(const struct cage *c); /* the kernel holds some */
+uint64_t cage_dropped(const struct cage *c);
+void cage_digests(const struct cage *c, uint8_t want[DIGEST_LEN],
+    uint8_t have[DIGEST_LEN]);
+const struct readiness *cage_readiness(const struct cage *c);
+const struct devices *cage_device_list(const struct cage *c);
+unsigned int cage_features(const struct cage *c);
+/* Another process owns our tables: they can be watched, not changed. */
+bool cage_stolen(const struct cage *c);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * When did the collector speak last?  Boot time only: a stepped clock moves
+ * nothing.  After a restart of the process the time starts anew, so that a
+ * host is never opened early.
+ */
+#ifndef CORDON_ENFORCER_DEADMAN_H
+#define CORDON_ENFORCER_DEADMAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/wire/order.pb-c.h"
+
+struct deadman {
+	int64_t due_boot_ms; /* 0: never */
+	int64_t after_ms;
+	Cordon__DeadManThen then;
+};
+
+/* Take over what the order says (may be NULL: never). */
+void deadman_set(struct deadman *d, const Cordon__DeadMan *order,
+    int64_t now_boot_ms);
+/* The collector was heard. */
+void deadman_heard(struct deadman *d, int64_t now_boot_ms);
+/*
+ * Is it time?  *PROFILE is what the host shall be on then.  Once it was
+ * due it is off until deadman_set.
+ */
+bool deadman_due(struct deadman *d, int64_t now_boot_ms,
+    Cordon__Profile *profile);
+
+#endif

@@ -1,0 +1,633 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Wiring.  Runs in the enforcer.  The network process is not trusted: what
+ * it may send stands in one table, each payload goes through inbox.c, and
+ * the only thing that acts is a signed order.
+ */
+#include "agent/enforcer/hub.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/enforcer/control.h"
+#include "agent/enforcer/inbox.h"
+#include "agent/enforcer/probe.h"
+#include "agent/enforcer/proof.h"
+#include "agent/links/ipc.h"
+#include "agent/links/kinds.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/proc/link.h"
+
+#define LATE_MAX 8 /* answers kept while the network process is away */
+
+struct hub {
+	const Cordon__Settings *settings;
+	struct event_base *base;
+	struct isolation *isolation;
+	struct watch *watch;
+	struct control *control;
+	struct link *parent, *network;
+	struct event *due, *prove;
+	struct probe_run *run;
+	struct proof_check check;
+	bool dirty;	 /* the state changed: tell it and prove it */
+	bool prove_again; /* asked for while a proof was under way */
+	struct answer late[LATE_MAX];
+	size_t nlate;
+	int result;
+};
+
+static int
+send_buf(struct link *l, uint32_t kind, struct buf *b)
+{
+	int rc = l == NULL ? ERR_CLOSED :
+	    link_send(l, kind, b->data, b->len, -1);
+
+	if (rc != 0 && l != NULL)
+		log_warn("%s: message %u not sent: %s", link_name(l), kind,
+		    err_str(rc));
+	buf_done(b);
+	return rc;
+}
+
+/* -- to the network process ------------------------------------------------ */
+
+static void
+send_answer(struct hub *h, const struct answer *a)
+{
+	struct buf b;
+
+	buf_init(&b, LINK_PAYLOAD_MAX);
+	if (h->network != NULL && answer_pack(a, &b) == 0 &&
+	    send_buf(h->network, IPC_ANSWER, &b) == 0)
+		return;
+	buf_done(&b);
+	if (h->nlate == LATE_MAX)
+		memmove(h->late, h->late + 1,
+		    sizeof(h->late[0]) * --h->nlate);
+	h->late[h->nlate++] = *a;
+}
+
+static void
+send_late(struct hub *h)
+{
+	struct answer late[LATE_MAX];
+	size_t i, n = h->nlate;
+
+	memcpy(late, h->late, sizeof(late));
+	h->nlate = 0;
+	for (i = 0; i < n; i++)
+		send_answer(h, &late[i]);
+}
+
+static void
+send_state(struct hub *h)
+{
+	Cordon__State s = CORDON__STATE__INIT;
+	uint8_t digest[DIGEST_LEN], *at;
+	struct buf b;
+	size_t len;
+
+	isolation_fill_state(h->isolation, &s, digest);
+	buf_init(&b, LINK_PAYLOAD_MAX);
+	len = cordon__state__get_packed_size(&s);
+	if (buf_reserve(&b, len, &at) == 0) {
+		cordon__state__pack(&s, at);
+		buf_grow(&b, len);
+		send_buf(h->network, IPC_STATE, &b);
+	}
+	buf_done(&b);
+}
+
+static void
+send_readiness(struct hub *h)
+{
+	const struct readiness *r =
+	    cage_readiness(isolation_cage(h->isolation));
+	Cordon__ReadinessItem m = CORDON__READINESS_ITEM__INIT;
+	uint8_t bytes[512];
+	size_t i;
+
+	for (i = 0; i < r->n && h->network != NULL; i++) {
+		m.id = (char *)(uintptr_t)r->items[i].id;
+		m.ok = r->items[i].ok;
+		m.text = (char *)(uintptr_t)(r->items[i].ok ? "" :
+		    r->items[i].lost);
+		link_send(h->network, IPC_READINESS, bytes,
+		    cordon__readiness_item__pack(&m, bytes), -1);
+	}
+}
+
+/* -- proofs --------------------------------------------------------------- */
+
+static void
+on_probed(void *arg, const struct probe_outcome *out, size_t n)
+{
+	struct hub *h = arg;
+	struct buf b;
+
+	h->run = NULL; /* the run frees itself after this call */
+	buf_init(&b, LINK_PAYLOAD_MAX);
+	if (proof_pack(h->isolation, &h->check, out, n, &b) == 0)
+		send_buf(h->network, IPC_PROOF, &b);
+	buf_done(&b);
+	if (h->prove_again) {
+		h->prove_again = false;
+		h->dirty = true;
+	}
+}
+
+static void
+prove(struct hub *h)
+{
+	const Cordon__OrderBody *body = isolation_body(h->isolation);
+	bool closed = cage_closed(isolation_cage(h->isolation));
+	size_t n = closed && body != NULL ? body->n_probes : 0;
+	int rc;
+
+	if (h->run != NULL) {
+		h->prove_again = true;
+		return;
+	}
+	memset(&h->check, 0, sizeof(h->check));
+	h->check.rc = isolation_check(h->isolation, &h->check.why);
+	rc = probe_start(h->base, n > 0 ? body->probes : NULL, n, on_probed,
+	    h, &h->run);
+	if (rc != 0)
+		log_error("probes: %s", err_str(rc));
+}
+
+/* -- after each event ------------------------------------------------------- */
+
+static void
+arm(struct hub *h)
+{
+	int64_t next = isolation_next_ms(h->isolation);
+	int64_t left = next - clock_boot_ms();
+	struct timeval tv;
+
+	if (next == 0) {
+		event_del(h->due);
+		return;
+	}
+	left = left < 1 ? 1 : left;
+	tv.tv_sec = left / 1000;
+	tv.tv_usec = left % 1000 * 1000;
+	event_add(h->due, &tv);
+}
+
+/*
+ * What a handler left to do: an answer goes out before the state it made,
+ * and that before its proof.
+ */
+static void
+flush(struct hub *h)
+{
+	isolation_answered(h->isolation);
+	while (h->dirty) {
+		h->dirty = false;
+		probe_stop(&h->run);
+		h->prove_again = false;
+		send_state(h);
+		prove(h);
+	}
+	arm(h);
+}
+
+static void
+on_changed(void *arg)
+{
+	struct hub *h = arg;
+
+	h->dirty = true;
+}
+
+static void
+on_answer(void *arg, const struct answer *a)
+{
+	send_answer(arg, a);
+}
+
+static void
+on_tamper(void *arg, const struct watch_who *who, const char *what,
+    bool repaired)
+{
+	const struct signal_kind *k = signal_kind_find("agent.tamper");
+	Cordon__Signal s = CORDON__SIGNAL__INIT;
+	Cordon__Cause cause = CORDON__CAUSE__INIT;
+	Cordon__Pair diff = CORDON__PAIR__INIT, *pairs[] = {&diff};
+	struct hub *h = arg;
+	char text[256], program[WATCH_PROGRAM_MAX], quoted[512];
+	uint8_t bytes[4096];
+
+	log_warn("rules touched by %s (pid %u): %s; %s",
+	    who->program[0] != '\0' ? who->program : "?", who->pid, what,
+	    repaired ? "repaired" : "NOT repaired");
+	snprintf(text, sizeof(text), "isolation rules touched by %s (pid %u)"
+	    ", %s", who->program[0] != '\0' ? who->program : "an unknown "
+	    "program", who->pid, repaired ? "repaired" : "not repaired");
+	snprintf(program, sizeof(program), "%s", who->program);
+	log_quote(quoted, sizeof(quoted), what, strlen(what));
+	diff.key = (char *)(uintptr_t)"difference";
+	diff.value = quoted;
+	cause.grade = who->pid != 0 ? CORDON__GRADE__GRADE_EXACT :
+	    CORDON__GRADE__GRADE_UNKNOWN;
+	cause.pid = who->pid;
+	cause.program = program;
+	cause.login_uid = UINT32_MAX;
+	s.time_ms = clock_wall_ms();
+	s.boot_ms = (uint64_t)clock_boot_ms();
+	s.kind = (char *)(uintptr_t)"agent.tamper";
+	s.severity = k != NULL ? k->severity :
+	    CORDON__SEVERITY__SEVERITY_CRITICAL;
+	s.object = (char *)(uintptr_t)"nftables table cordon";
+	s.text = text;
+	s.cause = &cause;
+	s.evidence = pairs;
+	s.n_evidence = 1;
+	if (h->network != NULL)
+		link_send(h->network, IPC_SIGNAL, bytes,
+		    cordon__signal__pack(&s, bytes), -1);
+}
+
+static const struct isolation_calls isolation_calls = {on_changed, on_answer,
+    on_tamper};
+
+static void
+on_ruleset(void *arg, const struct watch_who *who)
+{
+	struct hub *h = arg;
+
+	isolation_ruleset_touched(h->isolation, who);
+	flush(h);
+}
+
+static void
+on_devices(void *arg)
+{
+	struct hub *h = arg;
+
+	isolation_devices(h->isolation);
+	flush(h);
+}
+
+static const struct watch_calls watch_calls = {on_ruleset, on_devices};
+
+static void
+on_due(evutil_socket_t fd, short what, void *arg)
+{
+	struct hub *h = arg;
+
+	(void)fd;
+	(void)what;
+	isolation_tick(h->isolation);
+	flush(h);
+}
+
+static void
+on_prove_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct hub *h = arg;
+
+	(void)fd;
+	(void)what;
+	if (cage_closed(isolation_cage(h->isolation)))
+		prove(h);
+	flush(h);
+}
+
+/* -- from the network process ----------------------------------------------- */
+
+static int
+on_order(void *arg, struct link *l, const uint8_t *payload, size_t len,
+    int fd, struct why *why)
+{
+	int64_t received_us = clock_boot_us();
+	struct hub *h = arg;
+	Cordon__OrderIn *m;
+	struct answer a;
+
+	(void)l;
+	if (fd >= 0)
+		close(fd);
+	m = inbox_order(payload, len, why);
+	if (m == NULL)
+		return ERR_PROTO;
+	isolation_order(h->isolation, m->order.data, m->order.len,
+	    received_us, false, &a);
+	cordon__order_in__free_unpacked(m, NULL);
+	send_answer(h, &a);
+	flush(h);
+	return 0;
+}
+
+static int
+on_confirm(void *arg, struct link *l, const uint8_t *payload, size_t len,
+    int fd, struct why *why)
+{
+	struct hub *h = arg;
+	struct why reason;
+	Cordon__Confirm *m;
+
+	(void)l;
+	if (fd >= 0)
+		close(fd);
+	m = inbox_confirm(payload, len, why);
+	if (m == NULL)
+		return ERR_PROTO;
+	if (isolation_confirm(h->isolation, m->order_id, m->secret.data,
+	    m->secret.len, &reason) != 0)
+		log_warn("confirmation refused: %s", reason.text);
+	cordon__confirm__free_unpacked(m, NULL);
+	flush(h);
+	return 0;
+}
+
+static int
+on_prove(void *arg, struct link *l, const uint8_t *payload, size_t len,
+    int fd, struct why *why)
+{
+	struct hub *h = arg;
+
+	(void)l;
+	(void)payload;
+	(void)len;
+	(void)why;
+	if (fd >= 0)
+		close(fd);
+	prove(h);
+	flush(h);
+	return 0;
+}
+
+static int
+on_line(void *arg, struct link *l, const uint8_t *payload, size_t len,
+    int fd, struct why *why)
+{
+	struct hub *h = arg;
+
+	(void)l;
+	(void)payload;
+	(void)len;
+	(void)why;
+	if (fd >= 0)
+		close(fd);
+	isolation_heard(h->isolation);
+	arm(h);
+	return 0;
+}
+
+static int
+on_foreign_ask(void *arg, struct link *l, const uint8_t *payload, size_t len,
+    int fd, struct why *why)
+{
+	Cordon__Foreign f = CORDON__FOREIGN__INIT;
+	char text[FOREIGN_TEXT_MAX] = "";
+	struct hub *h = arg;
+	Cordon__ForeignAsk *m;
+	uint8_t bytes[1024];
+	struct why reason;
+	int rc;
+
+	if (fd >= 0)
+		close(fd);
+	m = inbox_foreign_ask(payload, len, why);
+	if (m == NULL)
+		return ERR_PROTO;
+	rc = isolation_foreign(h->isolation, text, sizeof(text), &reason);
+	f.run_id = m->run_id;
+	f.known = rc == 0;
+	f.same = rc == 0 && text[0] == '\0';
+	f.text = rc == 0 ? text : reason.text;
+	rc = link_send(l, IPC_FOREIGN, bytes, cordon__foreign__pack(&f,
+	    bytes), -1);
+	cordon__foreign_ask__free_unpacked(m, NULL);
+	return rc;
+}
+
+static const struct link_kind network_kinds[] = {
+    {IPC_ORDER, "order", 1, INBOX_ORDER_MAX, NULL, on_order},
+    {IPC_CONFIRM, "confirm", 1, INBOX_CONFIRM_MAX, NULL, on_confirm},
+    {IPC_PROVE, "prove", 0, 0, NULL, on_prove},
+    {IPC_FOREIGN_ASK, "foreign-ask", 1, INBOX_FOREIGN_ASK_MAX, NULL,
+	on_foreign_ask},
+    {IPC_LINE, "line", 0, 0, NULL, on_line},
+    {0, NULL, 0, 0, NULL, NULL},
+};
+
+static void
+on_network_end(void *arg, struct link *l, const char *reason)
+{
+	struct hub *h = arg;
+
+	(void)l;
+	log_info("network process: %s", reason);
+	link_free(&h->network);
+}
+
+/* -- from the parent -------------------------------------------------------- */
+
+static int
+control_order(void *arg, const uint8_t *order, size_t len, char *text,
+    size_t size)
+{
+	struct hub *h = arg;
+	struct answer a;
+
+	isolation_order(h->isolation, order, len, clock_boot_us(), true, &a);
+	send_answer(h, &a);
+	snprintf(text, size, "order %s: %s%s%s\n",
+	    a.order_id[0] != '\0' ? a.order_id : "?",
+	    a.result == CORDON__ANSWER_RESULT__ANSWER_APPLIED ? "applied" :
+	    a.result == CORDON__ANSWER_RESULT__ANSWER_DRILLED ? "drilled" :
+	    a.result == CORDON__ANSWER_RESULT__ANSWER_FAILED ? "failed" :
+	    "refused", a.why.text[0] != '\0' ? ": " : "", a.why.text);
+	flush(h);
+	return a.result == CORDON__ANSWER_RESULT__ANSWER_APPLIED ||
+	    a.result == CORDON__ANSWER_RESULT__ANSWER_DRILLED ? 0 :
+	    ERR_BADSTATE;
+}
+
+static int
+new_network(struct hub *h, int fd, struct why *why)
+{
+	if (h->network != NULL)
+		link_free(&h->network);
+	h->network = link_new(h->base, fd, "network", network_kinds, h,
+	    on_network_end);
+	if (h->network == NULL)
+		return why_set(why, ERR_NOMEM, "link to network");
+	send_readiness(h);
+	send_late(h);
+	h->dirty = true;
+	flush(h);
+	return 0;
+}
+
+static int
+on_peer(void *arg, struct link *l, const uint8_t *payload, size_t len,
+    int fd, struct why *why)
+{
+	struct hub *h = arg;
+
+	(void)l;
+	(void)len;
+	if (fd < 0)
+		return why_set(why, ERR_PROTO, "peer without a descriptor");
+	if (payload[0] == IPC_PEER_NETWORK)
+		return new_network(h, fd, why);
+	if (payload[0] == IPC_PEER_CONTROL) {
+		control_stop(&h->control);
+		return control_start(h->base, fd, h->isolation,
+		    control_order, h, &h->control, why);
+	}
+	close(fd);
+	return why_set(why, ERR_PROTO, "peer %u is none of ours",
+	    payload[0]);
+}
+
+static int
+on_stop(void *arg, struct link *l, const uint8_t *payload, size_t len,
+    int fd, struct why *why)
+{
+	struct hub *h = arg;
+
+	(void)l;
+	(void)payload;
+	(void)len;
+	(void)why;
+	if (fd >= 0)
+		close(fd);
+	event_base_loopexit(h->base, NULL);
+	return 0;
+}
+
+static const struct link_kind parent_kinds[] = {
+    {IPC_PEER, "peer", 1, 1, NULL, on_peer},
+    {IPC_STOP, "stop", 0, 0, NULL, on_stop},
+    {0, NULL, 0, 0, NULL, NULL},
+};
+
+static void
+on_parent_end(void *arg, struct link *l, const char *reason)
+{
+	struct hub *h = arg;
+
+	(void)l;
+	log_warn("parent: %s; the rules stay", reason);
+	h->result = ERR_CLOSED;
+	event_base_loopexit(h->base, NULL);
+}
+
+/* -- start ------------------------------------------------------------------ */
+
+static int
+send_ready(struct hub *h)
+{
+	Cordon__Ready m = CORDON__READY__INIT;
+	uint8_t bytes[16];
+
+	m.pid = (uint32_t)getpid();
+	return link_send(h->parent, IPC_READY, bytes,
+	    cordon__ready__pack(&m, bytes), -1);
+}
+
+static int
+start_timers(struct hub *h)
+{
+	struct timeval every = {.tv_sec = h->settings->prove_seconds};
+
+	h->due = evtimer_new(h->base, on_due, h);
+	h->prove = event_new(h->base, -1, EV_PERSIST, on_prove_timer, h);
+	if (h->due == NULL || h->prove == NULL)
+		return ERR_NOMEM;
+	return every.tv_sec > 0 && event_add(h->prove, &every) < 0 ?
+	    ERR_NOMEM : 0;
+}
+
+static void
+stop(struct hub *h)
+{
+	probe_stop(&h->run);
+	control_stop(&h->control);
+	watch_stop(&h->watch);
+	if (h->network != NULL)
+		link_free(&h->network);
+	if (h->parent != NULL)
+		link_free(&h->parent);
+	if (h->due != NULL)
+		event_free(h->due);
+	if (h->prove != NULL)
+		event_free(h->prove);
+	isolation_free(&h->isolation);
+	if (h->base != NULL)
+		event_base_free(h->base);
+}
+
+/* Watch first, then look: a change in between is told. */
+static int
+start(struct hub *h, struct why *why)
+{
+	const struct isolation_config config = {
+	    .state_dir = h->settings->state_dir,
+	    .gate = {h->settings->host_id, h->settings->order_key.data,
+		h->settings->never_isolate},
+	    .network_uid = h->settings->network_uid,
+	};
+	struct why reason;
+	int rc;
+
+	rc = watch_start(h->base, getpid(), &watch_calls, h, &h->watch, why);
+	if (rc == 0)
+		rc = isolation_new(&config, &isolation_calls, h,
+		    &h->isolation, why);
+	if (rc != 0)
+		return rc;
+	if (start_timers(h) != 0)
+		return why_set(why, ERR_NOMEM, "timers");
+	if (isolation_start(h->isolation, &reason) != 0)
+		log_error("start: %s", reason.text);
+	return 0;
+}
+
+int
+hub_run(const Cordon__Settings *settings, int parent_fd, struct why *why)
+{
+	struct hub *h = calloc(1, sizeof(*h));
+	int rc;
+
+	if (h == NULL)
+		return why_set(why, ERR_NOMEM, "enforcer");
+	signal(SIGPIPE, SIG_IGN);
+	h->settings = settings;
+	h->base = event_base_new();
+	if (h->base == NULL) {
+		rc = why_set(why, ERR_NOMEM, "loop");
+		goto done;
+	}
+	h->parent = link_new(h->base, parent_fd, "parent", parent_kinds, h,
+	    on_parent_end);
+	if (h->parent == NULL) {
+		rc = why_set(why, ERR_NOMEM, "link to parent");
+		goto done;
+	}
+	rc = start(h, why);
+	if (rc == 0)
+		rc = send_ready(h);
+	if (rc != 0)
+		goto done;
+	flush(h);
+	event_base_dispatch(h->base);
+	rc = h->result;
+	if (rc != 0)
+		why_set(why, rc, "the parent is gone");
+done:
+	stop(h);
+	free(h);
+	return rc;
+}

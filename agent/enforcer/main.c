@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * agent-enforcer: the only process that may change the network rules of
+ * this host.  Started by the parent with a link as descriptor 3, or alone
+ * with --restore before the network comes up.  It gives up every right but
+ * CAP_NET_ADMIN before it looks at anything that came from outside.
+ */
+#include <getopt.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent/enforcer/cage.h"
+#include "agent/enforcer/hub.h"
+#include "agent/enforcer/inbox.h"
+#include "agent/enforcer/state.h"
+#include "agent/links/identity.h"
+#include "agent/links/ipc.h"
+#include "common/base/file.h"
+#include "common/base/log.h"
+#include "common/proc/link.h"
+#include "common/proc/rights.h"
+
+#define SETTINGS_WAIT_MS 30000
+
+static const struct right keep[] = {
+    {CAP_NET_ADMIN, "nf_tables batches, SOCK_DESTROY, conntrack, and the "
+	"buffers of netlink sockets"},
+    {-1, NULL},
+};
+
+static const struct syscall_rule calls[] = {
+    {"socket", "netlink; probes that must not get out"},
+    {"bind", "netlink address and notification groups"},
+    {"getsockname", "netlink port"},
+    {"setsockopt", "netlink buffers and timeout"},
+    {"getsockopt", "result of a probe; who is at the control socket"},
+    {"sendto", "netlink requests, UDP probes"},
+    {"recvfrom", "netlink answers, UDP probes"},
+    {"connect", "probes"},
+    {"accept4", "the control socket"},
+    {"rename", "state file: new for old"},
+    {"renameat", "the same where there is no rename"},
+    {"unlink", "state file: a temporary one that failed"},
+    {"unlinkat", "the same where there is no unlink"},
+    {"fsync", "state file and its folder before the answer"},
+    {"access", "is connection tracking on"},
+    {"faccessat", "the same in newer libc"},
+    {"faccessat2", "the same in newer libc"},
+    {"fchmod", "mode of the state file"},
+    {NULL, NULL},
+};
+
+enum task {
+	TASK_SERVE,	 /* the parent's child */
+	TASK_RESTORE,	 /* early boot */
+	TASK_MAY_REMOVE, /* of the package: is the host not isolated? */
+	TASK_CLEAR,	 /* of the package: our tables go */
+};
+
+struct options {
+	const char *user, *network_user, *state;
+	enum task task;
+};
+
+static void
+usage(FILE *out)
+{
+	fputs("usage: agent-enforcer [--user USER]\n"
+	    "       agent-enforcer --restore --state DIR "
+	    "[--network-user USER] [--user USER]\n"
+	    "       agent-enforcer --may-remove|--clear --state DIR "
+	    "[--user USER]\n"
+	    "       agent-enforcer --rights | --version | --help\n", out);
+}
+
+static void
+parse(int argc, char **argv, struct options *o)
+{
+	static const struct option longs[] = {
+	    {"user", required_argument, NULL, 'u'},
+	    {"network-user", required_argument, NULL, 'n'},
+	    {"state", required_argument, NULL, 's'},
+	    {"restore", no_argument, NULL, 'r'},
+	    {"may-remove", no_argument, NULL, 'm'},
+	    {"clear", no_argument, NULL, 'c'},
+	    {"rights", no_argument, NULL, 'R'},
+	    {"version", no_argument, NULL, 'V'},
+	    {"help", no_argument, NULL, 'h'},
+	    {NULL, 0, NULL, 0},
+	};
+	struct rights r = {.keep = keep};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1)
+		switch (c) {
+		case 'u':
+			o->user = optarg;
+			break;
+		case 'n':
+			o->network_user = optarg;
+			break;
+		case 's':
+			o->state = optarg;
+			break;
+		case 'r':
+			o->task = TASK_RESTORE;
+			break;
+		case 'm':
+			o->task = TASK_MAY_REMOVE;
+			break;
+		case 'c':
+			o->task = TASK_CLEAR;
+			break;
+		case 'R':
+			r.user = o->user;
+			rights_print(&r, calls);
+			exit(0);
+		case 'V':
+			puts("agent-enforcer " CORDON_VERSION);
+			exit(0);
+		case 'h':
+			usage(stdout);
+			exit(0);
+		default:
+			usage(stderr);
+			exit(2);
+		}
+	if (optind < argc || (o->task != TASK_SERVE && o->state == NULL)) {
+		usage(stderr);
+		exit(2);
+	}
+}
+
+/* A name, or a number that is uid and gid alike. */
+static int
+find_user(const char *user, uid_t *uid, gid_t *gid, struct why *why)
+{
+	struct passwd *pw;
+	char *end;
+	unsigned long n = strtoul(user, &end, 10);
+
+	if (*user != '\0' && *end == '\0' && n < UINT32_MAX) {
+		*uid = (uid_t)n;
+		*gid = (gid_t)n;
+		return 0;
+	}
+	pw = getpwnam(user);
+	if (pw == NULL)
+		return why_set(why, ERR_NOENT, "there is no user \"%s\"",
+		    user);
+	*uid = pw->pw_uid;
+	*gid = pw->pw_gid;
+	return 0;
+}
+
+/* Our folder exists and is ours alone, while we still may make it so. */
+static int
+own_folder(const char *dir, const char *user, struct why *why)
+{
+	uid_t uid;
+	gid_t gid;
+	int rc;
+
+	rc = find_user(user, &uid, &gid, why);
+	if (rc == 0 && !file_exists(dir))
+		rc = file_mkdir(dir, 0700, why);
+	if (rc == 0 && lchown(dir, uid, gid) < 0)
+		rc = why_sys(why, ERR_IO, "%s: chown", dir);
+	return rc;
+}
+
+/* -- the two ways to start -------------------------------------------------- */
+
+/* The parent's first message; no loop may exist yet. */
+static Cordon__Settings *
+wait_settings(struct why *why)
+{
+	static uint8_t bytes[sizeof(uint32_t) + INBOX_SETTINGS_MAX];
+	struct pollfd p = {.fd = IPC_FD_PARENT, .events = POLLIN};
+	uint32_t kind;
+	ssize_t n;
+
+	if (poll(&p, 1, SETTINGS_WAIT_MS) <= 0) {
+		why_set(why, ERR_TIMEOUT, "no settings from the parent");
+		return NULL;
+	}
+	n = recv(IPC_FD_PARENT, bytes, sizeof(bytes), MSG_DONTWAIT);
+	if (n < (ssize_t)sizeof(kind)) {
+		why_set(why, ERR_PROTO, "no settings from the parent");
+		return NULL;
+	}
+	memcpy(&kind, bytes, sizeof(kind));
+	if (kind != IPC_SETTINGS) {
+		why_set(why, ERR_PROTO, "the parent sent %u before settings",
+		    kind);
+		return NULL;
+	}
+	return inbox_settings(bytes + sizeof(kind), (size_t)n - sizeof(kind),
+	    why);
+}
+
+/*
+ * Settings for --restore, from the identity file one folder up.  NULL and
+ * *RC 0: the host is not enrolled, there is nothing to do.
+ */
+static Cordon__Settings *
+restore_settings(const struct options *o, int *rc, struct why *why)
+{
+	Cordon__Settings *s = NULL;
+	Cordon__Enrolled *id = NULL;
+	char parent[4096];
+	uid_t uid;
+	gid_t gid;
+
+	*rc = find_user(o->network_user, &uid, &gid, why);
+	if (*rc != 0)
+		return NULL;
+	*rc = file_join(parent, sizeof(parent), o->state, "..");
+	if (*rc == 0)
+		*rc = identity_load(parent, &id, why);
+	if (*rc == ERR_NOENT)
+		*rc = 0;
+	if (id == NULL)
+		return NULL;
+	s = malloc(sizeof(*s));
+	if (s == NULL) {
+		*rc = ERR_NOMEM;
+		cordon__enrolled__free_unpacked(id, NULL);
+		return NULL;
+	}
+	cordon__settings__init(s);
+	s->state_dir = strdup(o->state);
+	s->host_id = strdup(id->host_id);
+	s->network_uid = uid;
+	s->order_key = id->order_key;
+	id->order_key.data = NULL;
+	id->order_key.len = 0;
+	cordon__enrolled__free_unpacked(id, NULL);
+	return s;
+}
+
+static void
+ignore_changed(void *arg)
+{
+	(void)arg;
+}
+
+static void
+ignore_answer(void *arg, const struct answer *a)
+{
+	(void)arg;
+	(void)a;
+}
+
+static void
+ignore_tamper(void *arg, const struct watch_who *who, const char *what,
+    bool repaired)
+{
+	(void)arg;
+	(void)who;
+	log_warn("rules differed: %s; %s", what,
+	    repaired ? "repaired" : "not repaired");
+}
+
+/*
+ * Early boot: what was in force is in force again.  The answer to an order
+ * is left to the process that has a line, so nothing is stored here.
+ */
+static int
+restore(const Cordon__Settings *s, struct why *why)
+{
+	static const struct isolation_calls calls_none = {ignore_changed,
+	    ignore_answer, ignore_tamper};
+	const struct isolation_config config = {
+	    .state_dir = s->state_dir,
+	    .gate = {s->host_id, s->order_key.data, false},
+	    .network_uid = s->network_uid,
+	};
+	struct isolation *i;
+	int rc;
+
+	rc = isolation_new(&config, &calls_none, NULL, &i, why);
+	if (rc != 0)
+		return rc;
+	rc = isolation_start(i, why);
+	isolation_free(&i);
+	return rc;
+}
+
+/* -- for the package --------------------------------------------------------- */
+
+/*
+ * 0: the host is not isolated, by what was ordered and by what the kernel
+ * holds.  A state that cannot be read is not "open".
+ */
+static int
+may_remove(const char *dir, struct why *why)
+{
+	struct cage *cage = NULL;
+	struct state s;
+	int rc;
+
+	state_init(&s);
+	rc = state_load(dir, &s, why);
+	if (rc == ERR_NOENT)
+		rc = 0;
+	if (rc == 0 && s.current.profile != CORDON__PROFILE__PROFILE_OPEN)
+		rc = why_set(why, ERR_PERM, "this host is isolated");
+	if (rc == 0)
+		rc = cage_open(0, &cage, why);
+	if (rc == 0 && cage_present(cage))
+		rc = why_set(why, ERR_PERM, "rules of an isolation stand in "
+		    "the kernel");
+	cage_close(&cage);
+	state_done(&s);
+	return rc;
+}
+
+/* What outlived its owner goes, and nothing else. */
+static int
+clear(struct why *why)
+{
+	struct cage *cage = NULL;
+	int rc;
+
+	rc = cage_open(0, &cage, why);
+	if (rc == 0 && cage_present(cage))
+		rc = cage_set(cage, NULL, CORDON__PROFILE__PROFILE_OPEN, NULL,
+		    why);
+	cage_close(&cage);
+	return rc;
+}
+
+static int
+package_task(const struct options *o, struct why *why)
+{
+	struct rights rights = {.user = o->user, .keep = keep};
+	int rc;
+
+	rc = rights_drop(&rights, why);
+	if (rc == 0)
+		rc = sandbox_enter(calls, why);
+	if (rc != 0)
+		return rc;
+	return o->task == TASK_CLEAR ? clear(why) : may_remove(o->state, why);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options o = {.user = AGENT_USER_ENFORCER,
+	    .network_user = AGENT_USER_NETWORK};
+	Cordon__Settings *settings;
+	struct rights rights = {0};
+	struct why why = {""};
+	int rc = 0;
+
+	parse(argc, argv, &o);
+	log_init("agent-enforcer", LOG_LEVEL_INFO);
+	if (o.task == TASK_MAY_REMOVE || o.task == TASK_CLEAR) {
+		if (package_task(&o, &why) != 0)
+			goto failed;
+		return 0;
+	}
+	settings = o.task == TASK_RESTORE ?
+	    restore_settings(&o, &rc, &why) : wait_settings(&why);
+	if (settings == NULL && o.task == TASK_RESTORE && rc == 0)
+		return 0; /* not enrolled: nothing was ever ordered */
+	if (settings == NULL)
+		goto failed;
+	if (own_folder(settings->state_dir, o.user, &why) != 0)
+		goto failed;
+
+	/* Rights: from here on CAP_NET_ADMIN and the calls listed above. */
+	rights.user = o.user;
+	rights.keep = keep;
+	if (rights_drop(&rights, &why) != 0 || sandbox_enter(calls, &why) != 0)
+		goto failed;
+
+	if (settings->log_level != 0)
+		log_set_level((enum log_level)settings->log_level);
+	rc = o.task == TASK_RESTORE ? restore(settings, &why) :
+	    hub_run(settings, IPC_FD_PARENT, &why);
+	cordon__settings__free_unpacked(settings, NULL);
+	if (rc == 0 || rc == ERR_CLOSED)
+		return 0;
+failed:
+	log_error("%s", why.text);
+	return 1;
+}
