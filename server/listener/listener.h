@@ -34,6 +34,11 @@ struct listener_settings {
 
 int listener_start(struct store *s, const struct listener_settings *set,
     struct listener **l, struct why *why);
+/*
+ * Ends all sessions and waits until the store has taken what they said.
+ * The store must still run; whoever else submits jobs to it must have ended
+ * (store_loop_free), because their frames come to this listener.
+ */
 void listener_stop(struct listener **l);
 /* A store_sink_fn; any thread. */
 void listener_sink(void *arg, const char *host_id, uint16_t kind,

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The network process: its life, its timers, and what the line asks of it.
+ * It holds no right and no key but its own TLS key; taken over, it can delay
+ * and lie about signals, but neither isolate nor release.
+ */
+#include "agent/network/network.h"
+
+#include <event2/event.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "agent/network/collectors.h"
+#include "agent/network/network_int.h"
+#include "agent/network/usage.h"
+#include "common/base/clock.h"
+#include "common/base/file.h"
+#include "common/base/log.h"
+#include "common/wire/frame.h"
+
+#define FLUSH_MS 50	   /* signals wait at most so long for the disk */
+#define TICK_MS 1000
+#define HEARD_GAP_MS 1000  /* between two IPC_LINE */
+#define RENEW_LOOK_MS 60000
+#define UP_ITEMS_MAX 4096
+#define UP_BYTES_MAX (8 * 1024 * 1024)
+#define ORDERS_MAX 8
+#define LINE_HIGH (512 * 1024) /* no more is given to the line above it */
+#define PROTOCOL_VERSION 1
+
+bool
+network_isolated(const struct network *n)
+{
+	return n->state != NULL && n->state->profile !=
+	    CORDON__PROFILE__PROFILE_NONE && n->state->profile !=
+	    CORDON__PROFILE__PROFILE_OPEN;
+}
+
+void
+network_stop(struct network *n, int status)
+{
+	n->status = status;
+	event_base_loopbreak(n->base);
+}
+
+int
+network_status(const struct network *n)
+{
+	return n->status;
+}
+
+/* -- sending ---------------------------------------------------------------- */
+
+static int
+send_batch(void *arg, const void *payload, size_t len)
+{
+	struct network *n = arg;
+
+	if (line_queued(n->line) >= LINE_HIGH)
+		return ERR_LIMIT;
+	return line_send(n->line, FRAME_SIGNALS, payload, len);
+}
+
+static void
+send_results(struct network *n)
+{
+	const struct outbox_item *i;
+
+	while ((i = outbox_first(&n->up)) != NULL &&
+	    line_queued(n->line) < LINE_HIGH) {
+		if (line_send(n->line, (uint16_t)i->kind, i->data, i->len) !=
+		    0)
+			return;
+		outbox_drop_first(&n->up);
+	}
+}
+
+void
+network_pump(struct network *n)
+{
+	struct why why = {0};
+
+	if (line_state(n->line) != LINE_LIVE)
+		return;
+	send_results(n);
+	if (feed_pump(&n->feed, &why) != 0)
+		log_error("spool: %s", why.text);
+	if (outbox_first(&n->up) != NULL)
+		network_flush_soon(n);
+}
+
+void
+network_flush_now(struct network *n)
+{
+	struct why why = {0};
+
+	if (spool_dirty(n->spool) && spool_sync(n->spool, &why) != 0) {
+		log_error("spool: %s", why.text);
+		network_flush_soon(n);
+		return;
+	}
+	network_pump(n);
+}
+
+void
+network_flush_soon(struct network *n)
+{
+	const struct timeval tv = {.tv_usec = FLUSH_MS * 1000};
+
+	if (!event_pending(n->flush, EV_TIMEOUT, NULL))
+		event_add(n->flush, &tv);
+}
+
+static void
+on_flush(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	network_flush_now(arg);
+}
+
+/* -- what the line asks ------------------------------------------------------- */
+
+static void
+read_line(const char *path, char *out, size_t size)
+{
+	FILE *f = fopen(path, "re");
+
+	out[0] = '\0';
+	if (f != NULL) {
+		if (fgets(out, (int)size, f) != NULL)
+			out[strcspn(out, "\n")] = '\0';
+		fclose(f);
+	}
+}
+
+static int
+pack(struct buf *out, const ProtobufCMessage *msg)
+{
+	uint8_t *at;
+	int rc;
+
+	rc = buf_reserve(out, protobuf_c_message_get_packed_size(msg), &at);
+	if (rc == 0)
+		buf_grow(out, protobuf_c_message_pack(msg, at));
+	return rc;
+}
+
+struct hello_parts {
+	struct iface_addr ip[IFACES_MAX];
+	Cordon__Address addr[IFACES_MAX], *addrs[IFACES_MAX];
+	Cordon__ReadinessItem item[READINESS_MAX], *items[READINESS_MAX];
+};
+
+static void
+fill_addresses(Cordon__Hello *h, struct hello_parts *p)
+{
+	size_t i, n = 0;
+
+	if (ifaces_list(p->ip, &n) != 0)
+		log_warn("cannot list our addresses");
+	for (i = 0; i < n; i++) {
+		cordon__address__init(&p->addr[i]);
+		p->addr[i].ip.data = p->ip[i].ip;
+		p->addr[i].ip.len = p->ip[i].ip_len;
+		p->addr[i].prefix_len = p->ip[i].prefix_len;
+		p->addrs[i] = &p->addr[i];
+	}
+	h->addresses = p->addrs;
+	h->n_addresses = n;
+}
+
+static void
+fill_readiness(struct network *n, Cordon__Hello *h, struct hello_parts *p)
+{
+	size_t i;
+
+	for (i = 0; i < n->nreadiness; i++) {
+		cordon__readiness_item__init(&p->item[i]);
+		p->item[i].id = n->readiness[i].id;
+		p->item[i].ok = n->readiness[i].ok;
+		p->item[i].text = n->readiness[i].text;
+		p->items[i] = &p->item[i];
+	}
+	h->readiness = p->items;
+	h->n_readiness = n->nreadiness;
+}
+
+static int
+make_hello(void *arg, struct buf *out)
+{
+	Cordon__Hello h = CORDON__HELLO__INIT;
+	struct network *n = arg;
+	struct hello_parts p;
+	struct utsname u;
+	char boot[64];
+
+	read_line("/proc/sys/kernel/random/boot_id", boot, sizeof(boot));
+	if (uname(&u) == -1)
+		memset(&u, 0, sizeof(u));
+	h.version = PROTOCOL_VERSION;
+	h.host_id = n->settings->host_id;
+	h.agent_version = (char *)(uintptr_t)CORDON_VERSION;
+	h.boot_id = boot;
+	h.kernel = u.release;
+	h.hostname = u.nodename;
+	h.state = n->state;
+	h.spool_next = spool_next(n->spool);
+	h.spool_first = spool_first(n->spool);
+	fill_addresses(&h, &p);
+	fill_readiness(n, &h, &p);
+	return pack(out, &h.base);
+}
+
+/*
+ * CPU and memory of all our processes.  Where /proc hides the others, only
+ * our own and what the sensors tell of themselves are in the sum.
+ */
+static void
+measure(const struct network *n, struct usage *u)
+{
+	if (usage_all(u))
+		return;
+	usage_own(u);
+	if (n->watch != NULL) {
+		u->cpu_ms += n->watch->cpu_ms;
+		u->rss_kib += n->watch->rss_kib;
+	}
+}
+
+static int
+make_heartbeat(void *arg, uint64_t sequence, struct buf *out)
+{
+	Cordon__Heartbeat h = CORDON__HEARTBEAT__INIT;
+	struct network *n = arg;
+	struct usage u;
+
+	measure(n, &u);
+	h.state = n->state;
+	h.spool_depth = spool_depth(n->spool);
+	h.spool_dropped = spool_dropped(n->spool);
+	if (n->watch != NULL) {
+		h.blind_open = n->watch->blind_open;
+		h.files_watched = n->watch->files_watched;
+	}
+	h.cpu_ms = u.cpu_ms;
+	h.rss_kib = u.rss_kib;
+	h.sequence = sequence;
+	return pack(out, &h.base);
+}
+
+static void
+on_heard(void *arg)
+{
+	struct network *n = arg;
+	int64_t now = clock_boot_ms();
+
+	if (!n->enforcer_up || now - n->heard_told < HEARD_GAP_MS)
+		return;
+	n->heard_told = now;
+	(void)link_send(n->enforcer, IPC_LINE, NULL, 0, -1);
+}
+
+static void
+on_down(void *arg)
+{
+	struct network *n = arg;
+
+	feed_stop(&n->feed);
+	renew_forget(&n->renew);
+}
+
+static const struct line_ops line_ops = {make_hello, make_heartbeat, on_heard,
+    on_down};
+
+/* -- once a second ------------------------------------------------------------- */
+
+static void
+look_at_certificate(struct network *n)
+{
+	int64_t now = clock_boot_ms();
+	struct why why = {0};
+	struct buf b;
+
+	if (line_state(n->line) != LINE_LIVE ||
+	    (n->renew_looked != 0 && now - n->renew_looked < RENEW_LOOK_MS))
+		return;
+	n->renew_looked = now;
+	if (!renew_due(&n->renew))
+		return;
+	buf_init(&b, frame_max(FRAME_CERT_REQUEST));
+	if (renew_request(&n->renew, &b, &why) != 0) {
+		log_error("certificate: %s", why.text);
+	} else if (line_send(n->line, FRAME_CERT_REQUEST, b.data, b.len) !=
+	    0) {
+		renew_forget(&n->renew);
+		n->renew.wanted = true;
+	}
+	buf_done(&b);
+}
+
+static void
+on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct network *n = arg;
+	struct why why = {0};
+
+	(void)fd, (void)what;
+	runs_expire(&n->runs, clock_boot_ms(), relay_unknown, n);
+	if (spool_report(n->spool, &why) != 0)
+		log_warn("spool: %s", why.text);
+	if (feed_stuck(&n->feed))
+		line_end(n->line, "signals were not acknowledged for long");
+	look_at_certificate(n);
+	if (spool_dirty(n->spool))
+		network_flush_soon(n);
+	else
+		network_pump(n);
+}
+
+/* -- life ------------------------------------------------------------------- */
+
+static void
+on_parent_end(void *arg, struct link *l, const char *reason)
+{
+	(void)l;
+	log_error("parent: %s", reason);
+	network_stop(arg, 1);
+}
+
+static int
+open_spool(struct network *n, struct why *why)
+{
+	char path[PATH_MAX];
+	int rc;
+
+	if ((rc = file_join(path, sizeof(path), n->state_dir,
+	    NETWORK_DIR_SPOOL)) != 0)
+		return why_set(why, rc, "%s: path too long", n->state_dir);
+	rc = spool_open(path, n->settings->spool_max, &n->spool, why);
+	if (rc == 0)
+		feed_init(&n->feed, n->spool, send_batch, n);
+	return rc;
+}
+
+static int
+open_line(struct network *n, struct why *why)
+{
+	const struct line_options o = {n->base, n->state_dir, network_rows(),
+	    &line_ops, n};
+	struct addr list[LINE_ADDRS_MAX];
+	struct collectors c = {list, 0, LINE_ADDRS_MAX};
+	int rc;
+
+	if ((rc = line_new(&o, &n->line, why)) != 0)
+		return rc;
+	collectors_add(&c, n->settings->collectors,
+	    n->settings->n_collectors);
+	collectors_load(&c, n->state_dir);
+	line_set_addresses(n->line, list, c.n);
+	return 0;
+}
+
+static int
+open_events(struct network *n, struct why *why)
+{
+	const struct timeval tick = {.tv_sec = TICK_MS / 1000};
+
+	n->flush = evtimer_new(n->base, on_flush, n);
+	n->tick = event_new(n->base, -1, EV_PERSIST, on_tick, n);
+	n->witness = witness_new(n->base, relay_witness, n);
+	if (n->flush == NULL || n->tick == NULL || n->witness == NULL ||
+	    event_add(n->tick, &tick) != 0)
+		return why_set(why, ERR_NOMEM, "out of memory");
+	return 0;
+}
+
+static int
+say_ready(struct network *n, struct why *why)
+{
+	Cordon__Ready ready = CORDON__READY__INIT;
+	uint8_t packed[16];
+	int rc;
+
+	ready.pid = (uint32_t)getpid();
+	rc = link_send(n->parent, IPC_READY, packed,
+	    cordon__ready__pack(&ready, packed), -1);
+	return rc == 0 ? 0 : why_set(why, rc, "cannot tell the parent");
+}
+
+int
+network_new(const struct network_options *o, struct network **out,
+    struct why *why)
+{
+	struct network *n;
+	int rc;
+
+	if ((n = calloc(1, sizeof(*n))) == NULL) {
+		close(o->parent_fd);
+		return why_set(why, ERR_NOMEM, "out of memory");
+	}
+	n->base = o->base;
+	n->state_dir = o->state_dir;
+	n->settings = o->settings;
+	n->status = 1;
+	outbox_init(&n->up, UP_ITEMS_MAX, UP_BYTES_MAX);
+	outbox_init(&n->orders, ORDERS_MAX, ORDERS_MAX * LINK_PAYLOAD_MAX);
+	n->parent = link_new(n->base, o->parent_fd, "parent",
+	    network_table(0), n, on_parent_end);
+	if (n->parent == NULL)
+		rc = why_set(why, ERR_NOMEM, "out of memory");
+	else if ((rc = renew_init(&n->renew, n->state_dir,
+	    n->settings->host_id, why)) == 0 &&
+	    (rc = open_events(n, why)) == 0 &&
+	    (rc = open_spool(n, why)) == 0 && (rc = open_line(n, why)) == 0)
+		rc = say_ready(n, why);
+	if (rc != 0) {
+		network_free(&n);
+		return rc;
+	}
+	line_start(n->line);
+	*out = n;
+	return 0;
+}
+
+void
+network_free(struct network **np)
+{
+	struct network *n = *np;
+
+	if (n == NULL)
+		return;
+	if (n->spool != NULL && n->line != NULL)
+		network_flush_now(n);
+	line_free(&n->line);
+	link_free(&n->enforcer);
+	link_free(&n->sensors);
+	link_free(&n->parent);
+	witness_free(&n->witness);
+	if (n->flush != NULL)
+		event_free(n->flush);
+	if (n->tick != NULL)
+		event_free(n->tick);
+	spool_close(&n->spool);
+	outbox_done(&n->up);
+	outbox_done(&n->orders);
+	if (n->state != NULL)
+		cordon__state__free_unpacked(n->state, NULL);
+	if (n->watch != NULL)
+		cordon__watch__free_unpacked(n->watch, NULL);
+	free(n);
+	*np = NULL;
+}

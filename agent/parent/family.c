@@ -1,0 +1,541 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The agent's three children and who of them talks to whom.  Runs in the
+ * parent, as uid 0 with few capabilities left.  A child that breaks the
+ * table below or ends by itself is started again; isolation does not
+ * depend on it (the rules are the kernel's).
+ */
+#include "agent/parent/family.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/links/ipc.h"
+#include "agent/parent/message.h"
+#include "agent/parent/notify.h"
+#include "common/base/clock.h"
+#include "common/base/file.h"
+#include "common/base/log.h"
+#include "common/proc/link.h"
+#include "common/proc/spawn.h"
+
+#define CHILDREN 3
+#define RESTART_MIN_MS 100
+#define RESTART_MAX_MS 5000
+#define GRACE_MS 1000	 /* for a child that let go of its link to exit */
+#define HEALTHY_MS 10000 /* lived that long: the next end is a first one */
+#define SIGNALS_MAX 16	 /* held back while the network process is away */
+#define SIGNAL_MAX 2048
+
+enum child_state {
+	CHILD_DOWN,	/* no process; a restart may be due */
+	CHILD_STARTING, /* runs, has not said that it is ready */
+	CHILD_READY,
+	CHILD_STATES
+};
+
+struct child {
+	enum ipc_peer peer;
+	const char *name; /* "network"; its folder too */
+	const char *user;
+	enum child_state state;
+	pid_t pid; /* 0: none */
+	struct link *link;
+	uint32_t wait_ms;    /* before the next restart */
+	int64_t started_ms;  /* boot time */
+	struct event restart;
+	struct event grace;  /* until it is killed */
+	char ended[WHY_MAX + 32]; /* why we ended its link, if we did */
+	struct family *family;
+};
+
+struct family {
+	struct family_options o;
+	struct child child[CHILDREN];
+	struct event sigchld, killer;
+	bool announced; /* READY=1 was said */
+	bool stopping;
+	struct buf held[SIGNALS_MAX]; /* signals for the network process */
+	size_t nheld;
+};
+
+/* Who talks to whom: nobody else does. */
+static const struct {
+	enum ipc_peer a, b;
+} pairs[] = {
+	{IPC_PEER_NETWORK, IPC_PEER_ENFORCER},
+	{IPC_PEER_NETWORK, IPC_PEER_SENSORS},
+};
+
+static void
+set_timer(struct event *timer, uint32_t ms)
+{
+	struct timeval tv = {ms / 1000, (suseconds_t)(ms % 1000) * 1000};
+
+	evtimer_add(timer, &tv);
+}
+
+/* The one place that changes the state of a child. */
+static void
+set_state(struct child *c, enum child_state to)
+{
+	static const bool may[CHILD_STATES][CHILD_STATES] = {
+		[CHILD_DOWN] = {[CHILD_STARTING] = true},
+		[CHILD_STARTING] = {[CHILD_DOWN] = true, [CHILD_READY] = true},
+		[CHILD_READY] = {[CHILD_DOWN] = true},
+	};
+
+	if (!may[c->state][to]) {
+		log_error("%s: impossible step from state %d to %d", c->name,
+		    (int)c->state, (int)to);
+		abort();
+	}
+	c->state = to;
+}
+
+static struct child *
+find_child(struct family *f, enum ipc_peer peer)
+{
+	size_t i;
+
+	for (i = 0; i < CHILDREN; i++)
+		if (f->child[i].peer == peer)
+			return &f->child[i];
+	return NULL;
+}
+
+/* -- signals to the network process ------------------------------------------ */
+
+static void
+flush_signals(struct family *f)
+{
+	struct child *net = find_child(f, IPC_PEER_NETWORK);
+	size_t i;
+
+	if (net->state != CHILD_READY)
+		return;
+	for (i = 0; i < f->nheld; i++) {
+		if (link_send(net->link, IPC_SIGNAL, f->held[i].data,
+			f->held[i].len, -1) != 0)
+			log_warn("a signal could not be handed over");
+		buf_done(&f->held[i]);
+	}
+	f->nheld = 0;
+}
+
+static void
+tell(struct family *f, const char *kind, const char *object, const char *text)
+{
+	struct buf *b;
+
+	if (f->nheld == SIGNALS_MAX) {
+		log_warn("signal %s about %s is lost: too many are waiting",
+		    kind, object);
+		return;
+	}
+	b = &f->held[f->nheld];
+	buf_init(b, SIGNAL_MAX);
+	if (message_signal(kind, object, text, b) != 0) {
+		buf_done(b);
+		log_warn("signal %s about %s is lost", kind, object);
+		return;
+	}
+	f->nheld++;
+	flush_signals(f);
+}
+
+/* -- what children say -------------------------------------------------------- */
+
+static void
+announce(struct family *f)
+{
+	size_t i;
+
+	for (i = 0; i < CHILDREN; i++)
+		if (f->child[i].state != CHILD_READY)
+			return;
+	if (f->announced)
+		return;
+	f->announced = true;
+	log_info("all processes are ready");
+	tell(f, "agent.started", "agent", "agent " CORDON_VERSION " started");
+	notify_systemd("READY=1\nSTATUS=watching; isolates on a signed "
+		       "order");
+}
+
+static int
+on_ready(void *arg, struct link *l, const uint8_t *payload, size_t len,
+    int fd, struct why *why)
+{
+	struct child *c = arg;
+
+	(void)l, (void)payload, (void)len, (void)why;
+	if (fd >= 0)
+		close(fd);
+	set_state(c, CHILD_READY);
+	log_info("%s is ready (pid %d)", c->name, (int)c->pid);
+	flush_signals(c->family);
+	announce(c->family);
+	return 0;
+}
+
+static bool
+is_starting(void *arg)
+{
+	return ((struct child *)arg)->state == CHILD_STARTING;
+}
+
+static const struct link_kind from_child[] = {
+	{IPC_READY, "ready", 0, 64, is_starting, on_ready},
+	{0, NULL, 0, 0, NULL, NULL},
+};
+
+static void
+on_grace(evutil_socket_t fd, short what, void *arg)
+{
+	struct child *c = arg;
+
+	(void)fd, (void)what;
+	if (c->pid > 0)
+		kill(c->pid, SIGKILL);
+}
+
+/*
+ * A child without its link is of no use.  One that broke the rules dies at
+ * once; one that let go of it is most likely ending, and its own exit
+ * status says more.  SIGCHLD does the rest.
+ */
+static void
+on_link_end(void *arg, struct link *l, const char *reason)
+{
+	struct child *c = arg;
+
+	(void)l;
+	if (strcmp(reason, LINK_PEER_GONE) != 0) {
+		snprintf(c->ended, sizeof(c->ended), "; it was killed: %s",
+		    reason);
+		on_grace(-1, 0, c);
+	} else if (!c->family->stopping) {
+		set_timer(&c->grace, GRACE_MS);
+	}
+}
+
+/* -- wiring ------------------------------------------------------------------- */
+
+static void
+send_peer(struct child *c, enum ipc_peer peer, int fd)
+{
+	uint8_t byte = (uint8_t)peer;
+
+	if (link_send(c->link, IPC_PEER, &byte, 1, fd) != 0)
+		log_warn("%s: its link to another process could not be sent",
+		    c->name);
+}
+
+static void
+join(struct child *a, struct child *b)
+{
+	struct why why;
+	int fd[2];
+
+	if (a->state == CHILD_DOWN || b->state == CHILD_DOWN)
+		return; /* joined when the other one starts */
+	if (link_pair(fd, &why) != 0) {
+		log_error("%s and %s cannot be joined: %s", a->name, b->name,
+		    why.text);
+		return;
+	}
+	send_peer(a, b->peer, fd[0]);
+	send_peer(b, a->peer, fd[1]);
+	close(fd[0]);
+	close(fd[1]);
+}
+
+/* Fresh links for C and all it talks to, now that it (re)started. */
+static void
+wire(struct child *c)
+{
+	struct family *f = c->family;
+	size_t i;
+
+	for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+		if (pairs[i].a == c->peer || pairs[i].b == c->peer)
+			join(find_child(f, pairs[i].a),
+			    find_child(f, pairs[i].b));
+	if (c->peer == IPC_PEER_ENFORCER)
+		send_peer(c, IPC_PEER_CONTROL, f->o.control_fd);
+}
+
+/* -- starting ----------------------------------------------------------------- */
+
+static int
+send_settings(struct child *c, struct why *why)
+{
+	const struct family_options *o = &c->family->o;
+	const struct message_facts facts = {o->settings, o->identity,
+	    o->conf_path, o->libexec};
+	struct buf b;
+	int err;
+
+	buf_init(&b, MESSAGE_MAX);
+	err = message_settings(&facts, c->peer, c->name, &b, why);
+	if (err == 0 && link_send(c->link, IPC_SETTINGS, b.data, b.len, -1) !=
+			    0)
+		err = why_set(why, ERR_IO, "its settings could not be sent");
+	buf_done(&b);
+	return err;
+}
+
+/* Fork and exec; on failure there is no process and no link. */
+static int
+start(struct child *c, struct why *why)
+{
+	const struct family_options *o = &c->family->o;
+	char path[PATH_MAX], state[PATH_MAX], program[32];
+	const char *argv[] = {program, "--user", c->user, "--state", state,
+	    NULL};
+	struct spawn s = {.path = path, .argv = argv, .nfd = 1};
+	pid_t pid;
+	int err, fd[2];
+
+	snprintf(program, sizeof(program), "agent-%s", c->name);
+	if (file_join(path, sizeof(path), o->libexec, program) != 0 ||
+	    file_join(state, sizeof(state), o->settings->state_dir, c->name) !=
+		0)
+		return why_set(why, ERR_LIMIT, "path too long");
+	err = link_pair(fd, why);
+	if (err != 0)
+		return err;
+	s.fd[0] = fd[1];
+	err = spawn_start(&s, &pid, why);
+	close(fd[1]);
+	if (err != 0) {
+		close(fd[0]);
+		return err;
+	}
+	c->link = link_new(o->base, fd[0], c->name, from_child, c,
+	    on_link_end);
+	if (c->link == NULL) {
+		err = why_set(why, ERR_NOMEM, "out of memory");
+		goto done;
+	}
+	err = send_settings(c, why);
+done:
+	if (err != 0) {
+		link_free(&c->link);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		return err;
+	}
+	c->pid = pid;
+	c->started_ms = clock_boot_ms();
+	c->ended[0] = '\0';
+	set_state(c, CHILD_STARTING);
+	wire(c);
+	log_debug("%s started (pid %d)", c->name, (int)pid);
+	return 0;
+}
+
+/* At once the first time, then after a wait that doubles. */
+static void
+restart_later(struct child *c)
+{
+	set_timer(&c->restart, c->wait_ms);
+	c->wait_ms = c->wait_ms == 0 ? RESTART_MIN_MS : c->wait_ms * 2;
+	if (c->wait_ms > RESTART_MAX_MS)
+		c->wait_ms = RESTART_MAX_MS;
+}
+
+static void
+start_or_later(struct child *c)
+{
+	struct why why = {0};
+
+	if (c->family->stopping || c->state != CHILD_DOWN)
+		return;
+	if (start(c, &why) == 0)
+		return;
+	log_error("%s: %s", c->name, why.text);
+	restart_later(c);
+}
+
+static void
+on_restart(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	start_or_later(arg);
+}
+
+/* -- ends --------------------------------------------------------------------- */
+
+static void
+stopped_all(struct family *f)
+{
+	size_t i;
+
+	for (i = 0; i < CHILDREN; i++)
+		if (f->child[i].state != CHILD_DOWN)
+			return;
+	event_base_loopbreak(f->o.base);
+}
+
+static void
+child_died(struct child *c, int status)
+{
+	struct family *f = c->family;
+	char how[64], text[WHY_MAX + 128];
+	int64_t lived = clock_boot_ms() - c->started_ms;
+
+	spawn_status(status, how, sizeof(how));
+	snprintf(text, sizeof(text), "process agent-%s (pid %d) ended: %s%s",
+	    c->name, (int)c->pid, how, c->ended);
+	evtimer_del(&c->grace);
+	link_free(&c->link);
+	c->pid = 0;
+	set_state(c, CHILD_DOWN);
+	if (f->stopping) {
+		log_info("%s", text);
+		stopped_all(f);
+		return;
+	}
+	log_error("%s; it is started again", text);
+	if (lived >= HEALTHY_MS)
+		c->wait_ms = 0;
+	tell(f, "agent.process-died", c->name, text);
+	restart_later(c);
+}
+
+static void
+on_sigchld(evutil_socket_t fd, short what, void *arg)
+{
+	struct family *f = arg;
+	int status;
+	size_t i;
+
+	(void)fd, (void)what;
+	for (i = 0; i < CHILDREN; i++)
+		if (f->child[i].pid > 0 &&
+		    waitpid(f->child[i].pid, &status, WNOHANG) ==
+			f->child[i].pid)
+			child_died(&f->child[i], status);
+}
+
+static void
+on_killer(evutil_socket_t fd, short what, void *arg)
+{
+	struct family *f = arg;
+	size_t i;
+
+	(void)fd, (void)what;
+	for (i = 0; i < CHILDREN; i++) {
+		if (f->child[i].pid <= 0)
+			continue;
+		log_warn("%s does not stop and is killed", f->child[i].name);
+		kill(f->child[i].pid, SIGKILL);
+	}
+}
+
+void
+family_stop(struct family *f)
+{
+	size_t i;
+
+	if (f->stopping)
+		return;
+	f->stopping = true;
+	for (i = 0; i < CHILDREN; i++) {
+		evtimer_del(&f->child[i].restart);
+		if (f->child[i].link != NULL)
+			link_send(f->child[i].link, IPC_STOP, NULL, 0, -1);
+	}
+	set_timer(&f->killer, FAMILY_STOP_MS);
+	stopped_all(f);
+}
+
+/* -- life --------------------------------------------------------------------- */
+
+static void
+init_child(struct family *f, size_t at, enum ipc_peer peer, const char *name,
+    const char *user)
+{
+	struct child *c = &f->child[at];
+
+	c->peer = peer;
+	c->name = name;
+	c->user = user;
+	c->family = f;
+	evtimer_assign(&c->restart, f->o.base, on_restart, c);
+	evtimer_assign(&c->grace, f->o.base, on_grace, c);
+}
+
+int
+family_start(const struct family_options *o, struct family **out,
+    struct why *why)
+{
+	const struct settings *s = o->settings;
+	struct family *f;
+	int err = 0;
+	size_t i;
+
+	f = calloc(1, sizeof(*f));
+	if (f == NULL)
+		return why_set(why, ERR_NOMEM, "out of memory");
+	f->o = *o;
+	/* The enforcer first: an isolated host gets its keeper back first. */
+	init_child(f, 0, IPC_PEER_ENFORCER, AGENT_DIR_ENFORCER,
+	    s->enforcer_user);
+	init_child(f, 1, IPC_PEER_NETWORK, AGENT_DIR_NETWORK,
+	    s->network_user);
+	init_child(f, 2, IPC_PEER_SENSORS, AGENT_DIR_SENSORS,
+	    s->sensors_user);
+	evtimer_assign(&f->killer, o->base, on_killer, f);
+	evsignal_assign(&f->sigchld, o->base, SIGCHLD, on_sigchld, f);
+	evsignal_add(&f->sigchld, NULL);
+	/* A program that cannot be started now is no reason to go on. */
+	for (i = 0; err == 0 && i < CHILDREN; i++) {
+		err = start(&f->child[i], why);
+		if (err != 0)
+			why_prefix(why, "%s: ", f->child[i].name);
+	}
+	if (err != 0)
+		family_free(&f);
+	else
+		*out = f;
+	return err;
+}
+
+void
+family_free(struct family **fp)
+{
+	struct family *f = *fp;
+	size_t i;
+
+	if (f == NULL)
+		return;
+	for (i = 0; i < CHILDREN; i++) {
+		struct child *c = &f->child[i];
+
+		evtimer_del(&c->restart);
+		evtimer_del(&c->grace);
+		if (c->pid > 0) {
+			kill(c->pid, SIGKILL);
+			waitpid(c->pid, NULL, 0);
+			c->pid = 0;
+		}
+		link_free(&c->link);
+	}
+	for (i = 0; i < f->nheld; i++)
+		buf_done(&f->held[i]);
+	evtimer_del(&f->killer);
+	evsignal_del(&f->sigchld);
+	free(f);
+	*fp = NULL;
+}

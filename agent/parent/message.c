@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Settings and Signal as protobuf.  Runs in the parent. */
+#include "agent/parent/message.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+#include "agent/links/ipc.pb-c.h"
+#include "agent/links/kinds.h"
+#include "agent/parent/folders.h"
+#include "common/base/clock.h"
+#include "common/base/file.h"
+#include "common/base/id.h"
+
+static int
+append(const ProtobufCMessage *m, struct buf *out)
+{
+	size_t len = protobuf_c_message_get_packed_size(m);
+	uint8_t *at;
+	int err;
+
+	err = buf_reserve(out, len, &at);
+	if (err != 0)
+		return err;
+	protobuf_c_message_pack(m, at);
+	buf_grow(out, len);
+	return 0;
+}
+
+static void
+for_sensors(Cordon__Settings *m, const struct settings *s)
+{
+	m->watch = s->watch.item;
+	m->n_watch = s->watch.n;
+	m->ignore = s->ignore.item;
+	m->n_ignore = s->ignore.n;
+	m->rescan_seconds = (uint32_t)s->rescan_every;
+	m->scan_threads = (uint32_t)s->scan_threads;
+	m->cpu_percent = (uint32_t)s->cpu_percent;
+}
+
+int
+message_settings(const struct message_facts *f, enum ipc_peer to,
+    const char *name, struct buf *out, struct why *why)
+{
+	Cordon__Settings m = CORDON__SETTINGS__INIT;
+	const struct settings *s = f->settings;
+	const Cordon__Enrolled *id = f->identity;
+	char dir[PATH_MAX];
+	struct owner o;
+	int err;
+
+	err = folders_user(s->network_user, &o, why);
+	if (err != 0)
+		return err;
+	if (file_join(dir, sizeof(dir), s->state_dir, name) != 0)
+		return why_set(why, ERR_LIMIT, "state folder: path too long");
+	m.state_dir = dir;
+	m.host_id = id->host_id;
+	m.order_key = id->order_key;
+	m.network_user = s->network_user;
+	m.network_uid = o.uid;
+	m.log_level = (uint32_t)s->log_level;
+	m.own_dir = (char *)(uintptr_t)f->libexec;
+	m.conf_path = (char *)(uintptr_t)f->conf_path;
+	m.collectors = id->collectors;
+	m.n_collectors = id->n_collectors;
+	if (to == IPC_PEER_SENSORS)
+		for_sensors(&m, s);
+	if (to == IPC_PEER_NETWORK)
+		m.spool_max = (uint64_t)s->spool_max;
+	m.never_isolate = s->never_isolate;
+	m.prove_seconds = (uint32_t)s->prove_every;
+	if (append(&m.base, out) != 0)
+		return why_set(why, ERR_LIMIT, "settings for %s do not fit "
+		    "into one message", name);
+	return 0;
+}
+
+int
+message_signal(const char *kind, const char *object, const char *text,
+    struct buf *out)
+{
+	const struct signal_kind *k = signal_kind_find(kind);
+	Cordon__Signal m = CORDON__SIGNAL__INIT;
+	char cause[ID_MAX];
+
+	if (k == NULL)
+		return ERR_NOENT;
+	id_new(cause, "CA", 12);
+	m.time_ms = clock_wall_ms();
+	m.boot_ms = (uint64_t)clock_boot_ms();
+	m.kind = (char *)(uintptr_t)kind;
+	m.severity = k->severity;
+	m.object = (char *)(uintptr_t)object;
+	m.text = (char *)(uintptr_t)text;
+	m.cause_id = cause;
+	return append(&m.base, out);
+}

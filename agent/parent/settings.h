@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * agent.conf: the one table of its keys.  Read in the parent, as root,
+ * before anything is started; the other processes get what they need of it
+ * by IPC_SETTINGS.
+ */
+#ifndef CORDON_PARENT_SETTINGS_H
+#define CORDON_PARENT_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/base/log.h"
+#include "common/conf/conf.h"
+
+struct settings {
+	char *state_dir, *run_dir;
+	char *log_level_text;
+	enum log_level log_level; /* of the text above */
+	char *network_user, *enforcer_user, *sensors_user;
+	bool never_isolate;
+	int64_t prove_every; /* seconds */
+	struct conf_list watch, ignore;
+	int64_t rescan_every; /* seconds */
+	int64_t scan_threads;
+	int64_t cpu_percent;
+	int64_t spool_max; /* bytes */
+};
+
+/*
+ * Defaults, then PATH, all of it checked.  A missing PATH is an error, but
+ * for AGENT_CONF itself: without it the defaults hold.
+ */
+int settings_load(const char *path, struct settings *s, struct why *why);
+void settings_free(struct settings *s);
+
+/*
+ * The value of KEY for a script, as the tool asks for it: "state_dir",
+ * "run_dir", "network_user", "enforcer_user", "sensors_user"; NULL if KEY
+ * is none of them.
+ */
+const char *settings_text(const struct settings *s, const char *key);
+
+#endif
