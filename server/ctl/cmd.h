@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One run of cordonctl: what was asked, how to say it, whom to ask.  Each
+ * command is a function that returns the exit code (WORKFLOW 6).
+ */
+#ifndef CORDON_SERVER_CTL_CMD_H
+#define CORDON_SERVER_CTL_CMD_H
+
+#include <jansson.h>
+
+#include "server/ctl/args.h"
+#include "server/ctl/conf.h"
+#include "server/ctl/http.h"
+#include "server/ctl/out.h"
+
+enum exit_code {
+	EXIT_DONE = 0,	    /* done and proven */
+	EXIT_USAGE = 1,
+	EXIT_REFUSED = 2,   /* by policy or permission */
+	EXIT_WAITS = 3,	    /* for approval */
+	EXIT_NOTHING = 4,   /* the selector matched nothing */
+	EXIT_UNPROVEN = 5,  /* sent, not proven in time */
+	EXIT_PARTLY = 6,
+	EXIT_UNREACHED = 7, /* no collector */
+	EXIT_GATE = 8,	    /* gate not passed */
+};
+
+struct ctl {
+	struct args a;
+	struct ctl_conf conf;
+	struct client *http; /* NULL: offline */
+	struct why no_http;  /* why there is none */
+	struct out o;
+	FILE *in; /* typed confirmations */
+};
+
+/*
+ * Ask the collector.  EXIT_DONE and *ANSWER (the caller's), or it was said
+ * why not and what to do, and the exit code is returned.
+ */
+int ask(struct ctl *c, const char *method, const char *path,
+    const json_t *body, json_t **answer);
+/* ask() with a path made by FMT from ids and names, which are checked. */
+int ask_at(struct ctl *c, const char *method, const char *fmt,
+    const char *id, const json_t *body, json_t **answer);
+/* GET a document into OUT. */
+int fetch(struct ctl *c, const char *path, FILE *out);
+/* The exit code for an answer's status and error code. */
+int exit_of(long status, const char *code);
+/* Wrong use: say it, name the help, EXIT_USAGE. */
+int usage(struct ctl *c, const char *command, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Add "name=value" to a query in PATH, percent-encoded; NULL: nothing. */
+void query_add(char *path, size_t size, const char *name,
+    const char *value);
+
+/* Show PLAN as text. */
+void plan_print(struct out *o, const json_t *plan);
+/* Wait until each host of the plan is done or failed; exit code. */
+int plan_wait(struct ctl *c, const char *plan_id);
+/* "rules, collector, 4/4 probes fail (v4, v6)" of a proof's detail. */
+const char *proof_text(struct out *o, const json_t *detail);
+
+int cmd_isolate(struct ctl *c);
+int cmd_recover(struct ctl *c);
+int cmd_restore(struct ctl *c);
+int cmd_plan_show(struct ctl *c);
+int cmd_plan_list(struct ctl *c);
+int cmd_plan_apply(struct ctl *c);
+int cmd_plan_cancel(struct ctl *c);
+int cmd_approve(struct ctl *c);
+int cmd_deny(struct ctl *c);
+int cmd_verify(struct ctl *c);
+int cmd_check(struct ctl *c);
+int cmd_waive(struct ctl *c);
+int cmd_host_list(struct ctl *c);
+int cmd_host_show(struct ctl *c);
+int cmd_host_tag(struct ctl *c);
+int cmd_host_revoke(struct ctl *c);
+int cmd_host_manifest(struct ctl *c);
+int cmd_signals(struct ctl *c);
+int cmd_why(struct ctl *c);
+int cmd_case_open(struct ctl *c);
+int cmd_case_show(struct ctl *c);
+int cmd_case_list(struct ctl *c);
+int cmd_case_close(struct ctl *c);
+int cmd_case_waive(struct ctl *c);
+int cmd_report(struct ctl *c);
+int cmd_audit_verify(struct ctl *c);
+int cmd_audit_export(struct ctl *c);
+int cmd_enrol_token(struct ctl *c);
+int cmd_operator_add(struct ctl *c);
+int cmd_operator_list(struct ctl *c);
+int cmd_operator_disable(struct ctl *c);
+int cmd_operator_enrol(struct ctl *c);
+int cmd_operator_explain(struct ctl *c);
+int cmd_stop(struct ctl *c);
+int cmd_status(struct ctl *c);
+int cmd_whoami(struct ctl *c);
+int cmd_order_show(struct ctl *c);
+
+/* A line of signal; used by signals, host show, case show. */
+void signal_print(struct out *o, const json_t *signal);
+
+#endif
