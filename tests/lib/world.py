@@ -215,8 +215,8 @@ class Collector(Machine):
         """A person with roles: added by the admin, enrolled with a key of their own."""
         args = ["operator", "add", name]
         for r in roles:
-            args += ["--role", r]
-        token = self.admin.json(*args, "--group", group)["token"]
+            args += ["--role", r if group == "*" else "%s:%s" % (r, group)]
+        token = self.admin.json(*args)["token"]
         out = self.path("operators", name)
         self.run([self.world.bin("cordonctl"), "operator", "enrol", "--url", "https://%s:%d" % (self.v4, self.API),
                   "--ca-sha256", self.ca_sha256(), "--token", token, "--out", out])
@@ -329,7 +329,7 @@ class Peer(Machine):
 
     def setup(self):
         self.echo = self.python(ECHO % self.TCP)
-        self.count = self.path("udp.log")
+        self.count = self.path("arrivals")
         self.udp = self.python(UDP_COUNT % (self.UDP, self.count))
         wait_for("the peer's ports", lambda: str(self.TCP) in self.run(["ss", "-Hltn"]).stdout and
                  str(self.UDP) in self.run(["ss", "-Hlun"]).stdout)

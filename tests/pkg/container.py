@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A Debian 12 machine that boots: debootstrap's tree under systemd-nspawn,
+in a network namespace on the switch of a World.  Its network is brought up
+by a unit of its own, as on a real machine, and a talker sends to a peer from
+then on, so that a capture outside shows when the first frame gets out."""
+import contextlib
+import glob
+import itertools
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+
+from world import Failed, Machine, TOP, run, stop, wait_for
+
+RELEASE = "bookworm"
+PACKAGES = ["systemd", "systemd-sysv", "dbus", "iproute2", "nftables", "iputils-ping", "procps"]
+CGROUPS = ("/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup")
+_serial = itertools.count(1)
+
+NETWORK = """[Unit]
+Description=The network of this machine
+DefaultDependencies=no
+After=network-pre.target
+Wants=network-pre.target
+Before=network.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=ip link set lo up
+ExecStart=ip link set eth0 up
+ExecStart=ip addr add %s/24 dev eth0
+ExecStart=ip addr add %s/64 dev eth0 nodad
+[Install]
+WantedBy=sysinit.target
+"""
+TALKER = """[Unit]
+Description=Talks to a peer from the first moment on
+DefaultDependencies=no
+After=test-network.service
+[Service]
+ExecStart=bash -c 'while :; do echo x >/dev/udp/%s/%d; sleep 0.01; done' 2>/dev/null
+StandardError=null
+[Install]
+WantedBy=sysinit.target
+"""
+
+
+def mirror():
+    """Where this machine takes Debian 12 from."""
+    for path in sorted(glob.glob("/etc/apt/sources.list.d/*.sources")):
+        with open(path) as f:
+            for stanza in f.read().split("\n\n"):
+                uri = re.search(r"^URIs:\s*(\S+)", stanza, re.M)
+                suites = re.search(r"^Suites:\s*(.*)", stanza, re.M)
+                if uri and suites and RELEASE in suites.group(1).split():
+                    return uri.group(1)
+    for path in ["/etc/apt/sources.list"] + sorted(glob.glob("/etc/apt/sources.list.d/*.list")):
+        with contextlib.suppress(OSError), open(path) as f:
+            found = re.search(r"^deb\s+(?:\[.*?\]\s+)?(\S+)\s+%s\s" % RELEASE, f.read(), re.M)
+            if found:
+                return found.group(1)
+    return "http://deb.debian.org/debian"
+
+
+def depends(deb):
+    """The packages that DEB needs, without versions."""
+    text = run(["dpkg-deb", "-f", deb, "Depends"]).stdout
+    return [re.split(r"[\s(|]", d.strip())[0] for d in text.split(",")]
+
+
+class Trees:
+    """One tree by debootstrap, copied for each container, gone at the end."""
+
+    def __init__(self, debs):
+        self.dir = tempfile.mkdtemp(prefix="cordon-tree-")
+        self.base = os.path.join(self.dir, "base")
+        want = sorted(set(PACKAGES).union(*(depends(d) for d in debs)))
+        p = run(["debootstrap", "--variant=minbase", "--include=" + ",".join(want), RELEASE, self.base, mirror()],
+                check=False, timeout=600)
+        if p.returncode != 0:
+            self.close()
+            raise Failed("debootstrap: " + " / ".join(p.stdout.strip().splitlines()[-3:]))
+        shutil.rmtree(os.path.join(self.base, "var/cache/apt/archives"))
+        os.makedirs(os.path.join(self.base, "debs"))
+        for d in debs:
+            shutil.copy(d, os.path.join(self.base, "debs"))
+
+    def copy(self, to):
+        run(["cp", "-a", "--reflink=auto", self.base, to], timeout=120)
+
+    def close(self):
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Container(Machine):
+    """boot(), power_off(), reboot(); a boot begins with an empty kernel: its
+    network namespace, and all rules in it, are new."""
+
+    def __init__(self, world, name, trees, talk_to=None):
+        self.trees, self.talk_to, self.nspawn, self.init = trees, talk_to, None, None
+        super().__init__(world, name, next(world.numbers))
+
+    def _make(self):
+        self.root = self.path("root")
+        self.trees.copy(self.root)
+        self._unit("test-network", NETWORK % (self.v4, self.v6))
+        if self.talk_to:
+            self._unit("test-talker", TALKER % self.talk_to)
+        self.machine = self.ns
+        self.cgroups = [os.path.join(c, self.machine) for c in CGROUPS if os.path.exists(c + "/cgroup.procs")]
+        self.world.cleanup.callback(self.power_off)
+
+    def _unit(self, name, text):
+        path = os.path.join(self.root, "etc/systemd/system", name + ".service")
+        with open(path, "w") as f:
+            f.write(text)
+        wants = os.path.join(self.root, "etc/systemd/system/sysinit.target.wants")
+        os.makedirs(wants, exist_ok=True)
+        os.symlink("/etc/systemd/system/%s.service" % name, os.path.join(wants, name + ".service"))
+
+    def plug_in(self):
+        """A new namespace with a cable to the switch; the link is down."""
+        run(["ip", "netns", "add", self.ns])
+        self.port = "q%d" % next(_serial)
+        run(["ip", "link", "add", self.port, "netns", self.world.switch, "type", "veth", "peer", "name", "eth0",
+             "address", "02:00:00:00:00:%02x" % int(self.v4.rsplit(".", 1)[1]), "netns", self.ns])
+        run(["ip", "-n", self.world.switch, "link", "set", self.port, "master", "br0", "up"])
+
+    def boot(self):
+        """Call plug_in() before, and a Sniffer between the two."""
+        for c in self.cgroups:
+            os.makedirs(c, exist_ok=True)
+        join = " ".join("echo $$ >%s/cgroup.procs &&" % c for c in self.cgroups)
+        log = open(self.path("console.log"), "ab")
+        self.nspawn = subprocess.Popen(
+            ["sh", "-c", join + ' exec "$@"', "sh", "systemd-nspawn", "--quiet", "--boot", "-D", self.root,
+             "--machine", self.machine, "--hostname", self.name, "--network-namespace-path=/run/netns/" + self.ns,
+             "--register=no", "--keep-unit", "--link-journal=no", "--console=pipe", "--settings=no",
+             "--resolv-conf=off", "--timezone=off", "--capability=CAP_NET_ADMIN", "--kill-signal=SIGRTMIN+3"],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        log.close()
+        self.init = wait_for("PID 1 of " + self.name, self._leader, 30)
+        wait_for(self.name + " is up", lambda: self.run(["systemctl", "is-system-running"], check=False)
+                 .stdout.strip() in ("running", "degraded"), 60)
+        failed = self.run(["systemctl", "--failed", "--plain", "--no-legend"]).stdout.strip()
+        if failed:
+            raise Failed("units of %s failed at boot:\n%s" % (self.name, failed))
+        return self
+
+    def _leader(self):
+        if self.nspawn.poll() is not None:
+            with open(self.path("console.log")) as f:
+                raise Failed("systemd-nspawn ended: " + f.read()[-1000:])
+        for pid in run(["pgrep", "-P", str(self.nspawn.pid)], check=False).stdout.split():
+            with open("/proc/%s/comm" % pid) as f:
+                if f.read().strip() == "systemd" and os.path.exists("/proc/%s/root/run/systemd/private" % pid):
+                    return int(pid)
+        return None
+
+    def power_off(self):
+        if self.nspawn is None:
+            return
+        stop(self.nspawn, 40)
+        self.nspawn = None
+        run(["ip", "netns", "del", self.ns], check=False)
+        run(["ip", "-n", self.world.switch, "link", "del", self.port], check=False)
+        for c in self.cgroups:
+            run(["find", c, "-depth", "-type", "d", "-exec", "rmdir", "{}", "+"], check=False)
+        for left in ("propagate/" + self.machine, "locks/inode-*"):
+            for path in glob.glob("/run/systemd/nspawn/" + left):
+                if os.path.isdir(path):
+                    os.rmdir(path)
+
+    def inside(self, args):
+        return ["nsenter", "--target", str(self.init), "--all"] + [str(a) for a in args]
+
+    def sh(self, script, **kw):
+        return self.run(["sh", "-c", script], **kw)
+
+    def unit(self, name, *properties):
+        """Properties of a unit, as words."""
+        out = self.run(["systemctl", "show", name, "-p", ",".join(properties)]).stdout
+        return dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
+
+    def install(self, package, **kw):
+        return self.sh("dpkg -i /debs/%s_*.deb" % package, **kw)
+
+    def uid(self, user):
+        return int(self.run(["id", "-u", user]).stdout)
+
+    def processes(self, folder):
+        """{program: (pid, /proc/PID/status)} of what runs from FOLDER inside."""
+        found, here = {}, os.readlink("/proc/%d/ns/pid" % self.init)
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError):
+                exe = os.readlink("/proc/%s/exe" % pid)
+                if os.path.dirname(exe) == folder and os.readlink("/proc/%s/ns/pid" % pid) == here:
+                    with open("/proc/%s/status" % pid) as f:
+                        found[os.path.basename(exe)] = (int(pid), dict(
+                            line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line))
+        return found
+
+    def files(self):
+        """Every path on its disk but what systemd, dpkg and logs keep."""
+        found = set()
+        skip = ("proc", "sys", "dev", "run", "tmp", "var/tmp", "var/log", "var/cache", "var/lib/dpkg",
+                "var/lib/systemd", "debs")
+        for folder, dirs, names in os.walk(self.root):
+            here = os.path.relpath(folder, self.root)
+            here = "" if here == "." else here + "/"
+            dirs[:] = [d for d in dirs if here + d not in skip]
+            found.update("/" + here + n for n in dirs + names)
+        return found
+
+    def journal(self):
+        return self.run(["journalctl", "--no-pager", "-n", "60", "-u", "cordon*"], check=False).stdout
+
+
+TOP_DEBS = os.path.join(TOP, "build/deb")

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Debian packages in machines that boot.  The tests of the agent are one
+story in the order of this file: installed, enrolled, isolated, restarted,
+rebooted, upgraded, not removed, released, removed, purged."""
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+
+sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), d) for d in ("../lib", ".")]
+
+from container import Container, TOP_DEBS, Trees  # noqa: E402
+from world import Failed, Peer, Sniffer, TOP, World, run, wait_for  # noqa: E402
+
+CAP_NET_ADMIN = 1 << 12
+HOST = "fin-ws-1"
+REASON = ("--reason", "test of the packages")
+
+
+@pytest.fixture(scope="module")
+def trees():
+    if os.geteuid() != 0:
+        pytest.skip("needs root: it boots a container")
+    for program in ("debootstrap", "systemd-nspawn", "dpkg-deb"):
+        if shutil.which(program) is None:
+            pytest.skip("%s is not installed" % program)
+    p = subprocess.run(["make", "--no-print-directory", "-s", "-j2", "deb"], cwd=TOP, stdin=subprocess.DEVNULL,
+                       capture_output=True, text=True)
+    assert p.returncode == 0, p.stdout + p.stderr
+    try:
+        t = Trees(sorted(glob.glob(TOP_DEBS + "/*.deb")))
+    except Failed as e:
+        pytest.skip("no Debian tree on this machine: %s" % e)
+    yield t
+    t.close()
+
+
+@pytest.fixture(scope="module")
+def world(trees):
+    with World("pkg") as w:
+        yield w
+
+
+class Site:
+    """A collector and its people, a peer, and one host from packages."""
+
+    def __init__(self, world, trees):
+        self.col = world.collector(settings={"orders": {"operator_min_age": "1s", "budget_percent_hour": "100"}})
+        self.wang = self.col.operator("wang", "responder", "recovery", "verifier", "baseline", "analyst")
+        self.li = self.col.operator("li", "approver", "commander", "auditor")
+        self.peer = world.peer()
+        self.host = Container(world, HOST, trees, (self.peer.v4, Peer.UDP))
+        self.host.plug_in()
+        self.host.boot()
+        self.clean = self.host.files()
+        self.watch = self.proven = None
+
+    def look(self):
+        return self.wang.json("host", "show", HOST)
+
+    def proven_since(self, mark):
+        wait_for("a proof of now", lambda: (lambda h: h["isolation"] == "proven" and h["proven_at"] > iso(mark))(
+            self.look()), 60)
+
+    def leaked(self, since=0.0):
+        """Frames that came out of the host and are not its line."""
+        return [f for f in self.watch.frames(since) if f.out_of_host and not f.is_line(self.col) and
+                not f.is_neighbour()]
+
+    def cut(self, since):
+        assert not self.leaked(since)[:5]
+        assert self.host.run(["ping", "-c1", "-W1", self.peer.v4], check=False).returncode != 0
+        assert self.peer.run(["ping", "-c1", "-W1", self.host.v6], check=False).returncode != 0
+
+    def approved(self, verb):
+        """Wang plans, Li approves, Wang applies."""
+        p = self.wang(verb, HOST, *REASON, "--yes", check=False)
+        assert p.returncode == 3, p.stdout
+        plans = [x for x in self.wang.lines("plan", "list") if x["action"] == verb]
+        plan = max(plans, key=lambda x: x["created_at"])["plan"]
+        self.li("approve", plan, "--yes")
+        self.wang("plan", "apply", plan, "--yes", "--expect-hosts", "1")
+
+
+def iso(seconds):
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + ".%03dZ" % (seconds % 1 * 1000)
+
+
+@pytest.fixture(scope="module")
+def site(world, trees):
+    return Site(world, trees)
+
+
+@pytest.fixture(autouse=True)
+def told(request):
+    """A red test says what the units said."""
+    failed = request.session.testsfailed
+    yield
+    if request.session.testsfailed > failed and "site" in request.fixturenames:
+        s = request.getfixturevalue("site")
+        print(s.host.journal() if s.host.nspawn else "the container does not run")
+
+
+def test_01_installed_it_waits_to_be_enrolled(site):
+    out = site.host.install("cordon-agent").stdout
+    assert "enrol this host" in out
+    for unit in ("cordon-agent", "cordon-agent-restore"):
+        assert site.host.run(["systemctl", "is-enabled", unit]).stdout.strip() == "enabled"
+    site.host.run(["systemctl", "start", "cordon-agent"])
+    assert site.host.unit("cordon-agent", "ConditionResult")["ConditionResult"] == "no"
+    assert site.host.run(["dpkg", "--verify", "cordon-agent"]).stdout == ""
+
+
+def test_02_enrolled_it_runs_with_the_rights_it_says(site):
+    h = site.host
+    h.run(["cordon-agent", "enrol", "--collector", "%s:%d" % (site.col.v4, site.col.AGENTS), "--token",
+           site.col.token(), "--ca-sha256", site.col.ca_sha256()])
+    h.run(["systemctl", "start", "cordon-agent"])
+    assert h.unit("cordon-agent", "ActiveState")["ActiveState"] == "active"
+    wait_for("the host online", lambda: site.look()["online"])
+    there = h.processes("/usr/lib/cordon")
+    assert set(there) == {"agent-parent", "agent-network", "agent-enforcer", "agent-sensors"}
+    for program, user, caps in (("agent-parent", "root", None), ("agent-network", "cordon", 0),
+                                ("agent-enforcer", "cordon-enforcer", CAP_NET_ADMIN),
+                                ("agent-sensors", "cordon-sensors", None)):
+        st = there[program][1]
+        assert set(st["Uid"].split()) == {str(h.uid(user))}, program
+        assert (st["NoNewPrivs"], st["Seccomp"]) == ("1", "2"), program
+        held = int(st["CapEff"], 16) | int(st["CapPrm"], 16)
+        assert caps is None or held == caps, program
+        if program == "agent-sensors":
+            assert not held & CAP_NET_ADMIN
+    assert h.run(["cordon-agent", "status"], check=False).stdout.strip()
+
+
+def test_03_isolated_with_proof(site):
+    site.wang("host", "manifest", HOST)
+    wait_for("the talker heard outside", lambda: site.peer.arrivals(site.host.v4))
+    site.watch = Sniffer(site.host)
+    wait_for("the talker in the capture", lambda: site.leaked())
+    p = site.wang("isolate", HOST, *REASON, "--yes")
+    site.proven = time.time()
+    assert site.look()["isolation"] == "proven", p.stdout
+    time.sleep(1)
+    site.cut(site.proven)
+
+
+def test_04_restart_of_the_unit_opens_nothing(site):
+    before, mark = site.host.processes("/usr/lib/cordon"), time.time()
+    site.host.run(["systemctl", "restart", "cordon-agent"])
+    site.proven_since(mark)
+    after = site.host.processes("/usr/lib/cordon")
+    assert len(after) == 4 and not {p for p, _ in before.values()} & {p for p, _ in after.values()}
+    site.cut(site.proven)
+
+
+def test_05_reboot_opens_nothing(site):
+    site.host.power_off()
+    assert not site.leaked(site.proven)[:5]
+    site.watch.stop()
+    mark = time.time()
+    site.host.plug_in()
+    assert "cordon" not in run(["ip", "netns", "exec", site.host.ns, "nft", "list", "tables"]).stdout
+    site.watch = Sniffer(site.host)
+    site.host.boot()
+    early = site.host.unit("cordon-agent-restore", "Result", "ExecMainStatus", "ExecMainExitTimestampMonotonic")
+    network = site.host.unit("test-network", "ExecMainStartTimestampMonotonic")
+    assert (early["Result"], early["ExecMainStatus"]) == ("success", "0")
+    assert 0 < int(early["ExecMainExitTimestampMonotonic"]) <= int(network["ExecMainStartTimestampMonotonic"])
+    assert site.host.unit("test-talker", "ActiveState")["ActiveState"] == "active"
+    site.proven_since(mark)
+    site.cut(mark)
+    assert [f for f in site.watch.frames(mark) if f.is_line(site.col)]
+    assert not [a for a in site.peer.arrivals(site.host.v4) if a[0] > mark]
+
+
+def test_06_upgrade_opens_nothing(site):
+    before, mark = site.host.unit("cordon-agent", "MainPID"), time.time()
+    site.host.install("cordon-agent")
+    site.proven_since(mark)
+    assert site.host.unit("cordon-agent", "MainPID") != before
+    site.cut(mark)
+
+
+def test_07_removal_while_isolated_is_refused(site):
+    mark = time.time()
+    p = site.host.run(["dpkg", "-r", "cordon-agent"], check=False)
+    assert p.returncode != 0 and "isolated" in p.stdout and "remove-while-isolated" in p.stdout
+    assert site.host.unit("cordon-agent", "ActiveState")["ActiveState"] == "active"
+    assert "install ok installed" in site.host.run(["dpkg-query", "-W", "-f", "${Status}", "cordon-agent"]).stdout
+    site.host.run(["systemctl", "stop", "cordon-agent"])
+    p = site.host.run(["dpkg", "-r", "cordon-agent"], check=False)
+    assert p.returncode != 0, "stopping the agent first must not help"
+    site.host.run(["systemctl", "start", "cordon-agent"])
+    site.proven_since(mark)
+    site.cut(mark)
+
+
+def test_08_released_it_talks_again(site):
+    wait_for("evidence", lambda: site.wang("recover", HOST, *REASON, "--plan-only", check=False).returncode == 0, 60)
+    site.approved("recover")
+    green = site.wang("verify", HOST, check=False)
+    assert green.returncode == 0, green.stdout
+    site.approved("restore")
+    mark = time.time()
+    wait_for("the talker heard again", lambda: [a for a in site.peer.arrivals(site.host.v4) if a[0] > mark])
+    assert "cordon" not in site.host.run(["nft", "list", "tables"]).stdout
+
+
+def test_09_removed_nothing_is_left_but_configuration(site):
+    site.host.run(["nft", "add", "table", "inet", "mine"])
+    site.host.run(["dpkg", "-r", "cordon-agent"])
+    assert site.host.processes("/usr/lib/cordon") == {}
+    assert site.host.run(["nft", "list", "tables"]).stdout == "table inet mine\n"
+    assert left(site) == {"/etc/cordon", "/etc/cordon/agent.conf"}
+    assert not run(["find", site.host.root + "/var/lib/systemd", "-name", "cordon*"]).stdout
+
+
+def test_10_purged_nothing_is_left(site):
+    site.host.run(["dpkg", "-P", "cordon-agent"])
+    assert left(site) == set()
+    site.host.power_off()
+
+
+def left(site):
+    """What is there and was not before the package; users may stay."""
+    users = {"/etc/%s%s" % (f, tail) for f in ("passwd", "group", "shadow", "gshadow") for tail in ("", "-")}
+    return site.host.files() - site.clean - users - {"/etc/.pwd.lock"}
+
+
+def test_20_the_collector_from_packages(world, trees):
+    c = Container(world, "collector-1", trees)
+    c.plug_in()
+    c.boot()
+    clean = c.files()
+    out = c.sh("dpkg -i /debs/cordon-collector_*.deb /debs/cordonctl_*.deb").stdout
+    assert "advertise" in out
+    assert c.unit("cordon-signer", "ActiveState")["ActiveState"] == "active"
+    c.sh("sed -i 's/^#advertise = 10.*/advertise = %s:8443/' /etc/cordon/collector.conf" % c.v4)
+    c.sh("cd /root && cordon-collector init --operator alice")
+    c.run(["systemctl", "start", "cordon-collector"])
+    for unit in ("cordon-signer", "cordon-collector"):
+        assert c.unit(unit, "ActiveState")["ActiveState"] == "active", c.journal()
+    there = c.processes("/usr/sbin")
+    for program in ("cordon-signer", "cordon-collector"):
+        st = there[program][1]
+        assert set(st["Uid"].split()) == {str(c.uid(program))}
+        assert int(st["CapEff"], 16) == int(st["CapPrm"], 16) == int(st["CapBnd"], 16) == 0
+        assert (st["NoNewPrivs"], st["Seccomp"]) == ("1", "2")
+    ctl = "cordonctl -c /root/alice-operator/cordonctl.conf "
+    assert c.sh(ctl + "status").stdout.strip()
+    line = c.sh(ctl + "enrol token --group treasury --tier T2 --ttl 1h --uses 2").stdout
+    assert re.search(r"cordon-agent enrol --collector %s:8443 --token \S+ --ca-sha256 [0-9a-f]{64}" % c.v4, line)
+    c.install("cordon-collector")
+    wait_for("the collector after an upgrade", lambda: c.sh(ctl + "status").stdout.strip())
+    c.run(["dpkg", "-r", "cordon-collector", "cordonctl"])
+    assert os.path.exists(c.root + "/var/lib/cordon-collector/ca.key"), "the record stays until a purge"
+    c.run(["dpkg", "-P", "cordon-collector", "cordonctl"])
+    users = {"/etc/%s%s" % (f, tail) for f in ("passwd", "group", "shadow", "gshadow") for tail in ("", "-")}
+    assert {p for p in c.files() - clean - users if not p.startswith("/root/")} <= {"/etc/.pwd.lock"}
+    c.power_off()

@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The driver that plays parent and network process for enforcer_*.py, the
+# signer included.
+TEST_PROGRAMS += $(BUILD)/test/enforcer-driver $(BUILD)/bin/agent-enforcer
+$(BUILD)/test/enforcer-driver: $(BUILD)/obj/tests/root/enforcer_driver.o \
+    $(foreach r,agent/links common/proc common/wire common/base,$(call room_a,$(r)))
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $< -Wl,--start-group \
+		$(filter %.a,$^) -Wl,--end-group -lcrypto -lprotobuf-c \
+		-levent_core -lseccomp -lcap-ng

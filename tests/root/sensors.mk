@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The driver that plays parent and network process for sensors_*.py, and the
+# floor of the scan bench.
+TEST_PROGRAMS += $(BUILD)/test/sensors-driver $(BUILD)/test/floor-scan \
+	$(BUILD)/bin/agent-sensors
+$(BUILD)/test/sensors-driver: $(BUILD)/obj/tests/root/sensors_driver.o \
+    $(foreach r,agent/links common/proc common/wire common/base,$(call room_a,$(r)))
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $< -Wl,--start-group \
+		$(filter %.a,$^) -Wl,--end-group -lcrypto -lprotobuf-c \
+		-levent_core -lseccomp -lcap-ng
+$(BUILD)/test/floor-scan: $(BUILD)/obj/tests/bench/floor_scan.o
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $< -lcrypto

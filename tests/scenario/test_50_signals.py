@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Signals: seen, attributed, and never lost between disk and collector."""
+import os
+import signal
+import time
+
+from world import stop, wait_for
+
+
+def numbers(wang, name):
+    return [s["number"] for s in wang.lines("signals", "--host", name)]
+
+
+def test_changes_come_with_their_cause(world, people):
+    col, wang, _ = people
+    h = world.host("sees").enrol(col).start_agent()
+    wait_for("online", lambda: wang.json("host", "show", "sees")["online"])
+    wait_for("a baseline", lambda: any(s["kind"] == "files.baseline" for s in wang.lines("signals", "--host", "sees")))
+    book = h.path("ledger", "book")
+    h.run(["sh", "-c", "echo one > %s" % book])
+    wait_for("created", lambda: any(s["kind"] == "files.created" and s["object"] == book
+                                    for s in wang.lines("signals", "--host", "sees")))
+    h.run(["cp", "/etc/hostname", book])
+    got = wait_for("changed", lambda: [s for s in wang.lines("signals", "--host", "sees")
+                                       if s["kind"] == "files.changed" and s["object"] == book])[0]
+    assert got["cause"]["program"].endswith("cp") and got["cause"]["grade"] in ("exact", "cached")
+    h.run(["rm", book])
+    wait_for("deleted", lambda: any(s["kind"] == "files.deleted" and s["object"] == book
+                                    for s in wang.lines("signals", "--host", "sees")))
+
+
+def test_nothing_is_lost_while_the_collector_is_away(world, people):
+    col, wang, _ = people
+    h = world.host("keeps").enrol(col).start_agent()
+    wait_for("online", lambda: wang.json("host", "show", "keeps")["online"])
+    stop(col.collector)
+    h.run(["sh", "-c", "for i in $(seq 50); do echo $i > %s/f$i; done" % h.path("ledger")])
+    time.sleep(1.5)
+    for name in ("agent-network", "agent-network"):
+        h.kill(name, signal.SIGKILL)
+        wait_for("a new network process", lambda: "agent-network" in h.processes())
+    col.start_collector()
+    want = {h.path("ledger", "f%d" % i) for i in range(1, 51)}
+    wait_for("all fifty", lambda: want <= {s["object"] for s in wang.lines("signals", "--host", "keeps")}, 40)
+    got = numbers(wang, "keeps")
+    assert sorted(got) == list(range(1, len(got) + 1)), "a number is missing or came twice"
+
+
+def test_why_tells_the_story(world, people):
+    _, wang, _ = people
+    text = wang("why", "keeps").stdout
+    assert "keeps" in text and os.linesep.join(text.splitlines()[:1])
