@@ -123,6 +123,7 @@ struct collector {
 	struct listener *listener;
 	struct http *http;
 	struct event *tick, *term, *intr;
+	int lock; /* on the state folder */
 	bool ticking; /* a tick is with the store */
 	uint8_t ca_sha256[DIGEST_LEN];
 	uint8_t order_key[SIGN_KEY_LEN], audit_key[SIGN_KEY_LEN];
@@ -399,6 +400,8 @@ stop(struct collector *c)
 		event_free(c->intr);
 	if (c->base != NULL)
 		event_base_free(c->base);
+	if (c->lock >= 0)
+		close(c->lock);
 }
 
 /* Each connection is a descriptor; a few more are for files and loops. */
@@ -426,6 +429,9 @@ start(struct collector *c, char ca_cert[PATH_MAX], struct why *why)
 	if (c->base == NULL)
 		return why_set(why, ERR_NOMEM, "out of memory");
 	rc = load_certificates(c, why);
+	/* SO_REUSEPORT would let a second one in without a word. */
+	if (rc == 0)
+		rc = file_lock_dir(c->set->state_dir, &c->lock, why);
 	if (rc == 0)
 		rc = init_path(c->set, INIT_CA_CERT, ca_cert, PATH_MAX, why);
 	if (rc == 0)
@@ -459,7 +465,7 @@ start(struct collector *c, char ca_cert[PATH_MAX], struct why *why)
 static int
 run(struct settings *set, struct why *why)
 {
-	struct collector c = { .set = set };
+	struct collector c = { .set = set, .lock = -1 };
 	char ca_cert[PATH_MAX];
 	int rc;
 

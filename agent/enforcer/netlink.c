@@ -127,6 +127,13 @@ netlink_recv(struct netlink *nl, void *data, size_t size)
 	return (int)n;
 }
 
+bool
+netlink_ok(const struct nlmsghdr *m, int left)
+{
+	return left >= (int)sizeof(*m) && m->nlmsg_len >= sizeof(*m) &&
+	    m->nlmsg_len <= (uint32_t)left;
+}
+
 /* One message of an answer to SEQ; *LAST when nothing follows it. */
 static int
 take(const struct nlmsghdr *nlh, netlink_fn *fn, void *arg, int *errnum,
@@ -185,7 +192,7 @@ netlink_ask(struct netlink *nl, struct nlmsghdr *nlh, netlink_fn *fn,
 		if (n < 0)
 			return errno == EAGAIN ? ERR_TIMEOUT : ERR_IO;
 		left = (int)n;
-		for (m = (void *)nl->buffer; mnl_nlmsg_ok(m, left) && !last;
+		for (m = (void *)nl->buffer; netlink_ok(m, left) && !last;
 		    m = mnl_nlmsg_next(m, &left)) {
 			if (m->nlmsg_seq != nlh->nlmsg_seq)
 				continue;
@@ -217,7 +224,7 @@ netlink_drain(struct netlink *nl, netlink_fn *fn, void *arg)
 		if (n == 0)
 			return lost ? ERR_LIMIT : 0;
 		left = n;
-		for (m = (void *)nl->buffer; mnl_nlmsg_ok(m, left);
+		for (m = (void *)nl->buffer; netlink_ok(m, left);
 		    m = mnl_nlmsg_next(m, &left)) {
 			rc = fn(arg, m);
 			if (rc != 0)

@@ -8,6 +8,7 @@
 #define CORDON_ENFORCER_NETLINK_H
 
 #include <linux/netlink.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,6 +44,12 @@ int netlink_ask(struct netlink *nl, struct nlmsghdr *nlh, netlink_fn *fn,
 
 /* Whatever is queued on a notification socket; ERR_LIMIT: some were lost. */
 int netlink_drain(struct netlink *nl, netlink_fn *fn, void *arg);
+
+/*
+ * Is there a whole message at M, LEFT bytes before the end?  Unlike
+ * mnl_nlmsg_ok it also refuses a length above INT_MAX.
+ */
+bool netlink_ok(const struct nlmsghdr *m, int left);
 
 /* Receive one datagram without waiting; bytes, 0 if none, or -errno. */
 int netlink_recv(struct netlink *nl, void *data, size_t size);

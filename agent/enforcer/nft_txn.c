@@ -271,7 +271,7 @@ read_acks(struct batch *b, struct why *why)
 			    "nf_tables: acknowledgements lost: %s",
 			    strerror(-n));
 		left = n;
-		for (m = (void *)data; mnl_nlmsg_ok(m, left);
+		for (m = (void *)data; netlink_ok(m, left);
 		    m = mnl_nlmsg_next(m, &left)) {
 			if (m->nlmsg_type != NLMSG_ERROR ||
 			    m->nlmsg_seq - b->first_seq > b->n + 1)

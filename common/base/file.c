@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -281,6 +282,27 @@ file_exists(const char *path)
 	struct stat st;
 
 	return lstat(path, &st) == 0;
+}
+
+int
+file_lock_dir(const char *dir, int *out, struct why *why)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int rc = ERR_IO;
+
+	if (fd < 0)
+		return why_sys(why, rc, "cannot open folder %s", dir);
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+		*out = fd;
+		return 0;
+	}
+	if (errno == EWOULDBLOCK)
+		rc = why_set(why, ERR_EXIST, "another process works in %s "
+		    "already", dir);
+	else
+		rc = why_sys(why, rc, "cannot lock folder %s", dir);
+	close(fd);
+	return rc;
 }
 
 int

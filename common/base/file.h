@@ -40,6 +40,12 @@ int file_remove(const char *path, struct why *why);
 
 bool file_exists(const char *path);
 
+/*
+ * Only one process at a time may work in folder DIR (flock(2)): ERR_EXIST
+ * if another one does.  The lock lasts until *FD is closed or we end.
+ */
+int file_lock_dir(const char *dir, int *fd, struct why *why);
+
 /* write(2) until all is written; EINTR is retried. 0 or ERR_IO. */
 int file_write_all(int fd, const void *data, size_t len);
 

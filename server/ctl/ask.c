@@ -38,8 +38,9 @@ say_no(struct ctl *c, long status, const json_t *answer)
 
 	if (c->o.json)
 		out_json(&c->o, answer);
-	out_tell(&c->o, T_REFUSED, out_q(&c->o, err, "text"),
-	    out_q(&c->o, err, "code"), NULL);
+	out_tell(&c->o, c->o.lang == LANG_ZH && text_code_zh(code) != NULL ?
+	    T_REFUSED_ZH : T_REFUSED, out_q(&c->o, err, "text"),
+	    out_q(&c->o, err, "code"), text_code_zh(code), NULL);
 	if (next[0] != '\0')
 		out_next(&c->o, next);
 	return exit_of(status, code);
@@ -139,7 +140,9 @@ usage(struct ctl *c, const char *command, const char *fmt, ...)
 	va_end(ap);
 	log_quote(shown, sizeof(shown), text, strlen(text));
 	out_tell(&c->o, T_WRONG, shown, NULL);
-	out_next(&c->o, out_text(&c->o, T_NEXT_HELP, command, NULL));
+	snprintf(text, sizeof(text), "%s%s", command, command[0] != '\0' ? " " :
+	    "");
+	out_next(&c->o, out_text(&c->o, T_NEXT_HELP, text, NULL));
 	return EXIT_USAGE;
 }
 

@@ -140,7 +140,7 @@ cmd_operator_list(struct ctl *c)
 	}
 	table_print(&c->o, &t);
 	table_done(&t);
-	out_next(&c->o, out_text(&c->o, T_NEXT_HELP, "operator explain",
+	out_next(&c->o, out_text(&c->o, T_NEXT_HELP, "operator explain ",
 	    NULL));
 	json_decref(got);
 	return EXIT_DONE;
@@ -203,7 +203,7 @@ cmd_operator_explain(struct ctl *c)
 		fprintf(c->o.out, "%-10s  %s\n", word_name(WORDS_ROLE, role),
 		    text_of(texts[role], c->o.lang));
 	}
-	out_next(&c->o, out_text(&c->o, T_NEXT_HELP, "operator add", NULL));
+	out_next(&c->o, out_text(&c->o, T_NEXT_HELP, "operator add ", NULL));
 	return EXIT_DONE;
 }
 

@@ -117,7 +117,7 @@ enrol(struct ctl *c, struct enrolment *e, const uint8_t pin[32])
 	rc = connect_pinned(c, e, pin, &why);
 	if (rc != 0) {
 		out_tell(&c->o, T_UNREACHABLE, why.text, NULL);
-		out_next(&c->o, out_text(&c->o, T_NEXT_HELP, "operator enrol",
+		out_next(&c->o, out_text(&c->o, T_NEXT_HELP, "operator enrol ",
 		    NULL));
 		return rc == ERR_CRYPTO ? EXIT_REFUSED : EXIT_UNREACHED;
 	}

@@ -90,22 +90,27 @@ cmd_host_list(struct ctl *c)
 static void
 show_facts(struct out *o, const json_t *h)
 {
-	out_row(o, T_L_DESIRED, out_text(o, T_FACT_AT, out_word(o,
-	    WORDS_PROFILE, json_str(h, "desired")), out_ago(o, json_time(h,
-	    "desired_at")), NULL));
-	out_row(o, T_L_APPLIED, out_text(o, T_FACT_AT, out_word(o,
-	    WORDS_PROFILE, json_str(h, "applied")), out_ago(o, json_time(h,
-	    "applied_at")), NULL));
+	out_row(o, T_L_DESIRED, out_fact(o, out_word(o, WORDS_PROFILE,
+	    json_str(h, "desired")), json_time(h, "desired_at")));
+	out_row(o, T_L_APPLIED, out_fact(o, out_word(o, WORDS_PROFILE,
+	    json_str(h, "applied")), json_time(h, "applied_at")));
 	if (json_time(h, "proven_at") > 0)
-		out_row(o, T_L_PROVEN, out_text(o, T_FACT_AT, json_yes(h,
-		    "proven_ok") ? text_of(T_FACT_YES, o->lang) : out_q(o, h,
-		    "proven_why"), out_ago(o, json_time(h, "proven_at")),
-		    NULL));
+		out_row(o, T_L_PROVEN, out_fact(o, json_yes(h, "proven_ok") ?
+		    text_of(T_FACT_YES, o->lang) : out_q(o, h, "proven_why"),
+		    json_time(h, "proven_at")));
 	if (json_time(h, "witness_at") > 0)
 		out_row(o, T_L_WITNESS, out_text(o, json_yes(h, "witness_ok")
 		    ? T_WITNESS_OK : T_WITNESS_BAD, out_q(o, h,
 		    "witness_by"), out_ago(o, json_time(h, "witness_at")),
 		    NULL));
+}
+
+/* A row for KEY, unless it is empty. */
+static void
+row_if(struct out *o, enum text label, const json_t *h, const char *key)
+{
+	if (json_str(h, key)[0] != '\0')
+		out_row(o, label, out_q(o, h, key));
 }
 
 static void
@@ -117,28 +122,25 @@ show_about(struct out *o, const json_t *h)
 	snprintf(text, sizeof(text), "%s  %s  %s", out_q(o, h, "tier"),
 	    out_q(o, h, "group"), out_q(o, h, "service"));
 	out_row(o, T_L_TIER, text);
-	out_row(o, T_L_STAGE, out_text(o, T_FACT_AT, out_word(o, WORDS_STAGE,
-	    json_str(h, "stage")), out_ago(o, json_time(h, "stage_since")),
-	    NULL));
+	out_row(o, T_L_STAGE, out_fact(o, out_word(o, WORDS_STAGE,
+	    json_str(h, "stage")), json_time(h, "stage_since")));
 	out_row(o, T_L_ISOLATION, isolation_word(o, h));
 	out_row(o, T_L_LINK, link_word(o, h));
 	show_facts(o, h);
-	if (json_str(h, "case")[0] != '\0')
-		out_row(o, T_L_CASE, out_q(o, h, "case"));
-	if (json_str(h, "owner")[0] != '\0')
-		out_row(o, T_L_OWNER, out_q(o, h, "owner"));
+	row_if(o, T_L_CASE, h, "case");
+	row_if(o, T_L_OWNER, h, "owner");
 	snprintf(text, sizeof(text), "%s %s %s", json_yes(h, "never_isolate")
 	    ? text_of(T_TAG_NEVER, o->lang) : "", json_yes(h, "drill_ok") ?
 	    text_of(T_TAG_DRILL, o->lang) : "", json_yes(h, "revoked") ?
 	    text_of(T_TAG_REVOKED, o->lang) : "");
 	if (strspn(text, " ") != strlen(text))
 		out_row(o, T_L_TAGS, text);
-	out_row(o, T_L_AGENT, out_q(o, h, "agent_version"));
-	out_row(o, T_L_ADDRESSES, out_q(o, h, "addresses"));
-	out_row(o, T_L_CERT, out_text(o, T_CERT_UNTIL, out_when(o,
-	    json_time(h, "cert_not_after")), NULL));
-	if (json_str(h, "manifest")[0] != '\0')
-		out_row(o, T_L_MANIFEST, out_q(o, h, "manifest"));
+	row_if(o, T_L_AGENT, h, "agent_version");
+	row_if(o, T_L_ADDRESSES, h, "addresses");
+	if (json_time(h, "cert_not_after") > 0)
+		out_row(o, T_L_CERT, out_text(o, T_CERT_UNTIL, out_when(o,
+		    json_time(h, "cert_not_after")), NULL));
+	row_if(o, T_L_MANIFEST, h, "manifest");
 }
 
 static void

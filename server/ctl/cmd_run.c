@@ -96,7 +96,7 @@ wait_run(struct ctl *c, const char *id, json_t **run)
 static int
 say_run(struct ctl *c, const json_t *run, bool gate)
 {
-	const char *host = out_q(&c->o, run, "host");
+	char host[128]; /* out_q's texts last only a few calls */
 	bool done = strcmp(json_str(run, "state"), "done") == 0;
 	bool good = done && mark_of(json_str(run, "outcome")) == MARK_GOOD;
 
@@ -104,6 +104,7 @@ say_run(struct ctl *c, const json_t *run, bool gate)
 		out_json(&c->o, run);
 	else
 		show_run(&c->o, run);
+	snprintf(host, sizeof(host), "%s", out_q(&c->o, run, "host"));
 	out_say(&c->o, gate ? (good ? T_GATE_PASSED : T_GATE_NOT) :
 	    (good ? T_CHECK_PASSED : T_CHECK_NOT), out_mark(&c->o, good ?
 	    MARK_GOOD : done ? MARK_BAD : MARK_OPEN), host, NULL);

@@ -14,10 +14,10 @@ signal_print(struct out *o, const json_t *s)
 	const json_t *cause = json_object_get(s, "cause");
 	const json_t *what = json_object_get(s, "decision");
 
-	fprintf(o->out, "%lld  %s %s  %s  %s  %s", (long long)json_num(s,
-	    "seq"), out_when(o, json_time(s, "at")), out_clock(o,
-	    json_time(s, "at")), out_q(o, s, "host"), out_word(o,
-	    WORDS_SEVERITY, json_str(s, "severity")), out_q(o, s, "kind"));
+	fprintf(o->out, "%lld  %s  %s  %s  %s", (long long)json_num(s,
+	    "seq"), out_stamp(o, json_time(s, "at")), out_q(o, s, "host"),
+	    out_word(o, WORDS_SEVERITY, json_str(s, "severity")), out_q(o, s,
+	    "kind"));
 	fprintf(o->out, "  %s", out_q(o, s, "text"));
 	if (json_str(cause, "program")[0] != '\0') {
 		char who[OUT_TEXT_MAX];
@@ -111,10 +111,9 @@ cmd_why(struct ctl *c)
 	json_array_foreach(json_object_get(got, "lines"), i, one) {
 		if (c->o.json)
 			break;
-		fprintf(c->o.out, "  %s %s  %s  %s  %s\n", out_when(&c->o,
-		    json_time(one, "at")), out_clock(&c->o, json_time(one,
-		    "at")), out_q(&c->o, one, "who"), out_q(&c->o, one,
-		    "what"), out_q(&c->o, one, "text"));
+		fprintf(c->o.out, "  %s  %s  %s  %s\n", out_stamp(&c->o,
+		    json_time(one, "at")), out_q(&c->o, one, "who"),
+		    out_q(&c->o, one, "what"), out_q(&c->o, one, "text"));
 	}
 	out_next(&c->o, text_of(T_NEXT_STATUS, c->o.lang));
 	json_decref(got);

@@ -176,19 +176,48 @@ split(const struct out *o, int64_t wall_ms, struct tm *tm)
 		localtime_r(&t, tm);
 }
 
+static bool
+same_day(const struct tm *a, const struct tm *b)
+{
+	return a->tm_year == b->tm_year && a->tm_yday == b->tm_yday;
+}
+
 const char *
 out_when(struct out *o, int64_t wall_ms)
 {
 	char *text = out_buf(o);
-	struct tm tm, today;
+	struct tm tm, today, tomorrow;
 
 	if (wall_ms <= 0)
 		return "-";
 	split(o, wall_ms, &tm);
 	split(o, o->now, &today);
-	strftime(text, OUT_TEXT_MAX, tm.tm_year == today.tm_year &&
-	    tm.tm_yday == today.tm_yday ? "%H:%M %Z" : "%Y-%m-%d %H:%M %Z",
-	    &tm);
+	split(o, o->now + 86400000, &tomorrow);
+	strftime(text, OUT_TEXT_MAX, same_day(&tm, &today) ||
+	    same_day(&tm, &tomorrow) ? "%H:%M %Z" : "%Y-%m-%d %H:%M %Z", &tm);
+	if (same_day(&tm, &tomorrow))
+		return out_text(o, T_TOMORROW, text, NULL);
+	return text;
+}
+
+const char *
+out_fact(struct out *o, const char *what, int64_t wall_ms)
+{
+	if (wall_ms <= 0)
+		return what;
+	return out_text(o, T_FACT_AT, what, out_ago(o, wall_ms), NULL);
+}
+
+const char *
+out_stamp(struct out *o, int64_t wall_ms)
+{
+	char *text = out_buf(o);
+	struct tm tm;
+
+	if (wall_ms <= 0)
+		return "-";
+	split(o, wall_ms, &tm);
+	strftime(text, OUT_TEXT_MAX, "%Y-%m-%d %H:%M:%S %Z", &tm);
 	return text;
 }
 
@@ -206,12 +235,17 @@ out_clock(struct out *o, int64_t wall_ms)
 const char *
 out_ago(struct out *o, int64_t wall_ms)
 {
-	int64_t seconds = (o->now - wall_ms) / 1000;
+	int64_t n = (o->now - wall_ms) / 1000;
 
 	if (wall_ms <= 0)
 		return "-";
-	return clock_format_span(out_buf(o), OUT_TEXT_MAX,
-	    seconds > 0 ? seconds : 0);
+	if (n < 60)
+		return out_text(o, T_SPAN_S, out_num(o, n > 0 ? n : 0), NULL);
+	if (n < 3600)
+		return out_text(o, T_SPAN_MIN, out_num(o, n / 60), NULL);
+	if (n < 2 * 86400)
+		return out_text(o, T_SPAN_H, out_num(o, n / 3600), NULL);
+	return out_text(o, T_SPAN_D, out_num(o, n / 86400), NULL);
 }
 
 const char *

@@ -58,12 +58,16 @@ const char *out_num(struct out *o, int64_t v);
 /* The word of a stable name, in the language; the name if it has none. */
 const char *out_word(struct out *o, enum words w, const char *name);
 
-/* "15:04", "tomorrow 15:04" as "11-23 15:04", with zone; "-" for 0. */
+/* "15:04 CST", "tomorrow 15:04 CST", "2026-11-25 15:04 CST"; "-" for 0. */
 const char *out_when(struct out *o, int64_t wall_ms);
+/* "2026-11-22 14:49:12 CST" */
+const char *out_stamp(struct out *o, int64_t wall_ms);
 /* "14:49:12" */
 const char *out_clock(struct out *o, int64_t wall_ms);
 /* "12 s" since then; "-" for 0. */
 const char *out_ago(struct out *o, int64_t wall_ms);
+/* "strict, 12 s ago"; only the first if there is no time. */
+const char *out_fact(struct out *o, const char *what, int64_t wall_ms);
 
 enum mark { MARK_GOOD, MARK_BAD, MARK_OPEN };
 /* "✓", "✗", "?", coloured if the terminal may. */

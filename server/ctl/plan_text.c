@@ -15,8 +15,7 @@ row_action(struct out *o, const json_t *plan)
 {
 	const char *action = out_word(o, WORDS_ACTION, json_str(plan,
 	    "action"));
-	const char *profile = out_word(o, WORDS_PROFILE, json_str(plan,
-	    "profile"));
+	const char *profile = out_q(o, plan, "profile");
 	int64_t review = json_num(plan, "review_seconds");
 	char *text = out_buf(o);
 

@@ -24,6 +24,9 @@ const char *text_of(enum text id, enum lang lang);
 char *text_fill(char *out, size_t size, const char *sentence,
     const char *const *args, size_t n);
 
+/* What an error code of the API means, in Chinese; NULL if not known. */
+const char *text_code_zh(const char *code);
+
 /* "zh_CN.UTF-8", "zh" -> LANG_ZH; everything else, NULL too, is English. */
 enum lang text_lang(const char *locale);
 

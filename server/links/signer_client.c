@@ -355,7 +355,11 @@ signer_client_head(void *arg, const char *what, uint64_t number,
 	m.hash.data = raw;
 	m.hash.len = sizeof(raw);
 	rc = ask_signature(c, SIGNER_SIGN_HEAD, &m.base, sig, &why);
-	if (rc == ERR_PERM)
+	if (rc == ERR_PERM) {
 		log_error("audit: %s", why.text);
+		pthread_mutex_lock(&c->lock);
+		c->pause_until = clock_boot_ms() + SIGNER_CLIENT_PAUSE_MS;
+		pthread_mutex_unlock(&c->lock);
+	}
 	return rc;
 }

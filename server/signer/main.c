@@ -172,18 +172,24 @@ parse_options(int argc, char **argv, struct options *o)
 	return -1;
 }
 
-/* As root: the state folder, made and handed to the user we become. */
+/*
+ * The state folder: made, as root handed to the user we become, and locked
+ * for good: a second signer must not take the first one's socket away.
+ */
 static int
 prepare_state(const struct options *o, struct why *why)
 {
 	uid_t uid;
 	gid_t gid;
-	int rc;
+	int rc, lock;
 
-	rc = find_uid(o->user, &uid, &gid, why);
+	rc = file_mkdir(o->state, 0700, why);
 	if (rc == 0)
-		rc = file_mkdir(o->state, 0700, why);
-	if (rc == 0 && lchown(o->state, uid, gid) != 0)
+		rc = file_lock_dir(o->state, &lock, why);
+	if (rc != 0 || geteuid() != 0)
+		return rc;
+	rc = find_uid(o->user, &uid, &gid, why);
+	if (rc == 0 && fchown(lock, uid, gid) != 0)
 		rc = why_sys(why, ERR_IO, "cannot give %s to %s", o->state,
 		    o->user);
 	return rc;
@@ -286,7 +292,7 @@ main(int argc, char **argv)
 	}
 
 	/* As root, if we are: what belongs to root. */
-	rc = geteuid() == 0 ? prepare_state(&o, &why) : 0;
+	rc = prepare_state(&o, &why);
 	if (rc == 0 && !o.init)
 		rc = find_uid(o.allow, &allowed, &unused, &why);
 	if (rc == 0 && !o.init)

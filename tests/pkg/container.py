@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 
-from world import Failed, Machine, TOP, run, stop, wait_for
+from world import Failed, Machine, run, stop, wait_for
 
 RELEASE = "bookworm"
 PACKAGES = ["systemd", "systemd-sysv", "dbus", "iproute2", "nftables", "iputils-ping", "procps"]
@@ -71,11 +71,15 @@ def depends(deb):
 
 
 class Trees:
-    """One tree by debootstrap, copied for each container, gone at the end."""
+    """One tree by debootstrap, copied for each container, gone at the end.
+    CORDON_TREE=DIR takes one that is there, for who runs this often."""
 
     def __init__(self, debs):
+        self.debs = debs
         self.dir = tempfile.mkdtemp(prefix="cordon-tree-")
-        self.base = os.path.join(self.dir, "base")
+        self.base = os.environ.get("CORDON_TREE") or os.path.join(self.dir, "base")
+        if os.path.isdir(self.base):
+            return
         want = sorted(set(PACKAGES).union(*(depends(d) for d in debs)))
         p = run(["debootstrap", "--variant=minbase", "--include=" + ",".join(want), RELEASE, self.base, mirror()],
                 check=False, timeout=600)
@@ -83,12 +87,12 @@ class Trees:
             self.close()
             raise Failed("debootstrap: " + " / ".join(p.stdout.strip().splitlines()[-3:]))
         shutil.rmtree(os.path.join(self.base, "var/cache/apt/archives"))
-        os.makedirs(os.path.join(self.base, "debs"))
-        for d in debs:
-            shutil.copy(d, os.path.join(self.base, "debs"))
 
     def copy(self, to):
         run(["cp", "-a", "--reflink=auto", self.base, to], timeout=120)
+        os.makedirs(os.path.join(to, "debs"))
+        for d in self.debs:
+            shutil.copy(d, os.path.join(to, "debs"))
 
     def close(self):
         shutil.rmtree(self.dir, ignore_errors=True)
@@ -217,5 +221,3 @@ class Container(Machine):
     def journal(self):
         return self.run(["journalctl", "--no-pager", "-n", "60", "-u", "cordon*"], check=False).stdout
 
-
-TOP_DEBS = os.path.join(TOP, "build/deb")

@@ -14,7 +14,7 @@ import pytest
 
 sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), d) for d in ("../lib", ".")]
 
-from container import Container, TOP_DEBS, Trees  # noqa: E402
+from container import Container, Trees  # noqa: E402
 from world import Failed, Peer, Sniffer, TOP, World, run, wait_for  # noqa: E402
 
 CAP_NET_ADMIN = 1 << 12
@@ -33,7 +33,7 @@ def trees():
                        capture_output=True, text=True)
     assert p.returncode == 0, p.stdout + p.stderr
     try:
-        t = Trees(sorted(glob.glob(TOP_DEBS + "/*.deb")))
+        t = Trees(sorted(glob.glob(os.path.join(TOP, "build/deb/*.deb"))))
     except Failed as e:
         pytest.skip("no Debian tree on this machine: %s" % e)
     yield t

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """cordon-collector before it listens: the settings, each slip named with its
-file and line, and init, which never overwrites."""
+file and line, and init, which never overwrites.  And cordon-signer's start."""
 import os
 import re
 import subprocess
@@ -173,3 +173,69 @@ def test_init_refuses_bad_names(conf, tmp_path, operator, named):
     p = collector("init", "-c", path, "--user", os.geteuid(), "--operator=" + operator, "--out", tmp_path / "o")
     assert p.returncode == 1 and named in p.stderr
     assert not os.path.exists(tmp_path / "state")
+
+
+def test_run_says_what_is_missing(conf, tmp_path):
+    path = conf(ADVERTISE + "state_dir = %s/state\n" % tmp_path)
+    p = collector("run", "-c", path, "--user", os.geteuid())
+    assert p.returncode == 1 and "cordon-collector init --operator NAME" in p.stderr
+
+
+# -- the signer ---------------------------------------------------------------
+
+@pytest.fixture
+def signer(tmp_path):
+    running = []
+
+    def start(*args):
+        p = subprocess.Popen([os.path.join(BIN, "cordon-signer"), "--state", tmp_path / "keys",
+                              "--socket", tmp_path / "socket", "--user", str(os.geteuid()),
+                              "--allow-uid", str(os.geteuid()), *args],
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        running.append(p)
+        return p
+    yield start
+    for p in running:
+        p.kill()
+        p.wait()
+
+
+def wait_ready(p):
+    for line in p.stdout:
+        if "ready at" in line:
+            return
+    raise AssertionError("the signer ended: exit %d" % p.wait())
+
+
+def test_the_signer_makes_its_keys_once_and_works_alone(signer, tmp_path):
+    first = signer()
+    wait_ready(first)
+    keys = {k: (tmp_path / "keys" / k).read_bytes() for k in ("order.key", "audit.key")}
+    assert all(os.stat(tmp_path / "keys" / k).st_mode & 0o777 == 0o400 for k in keys)
+    assert os.stat(tmp_path / "socket").st_mode & 0o777 == 0o660
+    second = signer()
+    assert second.wait(20) == 1 and "another process works in" in second.stdout.read()
+    assert first.poll() is None
+    first.terminate()
+    assert first.wait(20) == 0
+    again = signer("--init")
+    assert again.wait(20) == 1 and "never overwritten" in again.stdout.read()
+    third = signer()
+    wait_ready(third)
+    assert keys == {k: (tmp_path / "keys" / k).read_bytes() for k in keys}
+
+
+def test_the_signer_gives_up_its_rights(signer):
+    p = signer()
+    wait_ready(p)
+    with open("/proc/%d/status" % p.pid) as f:
+        status = dict(line.split(":\t", 1) for line in f.read().splitlines() if ":\t" in line)
+    assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
+    assert int(status["CapPrm"], 16) == int(status["CapEff"], 16) == 0
+
+
+@pytest.mark.parametrize("args", [["--budget-hosts-hour", "-1"], ["--budget-hosts-hour", "10001"],
+                                  ["--budget-hosts-hour", "5x"], ["--colour"], ["now"],
+                                  ["--allow-uid", "no-such-user"]])
+def test_the_signer_refuses_bad_options(signer, args):
+    assert signer(*args).wait(20) == 1

@@ -39,7 +39,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		goto done;
 	memcpy(copy, data, size);
 	buf_init(&picture, 1 << 20);
-	for (m = (const void *)copy; mnl_nlmsg_ok(m, left);
+	for (m = (const void *)copy; netlink_ok(m, left);
 	    m = mnl_nlmsg_next(m, &left))
 		one(&v, &picture, m);
 	if (ruleset_digest(v.rs, digest) != 0 ||

@@ -268,7 +268,7 @@ expressions(void **state)
 	    {"immediate", verdict_good, EXPR_VERDICT},
 	    {"immediate", meta_good, EXPR_OTHER},
 	    {"payload", meta_good, EXPR_OTHER},
-	    {"objref", meta_short, EXPR_OTHER},
+	    {"objref", NULL, EXPR_OTHER},
 	    {"rt", meta_short, EXPR_OTHER},
 	    {"queue", NULL, EXPR_OTHER},
 	};

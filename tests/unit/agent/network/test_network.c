@@ -1121,7 +1121,7 @@ test_offences(void **state)
 		forget(&w.frames);
 		offences[i].act();
 		if (offences[i].ends) {
-			UNTIL(w.hellos > was);
+			UNTIL(w.conn == NULL);
 		} else {
 			pause_ms(100);
 			assert_int_equal(w.hellos, was);

@@ -207,6 +207,23 @@ removing(void **state)
 }
 
 static void
+locking(void **state)
+{
+	struct why why;
+	int fd = -1, other = -1;
+
+	(void)state;
+	assert_int_equal(file_lock_dir(in_dir("x"), &fd, &why), 0);
+	assert_int_equal(file_lock_dir(in_dir("x"), &other, &why), ERR_EXIST);
+	assert_int_equal(other, -1);
+	close(fd);
+	assert_int_equal(file_lock_dir(in_dir("x"), &fd, &why), 0);
+	close(fd);
+	assert_int_equal(file_lock_dir(in_dir("no"), &other, &why), ERR_IO);
+	assert_int_equal(file_lock_dir(in_dir("a"), &other, &why), ERR_IO);
+}
+
+static void
 joining(void **state)
 {
 	char out[8];
@@ -232,6 +249,7 @@ main(void)
 		cmocka_unit_test(failure_leaves_the_old_one),
 		cmocka_unit_test(folders),
 		cmocka_unit_test(removing),
+		cmocka_unit_test(locking),
 		cmocka_unit_test(joining),
 	};
 
