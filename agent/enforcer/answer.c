@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/log.h"
 #include "common/wire/unpack.h"
 
 void
@@ -82,4 +83,17 @@ answer_unpack(const void *data, size_t len, struct answer *a)
 	snprintf(a->foreign, sizeof(a->foreign), "%s", m->foreign);
 	cordon__order_answer__free_unpacked(m, NULL);
 	return 0;
+}
+
+void
+answer_log(const char *host_id, const struct answer *a)
+{
+	static const char *const words[] = {"none", "applied", "refused",
+	    "failed", "reverted", "drilled"};
+
+	log_info("host %s, order %s, epoch %llu: %s in %llu us%s%s", host_id,
+	    a->order_id[0] != '\0' ? a->order_id : "?",
+	    (unsigned long long)a->epoch, words[a->result],
+	    (unsigned long long)a->took_us,
+	    a->why.text[0] != '\0' ? ": " : "", a->why.text);
 }

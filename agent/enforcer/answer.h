@@ -31,6 +31,8 @@ struct answer {
 /* From the order; result and the rest are the caller's. */
 void answer_init(struct answer *a, const Cordon__OrderBody *body);
 int answer_pack(const struct answer *a, struct buf *out);
+/* The one info line that an order leaves in the log. */
+void answer_log(const char *host_id, const struct answer *a);
 /* ERR_CORRUPT. */
 int answer_unpack(const void *data, size_t len, struct answer *a);
 

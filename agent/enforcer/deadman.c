@@ -1,10 +1,32 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The dead-man's clock.  Runs in the enforcer, pure.
+ * Deadlines and the dead-man's clock.  Runs in the enforcer, pure.
  */
 #include "agent/enforcer/deadman.h"
 
 #include <string.h>
+
+void
+deadlines_of(const Cordon__OrderBody *order, int64_t now_boot_ms,
+    int64_t now_wall_ms, struct deadlines *out)
+{
+	int64_t left;
+
+	memset(out, 0, sizeof(*out));
+	if (order->confirm_seconds > 0)
+		out->confirm_boot_ms = now_boot_ms +
+		    (int64_t)order->confirm_seconds * 1000;
+	if (order->mode == CORDON__MODE__MODE_DRILL_LIVE) {
+		out->restore_boot_ms = now_boot_ms +
+		    (int64_t)order->drill_minutes * 60000;
+	} else if (order->review_then ==
+	    CORDON__REVIEW_THEN__REVIEW_RESTORE) {
+		left = order->review_by_ms -
+		    (now_wall_ms > order->issued_at_ms ? now_wall_ms :
+		    order->issued_at_ms);
+		out->restore_boot_ms = now_boot_ms + (left > 0 ? left : 1);
+	}
+}
 
 void
 deadman_set(struct deadman *d, const Cordon__DeadMan *order,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * When did the collector speak last?  Boot time only: a stepped clock moves
- * nothing.  After a restart of the process the time starts anew, so that a
+ * What comes due: the deadlines of an order, and the dead-man's clock (when
+ * did the collector speak last?).  Boot time: a stepped clock moves nothing.  After a restart of the process the time starts anew, so that a
  * host is never opened early.
  */
 #ifndef CORDON_ENFORCER_DEADMAN_H
@@ -11,6 +11,19 @@
 #include <stdint.h>
 
 #include "common/wire/order.pb-c.h"
+
+/* Deadlines in boot time; 0: none. */
+struct deadlines {
+	int64_t confirm_boot_ms; /* the collector has to confirm by then */
+	int64_t restore_boot_ms; /* a live drill ends, or the review restores */
+};
+
+/*
+ * Of an order that begins now.  The wall clock counts only for the review
+ * time, and never as earlier than the time of issue.
+ */
+void deadlines_of(const Cordon__OrderBody *order, int64_t now_boot_ms,
+    int64_t now_wall_ms, struct deadlines *out);
 
 struct deadman {
 	int64_t due_boot_ms; /* 0: never */

@@ -23,7 +23,9 @@
 #include "common/base/log.h"
 #include "common/proc/link.h"
 
-#define LATE_MAX 8 /* answers kept while the network process is away */
+/* Kept while the network process is away. */
+#define LATE_MAX 8	   /* answers */
+#define LATE_SIGNALS_MAX 8 /* of tampering; the first ones tell most */
 
 struct hub {
 	const Cordon__Settings *settings;
@@ -39,6 +41,8 @@ struct hub {
 	bool prove_again; /* asked for while a proof was under way */
 	struct answer late[LATE_MAX];
 	size_t nlate;
+	struct buf signals[LATE_SIGNALS_MAX];
+	size_t nsignals;
 	int result;
 };
 
@@ -73,11 +77,32 @@ send_answer(struct hub *h, const struct answer *a)
 	h->late[h->nlate++] = *a;
 }
 
+/* A packed Signal, now or when the network process is there again. */
+static void
+send_signal(struct hub *h, const uint8_t *data, size_t len)
+{
+	struct buf *b;
+
+	if (h->network != NULL && link_send(h->network, IPC_SIGNAL, data, len,
+	    -1) == 0)
+		return;
+	if (h->nsignals == LATE_SIGNALS_MAX)
+		return;
+	b = &h->signals[h->nsignals];
+	buf_init(b, LINK_PAYLOAD_MAX);
+	if (buf_add(b, data, len) == 0)
+		h->nsignals++;
+}
+
 static void
 send_late(struct hub *h)
 {
 	struct answer late[LATE_MAX];
 	size_t i, n = h->nlate;
+
+	for (i = 0; i < h->nsignals; i++)
+		send_buf(h->network, IPC_SIGNAL, &h->signals[i]);
+	h->nsignals = 0;
 
 	memcpy(late, h->late, sizeof(late));
 	h->nlate = 0;
@@ -250,9 +275,7 @@ on_tamper(void *arg, const struct watch_who *who, const char *what,
 	s.cause = &cause;
 	s.evidence = pairs;
 	s.n_evidence = 1;
-	if (h->network != NULL)
-		link_send(h->network, IPC_SIGNAL, bytes,
-		    cordon__signal__pack(&s, bytes), -1);
+	send_signal(h, bytes, cordon__signal__pack(&s, bytes));
 }
 
 static const struct isolation_calls isolation_calls = {on_changed, on_answer,
@@ -553,6 +576,8 @@ start_timers(struct hub *h)
 static void
 stop(struct hub *h)
 {
+	while (h->nsignals > 0)
+		buf_done(&h->signals[--h->nsignals]);
 	probe_stop(&h->run);
 	control_stop(&h->control);
 	watch_stop(&h->watch);

@@ -132,19 +132,11 @@ isolation_free(struct isolation **out)
 static void
 set_deadlines(struct isolation *i, const Cordon__OrderBody *b, bool confirm)
 {
-	int64_t now = clock_boot_ms(), wall = clock_wall_ms(), left;
+	struct deadlines d;
 
-	i->disk.confirm_boot_ms = confirm && b->confirm_seconds > 0 ?
-	    now + (int64_t)b->confirm_seconds * 1000 : 0;
-	i->disk.restore_boot_ms = 0;
-	if (b->mode == CORDON__MODE__MODE_DRILL_LIVE) {
-		i->disk.restore_boot_ms = now +
-		    (int64_t)b->drill_minutes * 60000;
-	} else if (b->review_then == CORDON__REVIEW_THEN__REVIEW_RESTORE) {
-		left = b->review_by_ms -
-		    (wall > b->issued_at_ms ? wall : b->issued_at_ms);
-		i->disk.restore_boot_ms = now + (left > 0 ? left : 0);
-	}
+	deadlines_of(b, clock_boot_ms(), clock_wall_ms(), &d);
+	i->disk.confirm_boot_ms = confirm ? d.confirm_boot_ms : 0;
+	i->disk.restore_boot_ms = d.restore_boot_ms;
 	state_boot_id(i->disk.boot_id);
 }
 
@@ -302,9 +294,25 @@ late_answer(struct isolation *i)
 	i->calls->answer(i->arg, &a);
 }
 
+/*
+ * Closed and answered in this boot, and now nothing stands: somebody took
+ * the rules while nobody owned them.
+ */
+static bool
+robbed(const struct isolation *i)
+{
+	char id[STATE_BOOT_ID_LEN + 1];
+
+	return i->disk.current.profile != OPEN && i->disk.answer.len > 0 &&
+	    !cage_present(i->cage) && state_boot_id(id) == 0 &&
+	    strcmp(id, i->disk.boot_id) == 0;
+}
+
 int
 isolation_start(struct isolation *i, struct why *why)
 {
+	static const struct watch_who nobody;
+	bool gone;
 	int rc, rc2;
 
 	rc = load(i, why);
@@ -316,8 +324,15 @@ isolation_start(struct isolation *i, struct why *why)
 	}
 	if (foreign_load(i->config.state_dir, &i->picture, NULL) == 0)
 		i->pictured = true;
+	gone = robbed(i);
 	rc2 = enforce(i, NULL, why);
 	settle(i, rc2 == 0);
+	if (gone) {
+		i->disk.tampers++;
+		i->unsaved = true;
+		i->calls->tamper(i->arg, &nobody, "the rules were gone when "
+		    "the enforcer started", rc2 == 0);
+	}
 	if (rc2 == 0 && i->disk.current.order.len > 0 &&
 	    i->disk.answer.len == 0)
 		late_answer(i);
@@ -513,20 +528,6 @@ isolation_answered(struct isolation *i)
 		save_or_log(i);
 }
 
-static void
-log_answer(const struct isolation *i, const struct answer *a)
-{
-	static const char *const words[] = {"none", "applied", "refused",
-	    "failed", "reverted", "drilled"};
-
-	log_info("host %s, order %s, epoch %llu: %s in %llu us%s%s",
-	    i->config.gate.host_id,
-	    a->order_id[0] != '\0' ? a->order_id : "?",
-	    (unsigned long long)a->epoch, words[a->result],
-	    (unsigned long long)a->took_us,
-	    a->why.text[0] != '\0' ? ": " : "", a->why.text);
-}
-
 void
 isolation_order(struct isolation *i, const void *order, size_t len,
     int64_t received_us, bool offline, struct answer *out)
@@ -571,7 +572,7 @@ isolation_order(struct isolation *i, const void *order, size_t len,
 	}
 	if (gate.body != NULL)
 		cordon__order_body__free_unpacked(gate.body, NULL);
-	log_answer(i, out);
+	answer_log(i->config.gate.host_id, out);
 }
 
 int
@@ -655,7 +656,7 @@ revert(struct isolation *i)
 	    "force again");
 	cage_digests(i->cage, want, a.digest);
 	remember(i, digest, &a);
-	log_answer(i, &a);
+	answer_log(i->config.gate.host_id, &a);
 	i->calls->answer(i->arg, &a);
 	isolation_answered(i);
 	i->calls->changed(i->arg);

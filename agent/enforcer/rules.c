@@ -542,11 +542,11 @@ bridge_table(struct builder *b)
 static void
 arp_table(struct builder *b)
 {
-	struct base base = {.jump = "arp"};
+	struct base base = {.jump = "resolve"};
 	size_t c;
 
 	base.table = table(b, NFPROTO_ARP);
-	c = plain_chain(b, base.table, "arp");
+	c = plain_chain(b, base.table, "resolve");
 	arp(b, c, LENS_ARP, 1);
 	arp(b, c, LENS_ARP, 2);
 	base.hook = NF_ARP_IN;

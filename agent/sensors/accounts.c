@@ -369,9 +369,10 @@ rule_line(void *arg, char *line, size_t nr)
 		    line_now);
 	set = strstr(line_now, "password=set ") != NULL;
 	system = l.uid > 0 && l.uid <= SYSTEM_UID_MAX;
-	before = w->was == NULL ? NULL :
-				  picture_get(w->was, "account", l.name);
-	if (!system || (before != NULL && strcmp(before, line_now) == 0))
+	if (!system || w->was == NULL)
+		return 0;
+	before = picture_get(w->was, "account", l.name);
+	if (before != NULL && strcmp(before, line_now) == 0)
 		return 0;
 	if (shell_is_login(l.shell))
 		findings_add(w->f, "account.system-shell", l.name,

@@ -27,7 +27,8 @@ int accounts_picture(const struct account_files *files, struct picture *p);
 /*
  * Findings that no picture excuses (second uid 0, empty password), and those
  * that only an equal line in the signed picture WAS excuses (system account
- * with a login shell or a password).  WAS may be NULL.
+ * with a login shell or a password: some packages bring one).  With WAS NULL
+ * only the former.
  */
 void accounts_rules(const struct account_files *files,
     const struct picture *was, const struct picture *now,

@@ -29,6 +29,7 @@
 #include "common/base/file.h"
 #include "common/base/log.h"
 
+#define TICK_MS 1000
 #define COMMIT_MS 5000	   /* after the last change */
 #define COMMIT_CHANGES 8192 /* or so many */
 #define RESCAN_GAP_MS 1000 /* between rescans for lost events */
@@ -543,11 +544,12 @@ static void
 plan_next(struct files *f)
 {
 	int64_t now = clock_boot_ms(), wait = pending_wait(f->pending, now);
-	int64_t next = now + 1000;
+	int64_t next = now + TICK_MS;
 
 	if (wait >= 0 && now + wait < next)
 		next = now + (wait > 0 ? wait : 1);
-	f->s->due_ms = next;
+	if (f->s->due_ms <= now || next < f->s->due_ms)
+		f->s->due_ms = next; /* never later than it was */
 }
 
 /* Periodic rescans, and those owed for lost events. */

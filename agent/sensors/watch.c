@@ -48,6 +48,7 @@ struct watch {
 	const struct ignore *ignore;
 	int wake_fd, stop_fd, fan_fd, ino_fd;
 	bool running;
+	bool news; /* of the watch thread: the checker should look */
 	pthread_t thread;
 	pthread_mutex_t lock; /* roots and dirs: thread against watch_root */
 	struct watched_root root[WATCH_ROOTS_MAX];
@@ -100,6 +101,7 @@ near(const struct watch *w, const char *dir)
 static void
 lose(struct watch *w, enum watch_loss what)
 {
+	w->news = true;
 	atomic_fetch_or(&w->lost, (unsigned int)what);
 }
 
@@ -109,6 +111,7 @@ note(struct watch *w, const char *path, const char *from, struct who *who,
 {
 	size_t i;
 
+	w->news = true;
 	if (matters(w, path)) {
 		if (pending_add(w->pending, path, from, who, content) != 0)
 			lose(w, WATCH_LOST_OWN);
@@ -287,7 +290,7 @@ watch_dir(struct watch *w, int fd, const char *path)
 	pthread_mutex_lock(&w->ino_lock);
 	wd = inotify_add_watch(w->ino_fd, link, INOTIFY_MASK);
 	if (wd < 0 || keep_wd(w, wd, path) != 0)
-		lose(w, WATCH_LOST_OWN);
+		atomic_fetch_or(&w->lost, (unsigned int)WATCH_LOST_OWN);
 	pthread_mutex_unlock(&w->ino_lock);
 }
 
@@ -440,6 +443,9 @@ run(void *arg)
 		if (p[2].revents & POLLIN)
 			read_inotify(w);
 		pthread_mutex_unlock(&w->lock);
+		if (!w->news)
+			continue;
+		w->news = false;
 		if (write(w->wake_fd, &one, sizeof(one)) < 0 &&
 		    errno != EAGAIN)
 			break;

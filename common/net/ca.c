@@ -75,12 +75,12 @@ add_serial(X509 *x)
 	return ok;
 }
 
-/* From a minute ago for SECONDS, but never longer than LAST (or NULL). */
+/* From a minute ago until SECONDS from now, never past LAST (or NULL). */
 static bool
 add_dates(X509 *x, int64_t seconds, const ASN1_TIME *last)
 {
 	time_t from = (time_t)(clock_wall_ms() / 1000) - BACKDATE_SECONDS;
-	time_t to = from + (time_t)seconds;
+	time_t to = from + BACKDATE_SECONDS + (time_t)seconds;
 
 	if (ASN1_TIME_set(X509_getm_notBefore(x), from) == NULL ||
 	    ASN1_TIME_set(X509_getm_notAfter(x), to) == NULL)

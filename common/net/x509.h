@@ -49,8 +49,8 @@ void x509_ca_free(struct x509_ca **ca);
 int x509_ca_der(const struct x509_ca *ca, struct buf *der);
 /*
  * Issue for the key of the request, after its own signature was checked;
- * nothing else of the request is used.  Valid from a minute ago for
- * SECONDS.  ID says what was issued.
+ * nothing else of the request is used.  Valid from a minute ago until
+ * SECONDS from now.  ID says what was issued.
  */
 int x509_issue(const struct x509_ca *ca, const void *csr, size_t len,
     enum x509_role role, const char *name, int64_t seconds, struct buf *der,

@@ -170,10 +170,12 @@ split(const struct out *o, int64_t wall_ms, struct tm *tm)
 {
 	time_t t = (time_t)(wall_ms / 1000);
 
-	if (o->utc)
+	if (o->utc) {
 		gmtime_r(&t, tm);
-	else
+		tm->tm_zone = "UTC"; /* glibc says GMT */
+	} else {
 		localtime_r(&t, tm);
+	}
 }
 
 static bool

@@ -54,7 +54,7 @@ proof_text(struct out *o, const json_t *detail)
 {
 	const json_t *probes = json_object_get(detail, "probes"), *one;
 	size_t i, blocked = 0, n = json_array_size(probes);
-	bool v4 = false, v6 = false, v;
+	bool v4 = false, v6 = false, v, rules;
 	char *text = out_buf(o);
 	size_t len;
 
@@ -64,11 +64,11 @@ proof_text(struct out *o, const json_t *detail)
 		v6 = v6 || v;
 		v4 = v4 || !v;
 	}
-	len = (size_t)snprintf(text, OUT_TEXT_MAX, "%s%s%s",
-	    json_str(detail, "digest_kernel")[0] != '\0' &&
+	rules = json_str(detail, "digest_kernel")[0] != '\0' &&
 	    strcmp(json_str(detail, "digest_kernel"), json_str(detail,
-	    "digest_expected")) == 0 ? text_of(T_PROOF_RULES, o->lang) : "",
-	    json_str(detail, "digest_kernel")[0] != '\0' ? ", " : "",
+	    "digest_expected")) == 0;
+	len = (size_t)snprintf(text, OUT_TEXT_MAX, "%s%s%s", rules ?
+	    text_of(T_PROOF_RULES, o->lang) : "", rules ? ", " : "",
 	    text_of(T_PROOF_COLLECTOR, o->lang));
 	if (n > 0)
 		snprintf(text + len, OUT_TEXT_MAX - len, ", %s", out_text(o,

@@ -253,6 +253,26 @@ session_check(enum session_state state, uint16_t kind)
 	return find_row(state, kind, &row);
 }
 
+int
+session_frame(struct session *s, const struct frame *f, struct why *why)
+{
+	const struct row *row;
+	const char *wrong;
+	int rc;
+
+	if (s->state == SESSION_CLOSING)
+		return 0;
+	wrong = find_row(s->state, f->kind, &row);
+	rc = wrong != NULL ? why_set(why, ERR_PROTO, "%s", wrong) :
+	    row->handle(s, f, why);
+	if (rc == 0)
+		return 0;
+	if (why->text[0] == '\0')
+		why_set(why, rc, "%s", err_str(rc));
+	why_prefix(why, "frame %s: ", frame_name(f->kind));
+	return rc;
+}
+
 /* -- what conn tells ------------------------------------------------------- */
 
 static int
@@ -279,23 +299,11 @@ static int
 on_frame(void *arg, struct conn *c, const struct frame *f, struct why *why)
 {
 	struct session *s = arg;
-	const struct row *row;
-	const char *wrong;
-	int rc;
 
 	(void)c;
-	if (s->state == SESSION_CLOSING)
-		return 0;
-	wrong = find_row(s->state, f->kind, &row);
-	rc = wrong != NULL ? why_set(why, ERR_PROTO, "%s", wrong) :
-	    row->handle(s, f, why);
-	if (rc == 0)
-		return 0;
-	if (why->text[0] == '\0')
-		why_set(why, rc, "%s", err_str(rc));
-	why_prefix(why, "frame %s: ", frame_name(f->kind));
 	/* It gets to know why before the connection ends. */
-	session_refuse(s, "protocol", why->text);
+	if (session_frame(s, f, why) != 0)
+		session_refuse(s, "protocol", why->text);
 	return 0;
 }
 

@@ -37,6 +37,9 @@ struct session {
 	size_t nwaiting, under_way, bytes;
 };
 
+/* What to do with a frame that came in; not 0: refuse the session. */
+int session_frame(struct session *s, const struct frame *f,
+    struct why *why);
 /* The one function that changes the state; refuses a step back. */
 void session_set(struct session *s, enum session_state to);
 /* Say why, then close. */

@@ -497,8 +497,8 @@ class World:
     def bin(self, program):
         return os.path.join(self.libexec, program)
 
-    def collector(self, **kw):
-        return Collector(self, "collector", next(self.numbers)).setup(**kw)
+    def collector(self, name="collector", **kw):
+        return Collector(self, name, next(self.numbers)).setup(**kw)
 
     def host(self, name, watch=None, **settings):
         return Host(self, name, next(self.numbers)).setup_agent(watch, **settings)

@@ -109,6 +109,8 @@ class Container(Machine):
     def _make(self):
         self.root = self.path("root")
         self.trees.copy(self.root)
+        with open(os.path.join(self.root, "etc/hostname"), "w") as f:
+            f.write(self.name + "\n")
         self._unit("test-network", NETWORK % (self.v4, self.v6))
         if self.talk_to:
             self._unit("test-talker", TALKER % self.talk_to)
@@ -140,9 +142,11 @@ class Container(Machine):
         log = open(self.path("console.log"), "ab")
         self.nspawn = subprocess.Popen(
             ["sh", "-c", join + ' exec "$@"', "sh", "systemd-nspawn", "--quiet", "--boot", "-D", self.root,
-             "--machine", self.machine, "--hostname", self.name, "--network-namespace-path=/run/netns/" + self.ns,
+             "--machine", self.machine, "--network-namespace-path=/run/netns/" + self.ns,
              "--register=no", "--keep-unit", "--link-journal=no", "--console=pipe", "--settings=no",
-             "--resolv-conf=off", "--timezone=off", "--capability=CAP_NET_ADMIN", "--kill-signal=SIGRTMIN+3"],
+             "--resolv-conf=off", "--timezone=off", "--capability=CAP_NET_ADMIN",
+             "--system-call-filter=fanotify_init fanotify_mark name_to_handle_at open_by_handle_at",
+             "--kill-signal=SIGRTMIN+3"],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         log.close()
         self.init = wait_for("PID 1 of " + self.name, self._leader, 30)

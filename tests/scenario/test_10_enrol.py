@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Enrolment, revocation, renewal: who gets in, and who is put out."""
-import socket
-
 from world import wait_for
 
 
@@ -71,18 +69,18 @@ def test_random_bytes_on_both_ports_change_nothing(world, people):
             "  except OSError: pass\n" % (col.AGENTS, col.API, col.v4, col.AGENTS, col.API, col.v4))
     col.python(code).wait(120)
     assert col.collector.poll() is None, "the collector died"
-    assert wang.json("status")["hosts"] >= 1
-    with socket.socket() as s:  # the test itself is not in the collector's namespace
-        s.settimeout(0.2)
-        assert s.connect_ex((col.v4, col.AGENTS)) != 0
+    assert wang.json("whoami")["name"] == "wang"
+    h = world.host("after").enrol(col).start_agent()
+    wait_for("a host that enrols afterwards", lambda: wang.json("host", "show", "after")["online"])
+    h.stop_agent()
 
 
 def test_a_certificate_renews_itself(world):
-    col = world.collector(settings={"tls": {"agent_cert": "30s", "renew_before": "25s"}})
+    col = world.collector("short-lived", settings={"tls": {"agent_cert": "60s", "renew_before": "58s"}})
     h = world.host("renews").enrol(col).start_agent()
 
     def serial():
-        return h.run(["openssl", "x509", "-noout", "-serial", "-in", h.path("agent-state", "network", "cert.pem")]).stdout
+        return h.run(["openssl", "x509", "-noout", "-serial", "-in", h.path("agent-state", "network", "tls.pem")]).stdout
     first = serial()
-    wait_for("a new certificate", lambda: serial() != first, 30)
+    wait_for("a new certificate", lambda: serial() != first, 60)
     wait_for("the host online with it", lambda: col.admin.json("host", "show", "renews")["online"], 15)

@@ -71,7 +71,7 @@ def test_server_processes_hold_nothing(people):
 def test_keys_are_for_their_owner_alone(host, people):
     col = people[0]
     for path in (os.path.join(col.state, "ca.key"), os.path.join(col.signer_state, "order.key"),
-                 os.path.join(host.state, "network", "key.pem")):
+                 os.path.join(host.state, "network", "tls.pem")):
         assert stat.S_IMODE(os.stat(path).st_mode) & 0o077 == 0, path
 
 

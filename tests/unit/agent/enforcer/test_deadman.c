@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The dead-man's clock: when it is due, and when never. */
+/* Deadlines and the dead-man's clock: when they are due, and when never. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -54,10 +54,50 @@ table(void **state)
 	assert_false(deadman_due(&d, 1 << 30, &profile));
 }
 
+static void
+deadlines(void **state)
+{
+	static const struct {
+		uint32_t confirm, drill;
+		bool restore;
+		int64_t wall; /* the order was issued at 5000, review 9000 */
+		int64_t confirm_at, restore_at; /* boot is 100 */
+	} cases[] = {
+	    {0, 0, false, 6000, 0, 0},
+	    {3, 0, false, 6000, 3100, 0},
+	    {0, 2, false, 6000, 0, 120100},
+	    {0, 0, true, 6000, 0, 3100},
+	    {0, 0, true, 1000, 0, 4100}, /* clock stepped back */
+	    {0, 0, true, 99000, 0, 101}, /* long past */
+	    {1, 1, true, 6000, 1100, 60100},
+	};
+	Cordon__OrderBody b = CORDON__ORDER_BODY__INIT;
+	struct deadlines d;
+	size_t i;
+
+	(void)state;
+	b.issued_at_ms = 5000;
+	b.review_by_ms = 9000;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		b.confirm_seconds = cases[i].confirm;
+		b.drill_minutes = cases[i].drill;
+		b.mode = cases[i].drill > 0 ?
+		    CORDON__MODE__MODE_DRILL_LIVE :
+		    CORDON__MODE__MODE_ENFORCE;
+		b.review_then = cases[i].restore ?
+		    CORDON__REVIEW_THEN__REVIEW_RESTORE :
+		    CORDON__REVIEW_THEN__REVIEW_REMIND;
+		deadlines_of(&b, 100, cases[i].wall, &d);
+		assert_int_equal(d.confirm_boot_ms, cases[i].confirm_at);
+		assert_int_equal(d.restore_boot_ms, cases[i].restore_at);
+	}
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(table)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(table),
+	    cmocka_unit_test(deadlines)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

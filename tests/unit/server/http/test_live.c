@@ -46,6 +46,7 @@ struct live {
 	struct http_settings set;
 	pthread_t thread;
 	int stop[2];
+	struct event *ender;
 };
 
 static struct live *live; /* of the whole group */
@@ -112,12 +113,20 @@ count(const char *sql)
 	return c.n;
 }
 
+static struct kept {
+	struct kept *next;
+	char text[512];
+} *kept;
+
 static void
 sql(const char *text)
 {
-	char *keep = strdup(text); /* statements are kept by address */
+	struct kept *k = malloc(sizeof(*k)); /* statements go by address */
 
-	assert_int_equal(store_now(live->store, run_sql, keep), 0);
+	snprintf(k->text, sizeof(k->text), "%s", text);
+	k->next = kept;
+	kept = k;
+	assert_int_equal(store_now(live->store, run_sql, k->text), 0);
 }
 
 /* Key and certificate NAME.key, NAME.crt; known to the store. */
@@ -245,7 +254,6 @@ group_setup(void **state)
 	struct live *l = calloc(1, sizeof(*l));
 	struct buf der;
 	struct why why = { "" };
-	struct event *ev;
 	uint16_t port = (uint16_t)(20000 + getpid() % 20000);
 
 	(void)state;
@@ -287,8 +295,9 @@ group_setup(void **state)
 	if (http_start(l->base, l->store, &l->set, &l->http, &why) != 0)
 		fail_msg("%s", why.text);
 	assert_int_equal(pipe(l->stop), 0);
-	ev = event_new(l->base, l->stop[0], EV_READ, stop_now, l->base);
-	event_add(ev, NULL);
+	l->ender = event_new(l->base, l->stop[0], EV_READ, stop_now,
+	    l->base);
+	event_add(l->ender, NULL);
 	return pthread_create(&l->thread, NULL, serve, l);
 }
 
@@ -307,7 +316,16 @@ group_teardown(void **state)
 	x509_ca_free(&l->ca);
 	sign_key_free(&l->order_key);
 	sign_key_free(&l->audit_key);
+	event_free(l->ender);
+	event_base_free(l->base);
+	while (kept != NULL) {
+		struct kept *k = kept;
+
+		kept = k->next;
+		free(k);
+	}
 	snprintf(cmd, sizeof(cmd), "rm -rf %s", l->dir);
+	free(l);
 	return system(cmd);
 }
 

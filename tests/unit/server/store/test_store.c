@@ -263,6 +263,33 @@ unique_job(struct db *db, void *arg)
 	return 0;
 }
 
+/* What a kill cannot show: each commit is synced, the log is a WAL. */
+static int
+durable_job(struct db *db, void *arg)
+{
+	struct db_rows *r;
+	int64_t n = -1;
+
+	(void)arg;
+	assert_int_equal(db_one_int(db, &n, "PRAGMA synchronous", ""), 0);
+	assert_int_equal(n, 2); /* FULL */
+	assert_int_equal(db_one_int(db, &n, "PRAGMA foreign_keys", ""), 0);
+	assert_int_equal(n, 1);
+	r = db_query(db, "PRAGMA journal_mode", "");
+	assert_int_equal(db_next(r), 1);
+	assert_string_equal(db_text(r, 0), "wal");
+	db_end(&r);
+	return 0;
+}
+
+static void
+commits_are_durable(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(store_now(w->store, durable_job, NULL), 0);
+}
+
 static void
 errors_have_codes(void **state)
 {
@@ -675,6 +702,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bad_urls_are_refused),
+		cmocka_unit_test_setup_teardown(commits_are_durable,
+		    open_world, close_world),
 		cmocka_unit_test_setup_teardown(errors_have_codes,
 		    open_world, close_world),
 		cmocka_unit_test_setup_teardown(binding_and_rows,
