@@ -24,7 +24,7 @@
 #define FLUSH_MS 50	   /* signals wait at most so long for the disk */
 #define TICK_MS 1000
 #define HEARD_GAP_MS 1000  /* between two IPC_LINE */
-#define RENEW_LOOK_MS 60000
+#define RENEW_LOOK_MS 5000
 #define UP_ITEMS_MAX 4096
 #define UP_BYTES_MAX (8 * 1024 * 1024)
 #define ORDERS_MAX 8

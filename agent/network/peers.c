@@ -169,7 +169,9 @@ on_foreign(void *arg, struct link *l, const uint8_t *payload, size_t len,
 		return why_set(why, ERR_PROTO, "foreign cannot be read");
 	r.run_id = f->run_id;
 	r.check_id = (char *)(uintptr_t)RUN_FOREIGN;
-	r.text = f->text;
+	r.text = f->known && f->same ? (char *)(uintptr_t)
+	    "all other firewall rules equal the picture before isolation" :
+	    f->text;
 	r.at_ms = clock_wall_ms();
 	if (!f->known)
 		r.outcome = CORDON__CHECK_OUTCOME__CHECK_UNKNOWN;

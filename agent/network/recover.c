@@ -73,7 +73,8 @@ state_load(struct spool *s, uint64_t *next, struct why *why)
 	num = reader_u64(&r);
 	dropped = reader_u64(&r);
 	if (memcmp(magic, STATE_MAGIC, 8) != 0 ||
-	    lost_decode(&r, &lost) != 0 || r.left != 0)
+	    lost_decode(&r, &lost) != 0 || r.left != 0 ||
+	    acked >= NUMBER_MAX || num > NUMBER_MAX)
 		goto done;
 	s->acked = acked;
 	s->dropped = dropped;

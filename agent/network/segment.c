@@ -57,7 +57,7 @@ segment_name_parse(const char *name, uint64_t *first)
 			return false;
 		v = v * 10 + (uint64_t)(name[i] - '0');
 	}
-	if (strcmp(name + 20, ".seg") != 0 || v == 0)
+	if (strcmp(name + 20, ".seg") != 0 || v == 0 || v >= NUMBER_MAX)
 		return false;
 	*first = v;
 	return true;
@@ -92,7 +92,7 @@ segment_header_decode(const void *data, size_t len, uint64_t *first,
 	magic = reader_bytes(&r, 8);
 	number = reader_u64(&r);
 	c = reader_bytes(&r, DIGEST_LEN);
-	if (memcmp(magic, MAGIC, 8) != 0 ||
+	if (memcmp(magic, MAGIC, 8) != 0 || number >= NUMBER_MAX ||
 	    reader_u32(&r) != segment_crc(data, SEGMENT_HEADER - 4))
 		return ERR_CORRUPT;
 	*first = number;
@@ -195,7 +195,8 @@ segment_next(struct segment_reader *r, struct record *rec)
 	rec->data = reader_bytes(&in, len);
 	rec->len = len;
 	rec->at = r->at;
-	if (rec->number <= r->last || rec->severity > SEVERITY_TOP)
+	if (rec->number <= r->last || rec->number >= NUMBER_MAX ||
+	    rec->severity > SEVERITY_TOP)
 		return ERR_CORRUPT;
 	r->last = rec->number;
 	r->pos += RECORD_HEADER + len;

@@ -679,7 +679,7 @@ spool_skip(struct spool *s, uint64_t number, struct why *why)
 
 	if (number < s->next)
 		return 0;
-	if (number == UINT64_MAX)
+	if (number >= NUMBER_MAX)
 		return why_set(why, ERR_RANGE, "no number is left");
 	if ((rc = sync_data(s, why)) != 0)
 		return rc;

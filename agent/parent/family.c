@@ -302,7 +302,8 @@ start(struct child *c, struct why *why)
 	char path[PATH_MAX], state[PATH_MAX], program[32];
 	const char *argv[] = {program, "--user", c->user, "--state", state,
 	    NULL};
-	struct spawn s = {.path = path, .argv = argv, .nfd = 1};
+	struct spawn s = {.path = path, .argv = argv, .nfd = 1,
+	    .shielded = true};
 	pid_t pid;
 	int err, fd[2];
 

@@ -226,7 +226,7 @@ static void
 on_stop(evutil_socket_t sig, short what, void *arg)
 {
 	(void)what;
-	log_info("stopping on SIG%s", sigabbrev_np((int)sig));
+	log_info("SIG%s: stopping", sigabbrev_np((int)sig));
 	notify_systemd("STOPPING=1");
 	family_stop(arg);
 }

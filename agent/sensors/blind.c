@@ -23,6 +23,7 @@ struct interval {
 	uint64_t number;
 	char *scope;
 	int64_t since_ms, opened_ms;
+	bool lasting;
 };
 
 struct blind {
@@ -105,16 +106,17 @@ add_time(struct emit_signal *s, const char *key, int64_t ms)
 	emit_add(s, key, clock_format(text, ms, true));
 }
 
-uint64_t
-blind_open(struct blind *b, const char *scope, int64_t since_ms,
-    const char *reason)
+static uint64_t
+open_one(struct blind *b, const char *scope, int64_t since_ms,
+    const char *reason, bool lasting)
 {
 	struct emit_signal s;
 	struct interval *it;
 	unsigned int i;
 
 	for (i = 0; i < b->n; i++)
-		if (strcmp(b->open[i].scope, scope) == 0) {
+		if (strcmp(b->open[i].scope, scope) == 0 &&
+		    b->open[i].lasting == lasting) {
 			/* What came later needs a rescan that is later. */
 			b->open[i].opened_ms = clock_wall_ms();
 			return b->open[i].number;
@@ -128,6 +130,7 @@ blind_open(struct blind *b, const char *scope, int64_t since_ms,
 	it->number = b->next++;
 	it->since_ms = since_ms;
 	it->opened_ms = clock_wall_ms();
+	it->lasting = lasting;
 	atomic_fetch_add(&b->n, 1);
 	save(b);
 	emit_init(&s, "agent.blind", scope);
@@ -136,6 +139,19 @@ blind_open(struct blind *b, const char *scope, int64_t since_ms,
 	add_time(&s, "blind.since", since_ms);
 	emit_send(b->out, &s);
 	return it->number;
+}
+
+uint64_t
+blind_open(struct blind *b, const char *scope, int64_t since_ms,
+    const char *reason)
+{
+	return open_one(b, scope, since_ms, reason, false);
+}
+
+uint64_t
+blind_open_lasting(struct blind *b, const char *scope, const char *reason)
+{
+	return open_one(b, scope, clock_wall_ms(), reason, true);
 }
 
 static void
@@ -160,7 +176,7 @@ blind_close(struct blind *b, const char *scope, int64_t started_ms,
 	while (i < b->n) {
 		struct interval *it = &b->open[i];
 
-		if (!path_under(it->scope, scope) ||
+		if (it->lasting || !path_under(it->scope, scope) ||
 		    it->opened_ms > started_ms) {
 			i++;
 			continue;

@@ -31,6 +31,9 @@ void blind_alive(struct blind *b);
  */
 uint64_t blind_open(struct blind *b, const char *scope, int64_t since_ms,
     const char *reason);
+/* The same for a scope that will never be seen but by scans: stays open. */
+uint64_t blind_open_lasting(struct blind *b, const char *scope,
+    const char *reason);
 /* A rescan that began at STARTED_MS (wall) covered SCOPE: close what it can. */
 void blind_close(struct blind *b, const char *scope, int64_t started_ms,
     uint64_t differences);

@@ -76,8 +76,8 @@ add_root(struct files *f, const char *path, bool own)
 	log_info("watching %s by %s%s%s", path, rung_str(rung),
 	    why.text[0] != '\0' ? ": " : "", why.text);
 	if (rung == RUNG_SCAN && !own)
-		blind_open(f->env->blind, path, clock_wall_ms(),
-		    "this file system gives no events");
+		blind_open_lasting(f->env->blind, path,
+		    "this file system gives no events; only rescans see it");
 }
 
 /* A mounted file system below a root needs a mark of its own. */
@@ -523,7 +523,11 @@ check_loss(struct files *f)
 		reason = "too many changes at once";
 	else if (lost & WATCH_LOST_FORM)
 		reason = "an event could not be understood";
-	if (lost != 0) {
+	if (lost & WATCH_LOST_DIRS)
+		blind_open_lasting(f->env->blind, "/",
+		    "more folders than inotify may watch; only rescans see "
+		    "the rest");
+	if (lost & ~(unsigned int)WATCH_LOST_DIRS) {
 		blind_open(f->env->blind, "/", f->clear_ms, reason);
 		f->lost = true;
 	} else {

@@ -537,6 +537,18 @@ run_threads(struct walk *k, unsigned int n)
 
 /* -- all together --------------------------------------------------------------- */
 
+/* One tree may hold another: our own files often lie in a watched one. */
+static void
+drop_twice(struct scan_result *res)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < res->n; i++)
+		if (n == 0 || rec_cmp(&res->rec[n - 1], &res->rec[i]) != 0)
+			res->rec[n++] = res->rec[i];
+	res->n = n;
+}
+
 static int
 collect(struct walk *k, unsigned int n, struct scan_result *res,
     struct why *why)
@@ -570,6 +582,7 @@ collect(struct walk *k, unsigned int n, struct scan_result *res,
 		arena_init(&w->arena);
 	}
 	qsort(res->rec, res->n, sizeof(struct rec), rec_cmp);
+	drop_twice(res);
 	return 0;
 }
 

@@ -59,6 +59,7 @@ struct watch {
 	pthread_mutex_t ino_lock;
 	char **ino_path; /* by watch descriptor; owned */
 	size_t ino_max;
+	bool ino_full; /* told that there are too many */
 	char abilities[128];
 	uint8_t data[READ_SIZE] __attribute__((aligned(8)));
 };
@@ -289,8 +290,13 @@ watch_dir(struct watch *w, int fd, const char *path)
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	pthread_mutex_lock(&w->ino_lock);
 	wd = inotify_add_watch(w->ino_fd, link, INOTIFY_MASK);
-	if (wd < 0 || keep_wd(w, wd, path) != 0)
-		atomic_fetch_or(&w->lost, (unsigned int)WATCH_LOST_OWN);
+	if ((wd < 0 && errno != ENOENT) ||
+	    (wd >= 0 && keep_wd(w, wd, path) != 0)) {
+		if (!w->ino_full)
+			atomic_fetch_or(&w->lost,
+			    (unsigned int)WATCH_LOST_DIRS);
+		w->ino_full = true;
+	}
 	pthread_mutex_unlock(&w->ino_lock);
 }
 

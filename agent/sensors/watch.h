@@ -28,6 +28,7 @@ enum watch_loss {
 	WATCH_LOST_KERNEL = 1, /* the kernel's queue ran over */
 	WATCH_LOST_OWN = 2,    /* ours did */
 	WATCH_LOST_FORM = 4,   /* bytes that are no event */
+	WATCH_LOST_DIRS = 8,   /* told once: inotify can watch no more */
 };
 
 struct watch; /* opaque */

@@ -43,7 +43,7 @@ add_env(char **env, size_t *n, const char *name)
 /* -- in the child ----------------------------------------------------------- */
 
 static void
-reset_signals(void)
+reset_signals(bool shielded)
 {
 	struct sigaction sa = {.sa_handler = SIG_DFL};
 	sigset_t none;
@@ -51,6 +51,11 @@ reset_signals(void)
 
 	for (i = 1; i < NSIG; i++)
 		(void)sigaction(i, &sa, NULL); /* KILL, STOP refuse: fine */
+	if (shielded) {
+		sa.sa_handler = SIG_IGN;
+		(void)sigaction(SIGINT, &sa, NULL);
+		(void)sigaction(SIGTERM, &sa, NULL);
+	}
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -93,7 +98,7 @@ run_child(const struct spawn *s, char **env, int report, pid_t parent)
 {
 	int out = report, err;
 
-	reset_signals();
+	reset_signals(s->shielded);
 	if (place_fds(s, report, &out) < 0 ||
 	    prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		goto fail;

@@ -6,6 +6,7 @@
 #ifndef CORDON_PROC_SPAWN_H
 #define CORDON_PROC_SPAWN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -19,6 +20,11 @@ struct spawn {
 	const char *const *argv; /* NULL-terminated, argv[0] included */
 	int fd[SPAWN_FD_MAX];	  /* lent; -1: nothing at that number */
 	size_t nfd;
+	/*
+	 * Ignores SIGINT and SIGTERM, which a terminal or systemd sends to
+	 * all processes at once: it is stopped by the one that started it.
+	 */
+	bool shielded;
 };
 
 /*

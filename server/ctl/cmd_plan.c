@@ -11,7 +11,7 @@
 
 #define REASON_MIN_CHARS 10
 
-/* -- the typed confirmation ---------------------------------------------------- */
+/* -- the typed confirmation ---------------------------------------------- */
 
 static bool
 typed(struct ctl *c, enum text ask_id, const char *want)
@@ -49,7 +49,7 @@ confirmed(struct ctl *c, const json_t *plan)
 	return typed(c, T_TYPE_HOST, json_str(one, "name"));
 }
 
-/* -- applying ------------------------------------------------------------------ */
+/* -- applying ------------------------------------------------------------ */
 
 static int
 apply(struct ctl *c, const json_t *plan)
@@ -115,7 +115,7 @@ declined(struct ctl *c, const json_t *plan, bool cancel)
 	return EXIT_USAGE;
 }
 
-/* -- isolate, recover, restore --------------------------------------------------- */
+/* -- isolate, recover, restore ------------------------------------------- */
 
 static int
 make_plan(struct ctl *c, const char *action, json_t **plan)
@@ -186,7 +186,7 @@ cmd_restore(struct ctl *c)
 	return plan_and_apply(c, "restore");
 }
 
-/* -- plan ------------------------------------------------------------------------ */
+/* -- plan ---------------------------------------------------------------- */
 
 /* Sets the plan of the first word, shown unless json. */
 static int
@@ -338,7 +338,7 @@ cmd_plan_cancel(struct ctl *c)
 	return EXIT_DONE;
 }
 
-/* -- approve, deny ---------------------------------------------------------------- */
+/* -- approve, deny ------------------------------------------------------- */
 
 static int
 vote(struct ctl *c, const char *path, json_t **got)
@@ -422,7 +422,7 @@ cmd_order_show(struct ctl *c)
 		out_row(&c->o, T_STEP_SENT, out_when(&c->o, json_time(got,
 		    "sent_at")));
 		out_row(&c->o, T_STEP_APPLIED, out_when(&c->o, json_time(got,
-		    "answered_at")));
+		    "applied_at")));
 		out_row(&c->o, T_STEP_PROVEN, out_when(&c->o, json_time(got,
 		    "proven_at")));
 		if (json_str(got, "why")[0] != '\0')

@@ -246,7 +246,7 @@ client_fetch(struct client *c, const char *path, FILE *out, long *status,
 	return rc;
 }
 
-/* -- the CA by its fingerprint ------------------------------------------------- */
+/* -- the CA by its fingerprint ------------------------------------------- */
 
 /* Is this PEM certificate the one that was pinned? */
 static bool

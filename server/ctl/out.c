@@ -292,7 +292,7 @@ out_width(const char *text)
 	return width;
 }
 
-/* -- tables ------------------------------------------------------------------ */
+/* -- tables -------------------------------------------------------------- */
 
 void
 table_init(struct table *t, int columns)

@@ -142,9 +142,11 @@ row_undo(struct out *o, const json_t *plan)
 	const json_t *hosts = json_object_get(plan, "hosts");
 	const char *host = json_array_size(hosts) == 1 ?
 	    out_q(o, json_array_get(hosts, 0), "name") : "HOST";
-	bool restore = strcmp(json_str(plan, "action"), "restore") == 0;
+	const char *action = json_str(plan, "action");
 
-	out_row(o, T_L_UNDO, out_text(o, restore ? T_UNDO_RESTORE :
+	out_row(o, T_L_UNDO, out_text(o,
+	    strcmp(action, "restore") == 0 ? T_UNDO_RESTORE :
+	    strcmp(action, "recover") == 0 ? T_UNDO_RECOVER :
 	    T_UNDO_ISOLATE, host, NULL));
 }
 

@@ -84,13 +84,15 @@ free_name(struct db *db, const char *hostname, char out[NAME_MAX_LEN])
 {
 	const char *base = name_valid(hostname) ? hostname : "host";
 	int64_t taken;
-	int i, rc;
+	unsigned int i;
+	int rc;
 
 	for (i = 1; i < SUFFIX_MAX; i++) {
 		if (i == 1)
 			snprintf(out, NAME_MAX_LEN, "%s", base);
 		else
-			snprintf(out, NAME_MAX_LEN, "%.57s-%d", base, i);
+			snprintf(out, NAME_MAX_LEN, "%.57s-%u", base,
+			    i % SUFFIX_MAX);
 		rc = db_one_int(db, &taken,
 		    "SELECT count(*) FROM hosts WHERE name = $1", "s", out);
 		if (rc != 0)

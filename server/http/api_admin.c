@@ -125,7 +125,7 @@ api_token(struct db *db, struct call *c)
 	return 0;
 }
 
-/* -- operators ----------------------------------------------------------------- */
+/* -- operators ----------------------------------------------------------- */
 
 static int
 operator_roles(struct db *db, const char *name, json_t *list)
@@ -338,7 +338,7 @@ api_operator_disable(struct db *db, struct call *c)
 	return 0;
 }
 
-/* -- enrolment of an operator -------------------------------------------------- */
+/* -- enrolment of an operator -------------------------------------------- */
 
 struct enrol_body {
 	const char *token, *csr;

@@ -196,7 +196,7 @@ api_host(struct db *db, struct call *c)
 	return rc;
 }
 
-/* -- changes ----------------------------------------------------------------- */
+/* -- changes ------------------------------------------------------------- */
 
 struct tags {
 	enum body_bool never_isolate, drill_ok;

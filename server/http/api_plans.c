@@ -68,7 +68,7 @@ plan_load(struct db *db, struct call *c, struct plan *p, struct actor *a)
 	return rc;
 }
 
-/* -- showing ----------------------------------------------------------------- */
+/* -- showing ------------------------------------------------------------- */
 
 /* Is the host named in PLAN, and its state the one asked for? */
 static bool
@@ -185,7 +185,7 @@ api_order(struct db *db, struct call *c)
 	return mine ? 0 : call_not_found(c, "order", c->param);
 }
 
-/* -- making ------------------------------------------------------------------ */
+/* -- making -------------------------------------------------------------- */
 
 struct plan_body {
 	const char *action, *case_id, *reason;
@@ -256,7 +256,7 @@ api_plan_make(struct db *db, struct call *c)
 	return rc != 0 ? rc : plan_out(db, c, &p);
 }
 
-/* -- deciding ---------------------------------------------------------------- */
+/* -- deciding ------------------------------------------------------------ */
 
 struct vote_body {
 	const char *digest, *reason;

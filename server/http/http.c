@@ -35,7 +35,8 @@
 #define CONNECTIONS_MAX 512
 #define CALLS_MAX 1024	    /* in the store's queues */
 #define IO_SECONDS 60	    /* without a byte read or written */
-#define REQUEST_MS 60000    /* from connect or last answer to a request */
+#define FIRST_MS 15000	    /* from connect to the first request */
+#define REQUEST_MS 60000    /* from the last answer to the next request */
 #define ANSWER_MS 900000    /* from request to the answer's last byte */
 #define SWEEP_SECONDS 5
 #define STOP_MS 5000
@@ -47,6 +48,7 @@ struct session {
 	struct x509_id peer;
 	bool known;  /* peer was read */
 	bool logged; /* login was audited */
+	bool asked;  /* there was a request */
 	bool busy;   /* a request is being answered */
 	int64_t since; /* boot ms of the last turn */
 	LIST_ENTRY(session) link;
@@ -83,7 +85,7 @@ struct http {
 	size_t njobs; /* jobs whose end has not been told yet */
 };
 
-/* -- connections ------------------------------------------------------------- */
+/* -- connections --------------------------------------------------------- */
 
 static void
 doors_set(struct http *h, bool open)
@@ -182,13 +184,13 @@ sweep(evutil_socket_t fd, short what, void *arg)
 {
 	struct http *h = arg;
 	struct session *s;
-	int64_t now = clock_boot_ms();
+	int64_t now = clock_boot_ms(), most;
 	int sock;
 
 	(void)fd, (void)what;
 	LIST_FOREACH(s, &h->sessions, link) {
-		if (now - s->since < (s->busy ? ANSWER_MS : REQUEST_MS) ||
-		    s->bev == NULL)
+		most = s->busy ? ANSWER_MS : s->asked ? REQUEST_MS : FIRST_MS;
+		if (now - s->since < most || s->bev == NULL)
 			continue;
 		/* evhttp sees the end of the stream and frees it all */
 		sock = bufferevent_getfd(s->bev);
@@ -197,7 +199,7 @@ sweep(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-/* -- answers ----------------------------------------------------------------- */
+/* -- answers ------------------------------------------------------------- */
 
 static const char *
 reason_of(int status)
@@ -297,7 +299,7 @@ answer(struct evhttp_request *req, struct call *c)
 		evbuffer_free(out);
 }
 
-/* -- the way through the store ------------------------------------------------ */
+/* -- the way through the store ------------------------------------------- */
 
 static void
 flight_free(struct flight *f)
@@ -428,7 +430,7 @@ login_audit(struct http *h, struct session *s, const char *from)
 	}
 }
 
-/* -- requests ---------------------------------------------------------------- */
+/* -- requests ------------------------------------------------------------ */
 
 static enum method
 method_of(struct evhttp_request *req)
@@ -532,7 +534,7 @@ request_in(struct evhttp_request *req, void *arg)
 		evhttp_send_error(req, 503, NULL);
 		return;
 	}
-	s->busy = true;
+	s->asked = s->busy = true;
 	s->since = clock_boot_ms();
 	call_init(&f->call, &h->set);
 	f->h = h;
@@ -558,7 +560,7 @@ request_in(struct evhttp_request *req, void *arg)
 		flight_land(f);
 }
 
-/* -- start and stop ------------------------------------------------------------ */
+/* -- start and stop ------------------------------------------------------ */
 
 static int
 door_open(struct http *h, const struct addr *a, struct why *why)

@@ -107,7 +107,7 @@ json_host(struct db *db, const struct host *h)
 	return o;
 }
 
-/* -- plans ----------------------------------------------------------------- */
+/* -- plans --------------------------------------------------------------- */
 
 static json_t *
 plan_approvals(struct db *db, const char *plan_id)
@@ -144,7 +144,7 @@ plan_order(struct db *db, json_t *o, const char *order_id)
 	int rc;
 
 	r = db_query(db,
-	    "SELECT state, why, sent_at, answered_at, proven_at, took_us "
+	    "SELECT state, why, sent_at, applied_at, proven_at, took_us "
 	    "FROM orders WHERE order_id = $1", "s", order_id);
 	if (r == NULL)
 		return ERR_IO;
@@ -253,7 +253,7 @@ json_plan(struct db *db, const struct flow *f, const struct plan *p,
 	return o;
 }
 
-/* -- orders, signals, cases ------------------------------------------------ */
+/* -- orders, signals, cases ---------------------------------------------- */
 
 json_t *
 json_order(struct db_rows *r)
@@ -271,7 +271,7 @@ json_order(struct db_rows *r)
 	put_text(o, "why", db_text(r, 7));
 	put_time(o, "created_at", db_int(r, 8));
 	put_time(o, "sent_at", db_int(r, 9));
-	put_time(o, "answered_at", db_int(r, 10));
+	put_time(o, "applied_at", db_int(r, 10));
 	put_time(o, "proven_at", db_int(r, 11));
 	put_int(o, "took_us", db_int(r, 12));
 	put_text(o, "ruleset_digest", db_text(r, 13));

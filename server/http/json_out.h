@@ -38,7 +38,7 @@ json_t *json_case(struct db *db, const struct case_row *c);
 /* Columns that json_order and json_signal expect, in this order. */
 #define ORDER_COLUMNS \
 	"o.order_id, h.name, o.epoch, o.plan_id, o.case_id, o.profile, " \
-	"o.state, o.why, o.created_at, o.sent_at, o.answered_at, " \
+	"o.state, o.why, o.created_at, o.sent_at, o.applied_at, " \
 	"o.proven_at, o.took_us, o.ruleset_digest, h.grp "
 #define ORDER_GRP 14
 json_t *json_order(struct db_rows *r);

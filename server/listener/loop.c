@@ -369,6 +369,8 @@ run(void *arg)
 	for (i = 0; i < l->nslots; i++)
 		if (l->slot[i] != NULL)
 			session_abandon(l->slot[i]);
+	/* libevent frees what was just ended in its next round. */
+	event_base_loop(l->base, EVLOOP_NONBLOCK);
 	return NULL;
 }
 

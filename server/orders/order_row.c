@@ -124,6 +124,11 @@ order_row_move(struct db *db, struct order_row *o, enum order_state to,
 	    "UPDATE orders SET state = $1, why = $2, sent_at = $3, "
 	    "answered_at = $4 WHERE order_id = $5", "isiis", (int64_t)to,
 	    why, sent, answered, o->order_id);
+	if (rc == 0 && to == ORDER_APPLIED)
+		rc = db_run(db, NULL,
+		    "UPDATE orders SET applied_at = $1 "
+		    "WHERE order_id = $2 AND applied_at = 0", "is", now,
+		    o->order_id);
 	if (rc == 0 && to == ORDER_PROVEN)
 		rc = db_run(db, NULL,
 		    "UPDATE orders SET proven_at = $1 "

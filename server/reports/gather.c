@@ -91,7 +91,7 @@ static const struct list lists[] = {
 	    {"reason", AS_TEXT, 0}}},
     {"orders",
 	"SELECT o.order_id, h.name, o.epoch, o.plan_id, o.case_id, "
-	"o.profile, o.state, o.created_at, o.sent_at, o.answered_at, "
+	"o.profile, o.state, o.created_at, o.sent_at, o.applied_at, "
 	"o.proven_at, o.took_us, o.why FROM orders o "
 	"JOIN hosts h ON h.host_id = o.host_id WHERE o.created_at >= $1 "
 	"AND o.created_at <= $2 AND ($3 = '' OR o.case_id = $3) "
@@ -100,7 +100,7 @@ static const struct list lists[] = {
 	    {"plan", AS_TEXT, 0}, {"case", AS_TEXT, 0},
 	    {"profile", AS_WORD, WORDS_PROFILE},
 	    {"state", AS_WORD, WORDS_ORDER_STATE}, {"created_at", AS_TIME, 0},
-	    {"sent_at", AS_TIME, 0}, {"answered_at", AS_TIME, 0},
+	    {"sent_at", AS_TIME, 0}, {"applied_at", AS_TIME, 0},
 	    {"proven_at", AS_TIME, 0}, {"took_ms", AS_MS, 0},
 	    {"why", AS_TEXT, 0}}},
     {"proofs",

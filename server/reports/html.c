@@ -105,6 +105,15 @@ cell(struct page *p, const char *text)
 	put(p, "</td>");
 }
 
+/* Long text without places to break: paths, digests. */
+static void
+cell_long(struct page *p, const char *text)
+{
+	put(p, "<td class=w>");
+	put_text(p, text);
+	put(p, "</td>");
+}
+
 /* A stable word, in its colour. */
 static void
 cell_word(struct page *p, const char *word)
@@ -196,8 +205,8 @@ put_signals(struct page *p, const json_t *list)
 		cell(p, str(s, "host"));
 		cell(p, str(s, "kind"));
 		cell_word(p, str(s, "severity"));
-		cell(p, str(s, "object"));
-		put(p, "<td>");
+		cell_long(p, str(s, "object"));
+		put(p, "<td class=w>");
 		put_text(p, str(cause, "program"));
 		put(p, " ");
 		put_text(p, str(cause, "user"));
@@ -239,7 +248,7 @@ put_orders(struct page *p, const json_t *tree)
 		cell(p, str(o, "profile"));
 		cell_word(p, str(o, "state"));
 		cell_time(p, str(o, "created_at"));
-		cell_time(p, str(o, "answered_at"));
+		cell_time(p, str(o, "applied_at"));
 		cell_time(p, str(o, "proven_at"));
 		put(p, "<td class=n>%.1f ms</td>",
 		    json_real_value(json_object_get(o, "took_ms")));
@@ -272,7 +281,7 @@ put_bars(struct page *p, const json_t *list)
 	    json_array_size(list) * 22 + 4);
 	json_array_foreach(list, i, o) {
 		if (clock_parse(str(o, "created_at"), &t0) != 0 ||
-		    clock_parse(str(o, "answered_at"), &t1) != 0 ||
+		    clock_parse(str(o, "applied_at"), &t1) != 0 ||
 		    clock_parse(str(o, "proven_at"), &t2) != 0 || t1 < t0 ||
 		    t2 < t1)
 			continue;
@@ -307,7 +316,7 @@ put_plans(struct page *p, const json_t *tree)
 		cell(p, str(plan, "plan"));
 		cell(p, str(plan, "action"));
 		cell_word(p, str(plan, "state"));
-		cell(p, str(plan, "reason"));
+		cell_long(p, str(plan, "reason"));
 		cell(p, str(plan, "requester"));
 		put(p, "<td>");
 		json_array_foreach(approvals, j, a) {
@@ -338,7 +347,7 @@ put_checks(struct page *p, const json_t *list)
 		cell(p, str(c, "kind"));
 		cell(p, str(c, "check"));
 		cell_word(p, str(c, "outcome"));
-		put(p, "<td>");
+		put(p, "<td class=w>");
 		put_text(p, str(c, "text"));
 		json_array_foreach(json_object_get(c, "findings"), j, f) {
 			if (j == 10)
@@ -386,7 +395,7 @@ put_evidence(struct page *p, const json_t *list)
 		cell(p, str(e, "kind"));
 		cell(p, str(e, "added_by"));
 		cell(p, str(e, "text"));
-		cell(p, str(e, "sha256"));
+		cell_long(p, str(e, "sha256"));
 		put(p, "</tr>\n");
 	}
 	foot(p, json_array_size(list));
@@ -428,10 +437,10 @@ put_top(struct page *p, const json_t *tree)
 	    "table{border-collapse:collapse;width:100%%;font-size:12px}"
 	    "th{text-align:left;color:#555;font-weight:600}"
 	    "th,td{padding:.25em .6em .25em 0;vertical-align:top;"
-	    "overflow-wrap:anywhere;border-bottom:1px solid #eee}\n"
-	    ".t{white-space:nowrap}.n{text-align:right;white-space:nowrap}"
+	    "border-bottom:1px solid #eee}\n"
+	    ".w{overflow-wrap:anywhere}.t{white-space:nowrap}.n{text-align:right;white-space:nowrap}"
 	    ".good{color:#1f6b3f}.bad{color:#a61b1b;font-weight:600}"
-	    ".none,.meta{color:#666}svg text{font-size:12px}\n"
+	    ".none,.meta{color:#666;overflow-wrap:anywhere}svg text{font-size:12px}\n"
 	    "tr{break-inside:avoid}\n</style></head><body>\n<h1>%s</h1>\n",
 	    p->lang == LANG_ZH ? "zh-CN" : "en", say(p, SAY_TITLE),
 	    say(p, SAY_TITLE));

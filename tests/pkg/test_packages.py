@@ -78,9 +78,8 @@ class Site:
         assert self.peer.run(["ping", "-c1", "-W1", self.host.v6], check=False).returncode != 0
 
     def approved(self, verb):
-        """Wang plans, Li approves, Wang applies."""
-        p = self.wang(verb, HOST, *REASON, "--yes", check=False)
-        assert p.returncode == 3, p.stdout
+        """Wang plans (once the evidence is there), Li approves, Wang applies."""
+        wait_for("a plan to approve", lambda: self.wang(verb, HOST, *REASON, "--yes", check=False).returncode == 3, 60)
         plans = [x for x in self.wang.lines("plan", "list") if x["action"] == verb]
         plan = max(plans, key=lambda x: x["created_at"])["plan"]
         self.li("approve", plan, "--yes")
@@ -135,10 +134,22 @@ def test_02_enrolled_it_runs_with_the_rights_it_says(site):
         assert caps is None or held == caps, program
         if program == "agent-sensors":
             assert not held & CAP_NET_ADMIN
-    assert h.run(["cordon-agent", "status"], check=False).stdout.strip()
+    assert "open" in h.run(["cordon-agent", "status"]).stdout
 
 
-def test_03_isolated_with_proof(site):
+def test_03_its_sensors_see(site):
+    """With the settings as shipped: own files lie in watched trees."""
+    def signals(kind):
+        return site.wang.lines("signals", "--host", HOST, "--kind", kind)
+    wait_for("the baseline", lambda: signals("files.baseline"))
+    site.host.sh("echo '* * * * * root true' >/etc/cron.extra")
+    seen = wait_for("the new file", lambda: [s for s in signals("files.created") if s["object"] == "/etc/cron.extra"])
+    assert seen[0]["cause"]["program"].endswith("sh"), seen[0]["cause"]
+    site.host.run(["rm", "/etc/cron.extra"])
+    assert "watching /etc by fanotify" in site.host.journal()
+
+
+def test_04_isolated_with_proof(site):
     site.wang("host", "manifest", HOST)
     wait_for("the talker heard outside", lambda: site.peer.arrivals(site.host.v4))
     site.watch = Sniffer(site.host)
@@ -150,7 +161,7 @@ def test_03_isolated_with_proof(site):
     site.cut(site.proven)
 
 
-def test_04_restart_of_the_unit_opens_nothing(site):
+def test_05_restart_of_the_unit_opens_nothing(site):
     before, mark = site.host.processes("/usr/lib/cordon"), time.time()
     site.host.run(["systemctl", "restart", "cordon-agent"])
     site.proven_since(mark)
@@ -159,7 +170,7 @@ def test_04_restart_of_the_unit_opens_nothing(site):
     site.cut(site.proven)
 
 
-def test_05_reboot_opens_nothing(site):
+def test_06_reboot_opens_nothing(site):
     site.host.power_off()
     assert not site.leaked(site.proven)[:5]
     site.watch.stop()
@@ -179,7 +190,7 @@ def test_05_reboot_opens_nothing(site):
     assert not [a for a in site.peer.arrivals(site.host.v4) if a[0] > mark]
 
 
-def test_06_upgrade_opens_nothing(site):
+def test_07_upgrade_opens_nothing(site):
     before, mark = site.host.unit("cordon-agent", "MainPID"), time.time()
     site.host.install("cordon-agent")
     site.proven_since(mark)
@@ -187,7 +198,7 @@ def test_06_upgrade_opens_nothing(site):
     site.cut(mark)
 
 
-def test_07_removal_while_isolated_is_refused(site):
+def test_08_removal_while_isolated_is_refused(site):
     mark = time.time()
     p = site.host.run(["dpkg", "-r", "cordon-agent"], check=False)
     assert p.returncode != 0 and "isolated" in p.stdout and "remove-while-isolated" in p.stdout
@@ -201,8 +212,7 @@ def test_07_removal_while_isolated_is_refused(site):
     site.cut(mark)
 
 
-def test_08_released_it_talks_again(site):
-    wait_for("evidence", lambda: site.wang("recover", HOST, *REASON, "--plan-only", check=False).returncode == 0, 60)
+def test_09_released_it_talks_again(site):
     site.approved("recover")
     green = site.wang("verify", HOST, check=False)
     assert green.returncode == 0, green.stdout
@@ -212,7 +222,7 @@ def test_08_released_it_talks_again(site):
     assert "cordon" not in site.host.run(["nft", "list", "tables"]).stdout
 
 
-def test_09_removed_nothing_is_left_but_configuration(site):
+def test_10_removed_nothing_is_left_but_configuration(site):
     site.host.run(["nft", "add", "table", "inet", "mine"])
     site.host.run(["dpkg", "-r", "cordon-agent"])
     assert site.host.processes("/usr/lib/cordon") == {}
@@ -221,7 +231,7 @@ def test_09_removed_nothing_is_left_but_configuration(site):
     assert not run(["find", site.host.root + "/var/lib/systemd", "-name", "cordon*"]).stdout
 
 
-def test_10_purged_nothing_is_left(site):
+def test_11_purged_nothing_is_left(site):
     site.host.run(["dpkg", "-P", "cordon-agent"])
     assert left(site) == set()
     site.host.power_off()

@@ -12,6 +12,7 @@ import ctypes
 import itertools
 import os
 import queue
+import re
 import select
 import shutil
 import socket
@@ -284,6 +285,14 @@ class Rig:
 
     def tables(self):
         return [l for l in self.nft("list", "tables").stdout.split("\n") if "cordon" in l]
+
+    def rules_file(self):
+        """The rules in force as text for `nft -f`, owned by nobody."""
+        text = self.nft("list", "ruleset", check=True).stdout
+        path = os.path.join(self.dir, "rules")
+        with open(path, "w") as f:
+            f.write(re.sub("\tflags owner\n| # progname.*", "", text))
+        return path
 
     # -- the enforcer ------------------------------------------------------------
 

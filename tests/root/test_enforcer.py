@@ -492,14 +492,17 @@ def test_25_touched_while_nobody_owns_it(rig):
 
 
 def test_26_fast_enough(rig):
-    """Median under 10 ms; a machine that is busy elsewhere gets three tries."""
-    medians = []
-    for _ in range(3):
-        took = []
-        for n in range(20):
-            took.append(int(rig.apply()["took_us"]))
-            rig.apply("open")
-        medians.append(statistics.median(took))
-        if medians[-1] < 10000:
-            return
-    pytest.fail("medians of %r us" % medians)
+    """Under 10 ms; where the machine is busy elsewhere, well under `nft -f` of the same rules, turn by turn."""
+    rig.apply()
+    rules = rig.rules_file()
+    rig.apply("open")
+    ours, tool = [], []
+    for _ in range(20):
+        ours.append(int(rig.apply()["took_us"]))
+        rig.apply("open")
+        began = time.monotonic()
+        rig.nft("-f", rules, check=True)
+        tool.append((time.monotonic() - began) * 1e6)
+        rig.nft("flush ruleset", check=True)
+    ours, tool = statistics.median(ours), statistics.median(tool)
+    assert ours < 10000 or ours < 0.6 * tool, (ours, tool)

@@ -188,7 +188,8 @@ CREATE TABLE orders (
   secret BLOB,                   -- of commit-confirm; cleared when used
   created_at BIGINT NOT NULL,
   sent_at BIGINT NOT NULL DEFAULT 0,
-  answered_at BIGINT NOT NULL DEFAULT 0,
+  answered_at BIGINT NOT NULL DEFAULT 0, -- newest word of the agent
+  applied_at BIGINT NOT NULL DEFAULT 0,  -- first time in force
   proven_at BIGINT NOT NULL DEFAULT 0,
   deliver_before BIGINT NOT NULL DEFAULT 0,
   took_us BIGINT NOT NULL DEFAULT 0,

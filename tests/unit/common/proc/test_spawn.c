@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,11 +20,14 @@
 #include "common/proc/spawn.h"
 
 /* Run a shell line with FDS; what it writes on descriptor 3. */
+static bool shielded;
+
 static int
 sh(const char *line, const int *fd, size_t nfd, char *out, size_t size)
 {
 	const char *argv[] = {"sh", "-c", line, NULL};
-	struct spawn s = {.path = "/bin/sh", .argv = argv};
+	struct spawn s = {.path = "/bin/sh", .argv = argv,
+	    .shielded = shielded};
 	struct why why = {0};
 	int p[2], status;
 	size_t i, n = 0;
@@ -108,6 +112,12 @@ test_signals(void **state)
 	assert_string_equal(out, "0000000000000000\n0000000000000000\n");
 	assert_string_equal(spawn_status(status, text, sizeof(text)),
 	    "killed by SIGTERM");
+	shielded = true;
+	status = sh("kill -TERM $$; kill -INT $$; echo alive >&3", NULL, 0,
+	    out, sizeof(out));
+	shielded = false;
+	assert_int_equal(status, 0);
+	assert_string_equal(out, "alive\n");
 }
 
 static void

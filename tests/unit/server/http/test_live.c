@@ -51,7 +51,7 @@ struct live {
 
 static struct live *live; /* of the whole group */
 
-/* -- the collector's other parts ------------------------------------------------ */
+/* -- the collector's other parts ----------------------------------------- */
 
 static int
 sign_order(void *arg, const void *body, size_t len, struct buf *out,
@@ -329,7 +329,7 @@ group_teardown(void **state)
 	return system(cmd);
 }
 
-/* -- a client -------------------------------------------------------------------- */
+/* -- a client ------------------------------------------------------------ */
 
 static size_t
 take(char *data, size_t one, size_t n, void *arg)
@@ -405,7 +405,7 @@ text_of(const json_t *answer, const char *key)
 	return s != NULL ? s : "";
 }
 
-/* -- tests ------------------------------------------------------------------------ */
+/* -- tests --------------------------------------------------------------- */
 
 static const struct {
 	const char *who, *path, *body;

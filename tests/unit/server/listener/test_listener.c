@@ -346,6 +346,8 @@ teardown(void **state)
 	(void)state;
 	listener_stop(&w.listener);
 	store_close(&w.store);
+	/* libevent frees what was just ended in its next round. */
+	event_base_loop(w.base, EVLOOP_NONBLOCK);
 	event_base_free(w.base);
 	tls_ctx_free(&w.tls);
 	x509_ca_free(&w.ca);

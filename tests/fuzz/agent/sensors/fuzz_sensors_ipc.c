@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the network process and the parent may send: kind, then payload. */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/sensors/peer.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static int
+check(void *arg, Cordon__CheckRun *msg)
+{
+	(void)arg;
+	if (peer_check_run(msg, NULL) != 0)
+		abort();
+	cordon__check_run__free_unpacked(msg, NULL);
+	return 0;
+}
+
+static int
+manifest(void *arg, Cordon__ManifestAsk *msg)
+{
+	(void)arg;
+	if (strchr(msg->manifest_id, '/') != NULL)
+		abort();
+	cordon__manifest_ask__free_unpacked(msg, NULL);
+	return 0;
+}
+
+static int
+snapshot(void *arg, Cordon__SnapshotAsk *msg)
+{
+	(void)arg;
+	cordon__snapshot_ask__free_unpacked(msg, NULL);
+	return 0;
+}
+
+static void
+full(void *arg)
+{
+	(void)arg;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	static const struct peer_calls calls = {check, manifest, snapshot,
+	    full};
+	struct peer peer = {&calls, NULL};
+	const struct link_kind *row;
+	Cordon__Settings *s;
+	struct why why;
+
+	if (len < 1)
+		return 0;
+	if (link_check(peer_network_table, &peer, data[0], len - 1, &row) ==
+	    NULL)
+		row->handle(&peer, NULL, data + 1, len - 1, -1, &why);
+	s = peer_settings(data + 1, len - 1, &why);
+	if (s != NULL)
+		cordon__settings__free_unpacked(s, NULL);
+	return 0;
+}
