@@ -59,7 +59,7 @@ enrol_resolve(struct enrol_ask *a, const char *text, struct why *why)
 	return rc;
 }
 
-/* -- the question -------------------------------------------------------------- */
+/* -- the question ------------------------------------------------------ */
 
 static void
 machine_id(char *out, size_t size)
@@ -101,7 +101,7 @@ send_ask(struct enrolment *e, struct conn *c)
 	return rc;
 }
 
-/* -- the answer -------------------------------------------------------------- */
+/* -- the answer -------------------------------------------------------- */
 
 int
 enrol_check(const struct enrol_ask *a, const uint8_t *payload, size_t len,
@@ -193,7 +193,7 @@ on_end(void *arg, struct conn *c, const char *reason)
 	event_base_loopbreak(e->base);
 }
 
-/* -- keeping it -------------------------------------------------------------- */
+/* -- keeping it -------------------------------------------------------- */
 
 static void
 remove_file(const char *dir, const char *name)
@@ -279,7 +279,7 @@ pack_answer(const struct addr *worked, Cordon__Enrolled *e, struct buf *out,
 	return rc;
 }
 
-/* -- the whole ----------------------------------------------------------------- */
+/* -- the whole --------------------------------------------------------- */
 
 static int
 make_csr(const struct enrol_ask *a, struct buf *csr, struct why *why)

@@ -23,7 +23,7 @@
 
 #define HANDSHAKE_MS 10000
 #define WELCOME_MS 30000 /* to wait for Welcome */
-#define STEADY_MS 10000	 /* live for so long: the next wait is short again */
+#define STEADY_MS 10000	 /* live so long: the next wait is short */
 #define NEXT_ADDR_MS 200 /* between two addresses of one round */
 #define BEAT_GAP_MS 1000
 
@@ -78,7 +78,7 @@ line_check(const struct line_row *rows, enum line_state state, uint16_t kind,
 	return "not for an agent";
 }
 
-/* -- what conn tells ------------------------------------------------------- */
+/* -- what conn tells --------------------------------------------------- */
 
 static int
 on_up(void *arg, struct conn *c, const struct x509_id *peer, struct why *why)
@@ -165,7 +165,7 @@ on_end(void *arg, struct conn *c, const char *reason)
 
 static const struct conn_ops ops = {on_up, on_frame, on_end};
 
-/* -- timers ---------------------------------------------------------------- */
+/* -- timers ------------------------------------------------------------ */
 
 static void
 on_retry(evutil_socket_t fd, short what, void *arg)
@@ -225,7 +225,7 @@ on_beat(evutil_socket_t fd, short what, void *arg)
 	arm(l->beat, l->beat_seconds * 1000);
 }
 
-/* -- the rest -------------------------------------------------------------- */
+/* -- the rest ---------------------------------------------------------- */
 
 static int
 load_ctx(const struct line *l, struct ssl_ctx_st **strict,

@@ -132,7 +132,7 @@ parse(int argc, char **argv, struct options *o)
 	return 0;
 }
 
-/* -- as a process of the agent ------------------------------------------------ */
+/* -- as a process of the agent ----------------------------------------- */
 
 /*
  * The first message of the parent, before there is a loop (rights are to be
@@ -201,7 +201,7 @@ done:
 	return status;
 }
 
-/* -- enrolment ------------------------------------------------------------------ */
+/* -- enrolment --------------------------------------------------------- */
 
 static int
 read_token(char *out, size_t size, const char *given, struct why *why)

@@ -52,7 +52,7 @@ network_status(const struct network *n)
 	return n->status;
 }
 
-/* -- sending ---------------------------------------------------------------- */
+/* -- sending ----------------------------------------------------------- */
 
 static int
 send_batch(void *arg, const void *payload, size_t len)
@@ -121,7 +121,7 @@ on_flush(evutil_socket_t fd, short what, void *arg)
 	network_flush_now(arg);
 }
 
-/* -- what the line asks ------------------------------------------------------- */
+/* -- what the line asks ------------------------------------------------ */
 
 static void
 read_line(const char *path, char *out, size_t size)
@@ -275,7 +275,7 @@ on_down(void *arg)
 static const struct line_ops line_ops = {make_hello, make_heartbeat, on_heard,
     on_down};
 
-/* -- once a second ------------------------------------------------------------- */
+/* -- once a second ----------------------------------------------------- */
 
 static void
 look_at_certificate(struct network *n)
@@ -320,7 +320,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		network_pump(n);
 }
 
-/* -- life ------------------------------------------------------------------- */
+/* -- life -------------------------------------------------------------- */
 
 static void
 on_parent_end(void *arg, struct link *l, const char *reason)

@@ -22,7 +22,7 @@
 #define TEXT_MAX 4000	 /* bytes of a signal's object and text */
 #define CAUSE_ID_MAX 63
 
-/* -- from all of them -------------------------------------------------------- */
+/* -- from all of them -------------------------------------------------- */
 
 static void
 tell_full(struct network *n)
@@ -97,7 +97,7 @@ on_signal(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	return 0;
 }
 
-/* -- from the enforcer -------------------------------------------------------- */
+/* -- from the enforcer ------------------------------------------------- */
 
 static int
 on_state(void *arg, struct link *l, const uint8_t *payload, size_t len,
@@ -224,7 +224,7 @@ on_readiness(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	return 0;
 }
 
-/* -- from the sensors -------------------------------------------------------- */
+/* -- from the sensors -------------------------------------------------- */
 
 static int
 on_check_result(void *arg, struct link *l, const uint8_t *payload,
@@ -285,7 +285,7 @@ on_watch(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	return 0;
 }
 
-/* -- links come and go -------------------------------------------------------- */
+/* -- links come and go ------------------------------------------------- */
 
 static void
 on_enforcer_end(void *arg, struct link *l, const char *reason)

@@ -21,7 +21,7 @@
 static const char no_sensors[] = "the sensors process is not running";
 static const char no_enforcer[] = "the enforcer process is not running";
 
-/* -- up ----------------------------------------------------------------------- */
+/* -- up ---------------------------------------------------------------- */
 
 void
 relay_up(struct network *n, uint16_t kind, const char *key,
@@ -157,7 +157,7 @@ relay_chunk(struct network *n, uint16_t kind, const uint8_t *payload,
 		manifest_lost(n, payload, len);
 }
 
-/* -- down: orders ------------------------------------------------------------ */
+/* -- down: orders ------------------------------------------------------ */
 
 static void
 to_enforcer(struct network *n, uint32_t kind, const void *payload, size_t len)
@@ -245,7 +245,7 @@ on_confirm(void *arg, const uint8_t *payload, size_t len, struct why *why)
 	return 0;
 }
 
-/* -- down: checks and the rest ------------------------------------------------ */
+/* -- down: checks and the rest ----------------------------------------- */
 
 /* The run without G15, to the sensors. */
 static int
@@ -372,7 +372,7 @@ on_witness_ask(void *arg, const uint8_t *payload, size_t len,
 	return rc;
 }
 
-/* -- down: about the line itself ---------------------------------------------- */
+/* -- down: about the line itself --------------------------------------- */
 
 static void
 learn_collectors(struct network *n, Cordon__Welcome *w)

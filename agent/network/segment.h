@@ -23,7 +23,7 @@
 #define RECORD_DATA_MAX (32 * 1024) /* packed Signal */
 #define RECORD_MAX (RECORD_HEADER + RECORD_DATA_MAX)
 #define SEGMENT_NAME_MAX 32
-#define NUMBER_MAX (1ULL << 62) /* of a signal; the collector's bound too */
+#define NUMBER_MAX (1ULL << 62) /* of a signal; the collector's too */
 
 struct segment {
 	uint64_t first; /* of its name; no record is below it */

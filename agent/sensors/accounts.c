@@ -25,7 +25,7 @@ const struct account_files account_files_host = {
 	"/etc/sudoers.d", "",
 };
 
-/* -- lines -------------------------------------------------------------------------- */
+/* -- lines ---------------------------- */
 
 typedef int line_fn(void *arg, char *line, size_t nr);
 
@@ -72,7 +72,7 @@ add_malformed(struct picture *p, const char *class, const char *line,
 	return picture_add(p, class, key, hex);
 }
 
-/* -- passwd and shadow --------------------------------------------------------------- */
+/* -- passwd and shadow ---------------------------- */
 
 static int
 shadow_line_add(void *arg, char *line, size_t nr)
@@ -145,7 +145,7 @@ add_accounts(const struct account_files *files, struct picture *p)
 	return r == ERR_NOMEM ? r : 0;
 }
 
-/* -- group ------------------------------------------------------------------------------ */
+/* -- group ---------------------------- */
 
 static int
 name_cmp(const void *a, const void *b)
@@ -195,7 +195,7 @@ group_line_add(void *arg, char *line, size_t nr)
 	return r;
 }
 
-/* -- sudoers and keys ------------------------------------------------------------------- */
+/* -- sudoers and keys ---------------------------- */
 
 static void
 add_file(struct picture *p, const char *class, const char *path)
@@ -273,7 +273,7 @@ add_keys(void *arg, const char *home)
 	return 0;
 }
 
-/* -- homes -------------------------------------------------------------------------------- */
+/* -- homes ---------------------------- */
 
 struct home_walk {
 	const char *root;
@@ -326,7 +326,7 @@ accounts_homes(const struct account_files *files, home_fn *fn, void *arg)
 	return r;
 }
 
-/* -- all together ---------------------------------------------------------------------------- */
+/* -- all together ---------------------------- */
 
 int
 accounts_picture(const struct account_files *files, struct picture *p)

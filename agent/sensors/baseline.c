@@ -65,7 +65,7 @@ rec_cmp(const void *va, const void *vb)
 	return c != 0 ? c : strcmp(a->name, b->name);
 }
 
-/* -- checking ------------------------------------------------------------ */
+/* -- checking ---------------------------- */
 
 static int
 check_sizes(struct baseline *b, size_t len, struct why *why)
@@ -168,7 +168,7 @@ check_all(struct baseline *b, struct why *why)
 	return r;
 }
 
-/* -- opening, freeing ---------------------------------------------------- */
+/* -- opening, freeing ---------------------------- */
 
 int
 baseline_from(const void *data, size_t len, struct baseline **out,
@@ -266,7 +266,7 @@ baseline_rest(const struct baseline *b)
 		    MADV_DONTNEED);
 }
 
-/* -- writing ------------------------------------------------------------- */
+/* -- writing ---------------------------- */
 
 struct sizes {
 	size_t folders, names;
@@ -348,7 +348,7 @@ baseline_write(const char *path, const struct rec *rec, size_t n,
 	return r;
 }
 
-/* -- searching the file -------------------------------------------------- */
+/* -- searching the file ---------------------------- */
 
 size_t
 baseline_count(const struct baseline *b)
@@ -445,7 +445,7 @@ baseline_at(const struct baseline *b, size_t nr, struct rec *r)
 	r->e = &b->entry[nr];
 }
 
-/* -- changes in memory --------------------------------------------------- */
+/* -- changes in memory ---------------------------- */
 
 static size_t
 hash_path(const char *path)
@@ -617,7 +617,7 @@ baseline_each(const struct baseline *b, const char *top, baseline_fn *fn,
 	return r;
 }
 
-/* -- commit -------------------------------------------------------------- */
+/* -- commit ---------------------------- */
 
 struct list {
 	struct rec *rec;

@@ -52,7 +52,7 @@ struct files {
 	bool lost;	   /* a rescan is owed */
 };
 
-/* -- scanning -------------------------------------------------------------------- */
+/* -- scanning ---------------------------- */
 
 static void
 on_dir(void *arg, int fd, const char *path)
@@ -303,7 +303,7 @@ fail:
 		log_error("rescan: %s", why.text);
 }
 
-/* -- single paths ----------------------------------------------------------------- */
+/* -- single paths ---------------------------- */
 
 struct collected {
 	char **path;
@@ -510,7 +510,7 @@ look(struct files *f, const struct pending_item *it)
 		judge_tree(f, it->path, &c);
 }
 
-/* -- the sensor ------------------------------------------------------------------- */
+/* -- the sensor ---------------------------- */
 
 static void
 check_loss(struct files *f)

@@ -63,7 +63,7 @@ say_findings(struct gate_result *res, const char *what, const char *good)
 		say(res, FAIL, "%zu %s", f->total, what);
 }
 
-/* -- the manifest ------------------------------------------------------------------ */
+/* -- the manifest ---------------------------- */
 
 bool
 gate_signed(const Cordon__Settings *s, const Cordon__CheckRun *run)
@@ -116,7 +116,7 @@ open_manifest(struct run *run)
 		    "the manifest kept here carries another id");
 }
 
-/* -- G01: the agent itself ----------------------------------------------------------- */
+/* -- G01: the agent itself ---------------------------- */
 
 static void
 check_baseline_file(const struct run *run, struct findings *f)
@@ -163,7 +163,7 @@ check_self(const struct run *run, struct gate_result *res)
 		say(res, UNKNOWN, "the agent does not know its own files");
 }
 
-/* -- G02: watched trees ---------------------------------------------------------------- */
+/* -- G02: watched trees ---------------------------- */
 
 int
 gate_scan(const struct gate_env *g, struct scan_result **res,
@@ -210,7 +210,7 @@ check_trees(const struct run *run, struct gate_result *res)
 	scan_free(&now);
 }
 
-/* -- G06, G07: pictures ------------------------------------------------------------------ */
+/* -- G06, G07: pictures ---------------------------- */
 
 static void
 say_picture(const struct run *run, const struct picture *now,
@@ -281,7 +281,7 @@ check_places(const struct run *run, struct gate_result *res)
 	picture_done(&now);
 }
 
-/* -- all ----------------------------------------------------------------------------------- */
+/* -- all ---------------------------- */
 
 static const struct {
 	const char *id;

@@ -47,7 +47,7 @@ struct hub {
 	int result;
 };
 
-/* -- sending --------------------------------------------------------------------- */
+/* -- sending ---------------------------- */
 
 static int
 send_one(void *arg, uint32_t kind, const void *data, size_t len)
@@ -88,7 +88,7 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 	flush(arg);
 }
 
-/* -- heartbeat ------------------------------------------------------------------- */
+/* -- heartbeat ---------------------------- */
 
 static uint64_t
 cpu_ms(void)
@@ -148,7 +148,7 @@ on_beat(evutil_socket_t fd, short what, void *arg)
 	send_watch(h);
 }
 
-/* -- requests -------------------------------------------------------------------- */
+/* -- requests ---------------------------- */
 
 static int
 check_take(void *arg, Cordon__CheckRun *msg)
@@ -185,7 +185,7 @@ spool_full(void *arg)
 static const struct peer_calls calls = {check_take, manifest_take,
     snapshot_take, spool_full};
 
-/* -- links ----------------------------------------------------------------------- */
+/* -- links ---------------------------- */
 
 static void
 on_network_end(void *arg, struct link *l, const char *reason)
@@ -259,7 +259,7 @@ on_parent_end(void *arg, struct link *l, const char *reason)
 	event_base_loopbreak(h->base);
 }
 
-/* -- start and stop --------------------------------------------------------------- */
+/* -- start and stop ---------------------------- */
 
 /* The state folders of all our processes change all the time. */
 static int

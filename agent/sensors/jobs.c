@@ -86,7 +86,7 @@ send_packed(struct jobs *j, uint32_t generation, uint32_t kind,
 	return r;
 }
 
-/* -- checks -------------------------------------------------------------------------- */
+/* -- checks ---------------------------- */
 
 struct answer {
 	struct jobs *jobs;
@@ -131,7 +131,7 @@ do_check(struct jobs *j, const struct job *job)
 	gate_run(j->gate, job->msg.check, send_result, &a);
 }
 
-/* -- manifests -------------------------------------------------------------------------- */
+/* -- manifests ---------------------------- */
 
 static int
 send_chunk(struct jobs *j, const struct job *job, Cordon__ManifestChunk *c)
@@ -248,7 +248,7 @@ do_manifest(struct jobs *j, const struct job *job)
 	send_manifest(j, job, path, digest);
 }
 
-/* -- snapshots -------------------------------------------------------------------------------- */
+/* -- snapshots ---------------------------- */
 
 static void
 do_snapshot(struct jobs *j, const struct job *job)
@@ -277,7 +277,7 @@ do_snapshot(struct jobs *j, const struct job *job)
 	buf_done(&text);
 }
 
-/* -- lanes ----------------------------------------------------------------------------------------- */
+/* -- lanes ---------------------------- */
 
 static void
 do_job(struct jobs *j, const struct job *job)

@@ -54,7 +54,7 @@ manifest_signed_bytes(const char *id, const uint8_t digest[DIGEST_LEN],
 	return n + DIGEST_LEN;
 }
 
-/* -- lines ------------------------------------------------------------------------ */
+/* -- lines ---------------------------- */
 
 struct span {
 	const char *at;
@@ -175,7 +175,7 @@ parse_line(const struct span *line, struct picture *p)
 	return p == NULL ? 0 : picture_add(p, class, key, value);
 }
 
-/* -- checking the whole --------------------------------------------------------------- */
+/* -- checking the whole ---------------------------- */
 
 /* By folder, then name: the order of scans. */
 static int
@@ -303,7 +303,7 @@ done:
 			    "manifest: not in form near byte %zu", at);
 }
 
-/* -- opening --------------------------------------------------------------------------- */
+/* -- opening ---------------------------- */
 
 int
 manifest_from(const void *data, size_t len, struct manifest **out,
@@ -436,7 +436,7 @@ manifest_places(const struct manifest *m, struct picture *p)
 	return read_picture(m, m->places, m->places_end, p);
 }
 
-/* -- comparing --------------------------------------------------------------------------- */
+/* -- comparing ---------------------------- */
 
 static void
 text_digest(char *out, const uint8_t *sha, bool has, uint32_t mode)
@@ -526,7 +526,7 @@ manifest_compare(const struct manifest *m, const struct rec *now, size_t n,
 	return r == ERR_NOENT ? 0 : r;
 }
 
-/* -- keeping few -------------------------------------------------------------------------- */
+/* -- keeping few ---------------------------- */
 
 void
 manifest_trim(const char *state_dir)

@@ -137,7 +137,7 @@ const struct link_kind peer_network_table[] = {
 	{0, NULL, 0, 0, NULL, NULL},
 };
 
-/* -- settings --------------------------------------------------------------------- */
+/* -- settings ---------------------------- */
 
 static int
 check_settings(const Cordon__Settings *s, struct why *why)

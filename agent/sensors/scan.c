@@ -82,7 +82,7 @@ struct walk {
 	struct worker *worker[SCAN_THREADS_MAX];
 };
 
-/* -- results of one worker ------------------------------------------------- */
+/* -- results of one worker ---------------------------- */
 
 static int
 keep(struct worker *w, const char *dir, const char *name,
@@ -161,7 +161,7 @@ look(struct worker *w, const struct open_dir *d, unsigned char type,
 	return found(w, d->path, name, known, nr, &e);
 }
 
-/* -- shared work ------------------------------------------------------------ */
+/* -- shared work ---------------------------- */
 
 static void
 dir_unref(struct open_dir *d)
@@ -437,7 +437,7 @@ done:
 	return r;
 }
 
-/* -- threads ------------------------------------------------------------------ */
+/* -- threads ---------------------------- */
 
 /* Take one piece and do it; false when all is done. */
 static bool
@@ -535,7 +535,7 @@ run_threads(struct walk *k, unsigned int n)
 			pthread_join(k->worker[i]->thread, NULL);
 }
 
-/* -- all together --------------------------------------------------------------- */
+/* -- all together ---------------------------- */
 
 /* One tree may hold another: our own files often lie in a watched one. */
 static void

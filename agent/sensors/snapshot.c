@@ -106,7 +106,7 @@ add_file(struct shot *s, const char *section, const char *name)
 	free(text);
 }
 
-/* -- processes and their sockets ------------------------------------------------- */
+/* -- processes and their sockets ---------------------------- */
 
 static void
 note_sockets(struct shot *s, pid_t pid, const char *name)
@@ -183,7 +183,7 @@ add_processes(struct shot *s)
 		closedir(d);
 }
 
-/* -- sockets --------------------------------------------------------------------- */
+/* -- sockets ---------------------------- */
 
 static const struct socket_of *
 owner_of(const struct shot *s, uint64_t inode)
@@ -240,7 +240,7 @@ add_sockets(struct shot *s, const char *table, unsigned int field)
 	free(text);
 }
 
-/* -- users --------------------------------------------------------------------------- */
+/* -- users ---------------------------- */
 
 static void
 add_users(struct shot *s)

@@ -73,7 +73,7 @@ rung_str(enum rung r)
 	return text[r];
 }
 
-/* -- paths that matter --------------------------------------------------------- */
+/* -- paths that matter ---------------------------- */
 
 static bool
 matters(const struct watch *w, const char *path)
@@ -126,7 +126,7 @@ note(struct watch *w, const char *path, const char *from, struct who *who,
 			lose(w, WATCH_LOST_OWN);
 }
 
-/* -- fanotify ------------------------------------------------------------------- */
+/* -- fanotify ---------------------------- */
 
 /* The whole path of PLACE into OUT; false if it cannot matter. */
 static bool
@@ -205,7 +205,7 @@ read_fanotify(struct watch *w)
 	}
 }
 
-/* -- inotify -------------------------------------------------------------------- */
+/* -- inotify ---------------------------- */
 
 static void
 on_inotify(struct watch *w, const struct inotify_event *ev)
@@ -300,7 +300,7 @@ watch_dir(struct watch *w, int fd, const char *path)
 	pthread_mutex_unlock(&w->ino_lock);
 }
 
-/* -- setting up ----------------------------------------------------------------- */
+/* -- setting up ---------------------------- */
 
 static void
 open_fanotify(struct watch *w)
@@ -427,7 +427,7 @@ done:
 	return r;
 }
 
-/* -- the thread ------------------------------------------------------------------- */
+/* -- the thread ---------------------------- */
 
 static void *
 run(void *arg)

@@ -48,7 +48,7 @@ struct who_cache {
 
 #define WAYS 8
 
-/* -- reading /proc ----------------------------------------------------------- */
+/* -- reading /proc ---------------------------- */
 
 /* Text of /proc/PID/NAME, cut at SIZE - 1; its length or -1. */
 static ssize_t
@@ -175,7 +175,7 @@ read_command(pid_t pid, char *out, size_t size)
 		log_quote(out, size, text, (size_t)n);
 }
 
-/* -- struct who ---------------------------------------------------------------- */
+/* -- struct who ---------------------------- */
 
 struct who *
 who_ref(struct who *w)
@@ -249,7 +249,7 @@ set_user(struct who *w)
 		w->user = calloc(1, 1);
 }
 
-/* -- the cache ------------------------------------------------------------------- */
+/* -- the cache ---------------------------- */
 
 struct who_cache *
 who_cache_new(void)

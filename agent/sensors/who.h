@@ -47,7 +47,7 @@ void who_started(struct who_cache *c, pid_t pid, const char *program);
  */
 struct who *who_find(struct who_cache *c, pid_t pid, int pidfd);
 
-/* -- parsers of /proc, for tests ------------------------------------------- */
+/* -- parsers of /proc, for tests ---------------------------- */
 /* The uid (real) and parent from /proc/PID/status text. */
 bool who_parse_status(const char *text, uint32_t *uid, pid_t *parent);
 /* Start time, field 22 of /proc/PID/stat; 0 if malformed. */

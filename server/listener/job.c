@@ -65,7 +65,7 @@ free_job(struct job *j)
 	free(j);
 }
 
-/* -- the queue of a session -------------------------------------------------- */
+/* -- the queue of a session -------------------------------------------- */
 
 /* Read from the connection only while its frames have somewhere to go. */
 static void
@@ -157,7 +157,7 @@ submit(struct session *s, struct job *j)
 	job_pump(s);
 }
 
-/* -- hello ------------------------------------------------------------------- */
+/* -- hello ------------------------------------------------------------- */
 
 static int
 run_hello(struct db *db, void *arg)
@@ -220,7 +220,7 @@ job_hello(struct session *s, Cordon__Hello *hello)
 	return 0;
 }
 
-/* -- frames of a live connection ----------------------------------------------- */
+/* -- frames of a live connection --------------------------------------- */
 
 static int
 run_renewal(struct db *db, struct job *j)
@@ -278,7 +278,7 @@ job_frame(struct session *s, uint16_t kind, const uint8_t *payload,
 	return 0;
 }
 
-/* -- the end of a connection ------------------------------------------------- */
+/* -- the end of a connection ------------------------------------------- */
 
 static int
 run_gone(struct db *db, void *arg)
@@ -308,7 +308,7 @@ job_gone(struct session *s, const char *reason)
 		stall(s);
 }
 
-/* -- enrolment --------------------------------------------------------------- */
+/* -- enrolment --------------------------------------------------------- */
 
 static int
 run_enrol(struct db *db, void *arg)

@@ -25,7 +25,7 @@
 #define GIVE_UP_MS 5000 /* for the store to take the last jobs */
 #define LOG_GAP_MS 10000
 
-/* -- numbers of sessions --------------------------------------------------- */
+/* -- numbers of sessions ----------------------------------------------- */
 
 static int
 grow(struct loop *l)
@@ -80,7 +80,7 @@ loop_remove(struct loop *l, uint64_t id)
 		event_base_loopbreak(l->base);
 }
 
-/* -- accepting ------------------------------------------------------------- */
+/* -- accepting --------------------------------------------------------- */
 
 static void
 turn_away(struct loop *l, const struct addr *a, const char *why)
@@ -190,7 +190,7 @@ close_sockets(struct loop *l)
 	l->nlisten = 0;
 }
 
-/* -- mailbox --------------------------------------------------------------- */
+/* -- mailbox ----------------------------------------------------------- */
 
 static void
 wake(struct loop *l)
@@ -326,7 +326,7 @@ loop_retry(struct loop *l)
 		event_add(l->retry, &tv);
 }
 
-/* -- life ------------------------------------------------------------------ */
+/* -- life -------------------------------------------------------------- */
 
 int
 loop_open(struct loop *l, struct listener *owner, struct why *why)

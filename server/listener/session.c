@@ -125,7 +125,7 @@ session_retry(struct loop *l)
 	}
 }
 
-/* -- frames ---------------------------------------------------------------- */
+/* -- frames ------------------------------------------------------------ */
 
 static bool
 short_text(const char *t, size_t max)
@@ -273,7 +273,7 @@ session_frame(struct session *s, const struct frame *f, struct why *why)
 	return rc;
 }
 
-/* -- what conn tells ------------------------------------------------------- */
+/* -- what conn tells --------------------------------------------------- */
 
 static int
 on_up(void *arg, struct conn *c, const struct x509_id *peer, struct why *why)

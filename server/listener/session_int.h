@@ -15,9 +15,9 @@
 #include "server/listener/loop.h"
 #include "server/listener/session.h"
 
-#define JOBS_MAX 8			/* under way at the store */
-#define JOBS_BYTES_MAX (2 * 1024 * 1024) /* of their payloads */
-#define JOBS_WAITING_MAX 64		/* frames may still come after a pause */
+#define JOBS_MAX 8 /* under way at the store */
+#define JOBS_BYTES_MAX (2 * 1024 * 1024) /* payloads */
+#define JOBS_WAITING_MAX 64 /* frames may still come after a pause */
 
 struct job;
 TAILQ_HEAD(job_list, job);

@@ -151,7 +151,8 @@ def main():
         fuzzers(totals, int(sys.argv[2]))
     else:
         if build(totals, "programs and tests", "all", "unit", "test-programs"):
-            pytest(totals, "house: floors, headers, links", "tests/unit/test_house.py")
+            pytest(totals, "house: floors, headers, links, examples, manual pages", "tests/unit/test_house.py",
+                   "tests/unit/test_examples.py")
             say("unit tests")
             units(totals, "build", {})
             if what == "check":

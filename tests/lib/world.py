@@ -95,7 +95,9 @@ class Machine:
         self.init = subprocess.Popen(["nsenter", "--net=/run/netns/" + self.ns, "unshare", "--mount", "--uts",
                                       "--propagation", "private", "sh", "-c", script], stdin=subprocess.DEVNULL)
         self.world.cleanup.callback(self._end)
-        wait_for("mounts of " + self.name, lambda: b"sleep" in open("/proc/%d/cmdline" % self.init.pid, "rb").read())
+        # The script's text is an argument from the first moment; only the last program is called sleep.
+        wait_for("mounts of " + self.name,
+                 lambda: open("/proc/%d/cmdline" % self.init.pid, "rb").read().startswith(b"sleep\0"))
 
     def _end(self):
         for p in self.children + [self.init]:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The Debian packages in machines that boot.  The tests of the agent are one
 story in the order of this file: installed, enrolled, isolated, restarted,
-rebooted, upgraded, not removed, released, removed, purged."""
+rebooted, upgraded, not removed, released, removed, purged, and once by force."""
 import glob
 import os
 import re
@@ -60,8 +60,13 @@ class Site:
         self.clean = self.host.files()
         self.watch = self.proven = None
 
-    def look(self):
-        return self.wang.json("host", "show", HOST)
+    def enrol(self):
+        self.host.run(["cordon-agent", "enrol", "--collector", "%s:%d" % (self.col.v4, self.col.AGENTS), "--token",
+                       self.col.token(), "--ca-sha256", self.col.ca_sha256()])
+        self.host.run(["systemctl", "start", "cordon-agent"])
+
+    def look(self, name=HOST):
+        return self.wang.json("host", "show", name)
 
     def proven_since(self, mark):
         wait_for("a proof of now", lambda: (lambda h: h["isolation"] == "proven" and h["proven_at"] > iso(mark))(
@@ -117,9 +122,7 @@ def test_01_installed_it_waits_to_be_enrolled(site):
 
 def test_02_enrolled_it_runs_with_the_rights_it_says(site):
     h = site.host
-    h.run(["cordon-agent", "enrol", "--collector", "%s:%d" % (site.col.v4, site.col.AGENTS), "--token",
-           site.col.token(), "--ca-sha256", site.col.ca_sha256()])
-    h.run(["systemctl", "start", "cordon-agent"])
+    site.enrol()
     assert h.unit("cordon-agent", "ActiveState")["ActiveState"] == "active"
     wait_for("the host online", lambda: site.look()["online"])
     there = h.processes("/usr/lib/cordon")
@@ -234,6 +237,24 @@ def test_10_removed_nothing_is_left_but_configuration(site):
 def test_11_purged_nothing_is_left(site):
     site.host.run(["dpkg", "-P", "cordon-agent"])
     assert left(site) == set()
+
+
+def test_12_removed_by_force_it_is_open(site):
+    """The administrator's last resort, on a host that was installed anew."""
+    name = "fin-ws-2"
+    site.host.run(["hostname", name])
+    site.host.install("cordon-agent")
+    site.enrol()
+    wait_for("the host online", lambda: site.look(name)["online"])
+    site.wang("isolate", name, *REASON, "--yes")
+    mark = time.time()
+    assert site.host.run(["dpkg", "-r", "cordon-agent"], check=False).returncode != 0
+    site.host.run(["touch", "/var/lib/cordon-agent/remove-while-isolated"])
+    assert not [a for a in site.peer.arrivals(site.host.v4) if a[0] > mark]
+    site.host.run(["dpkg", "-r", "cordon-agent"])
+    wait_for("the talker heard again", lambda: [a for a in site.peer.arrivals(site.host.v4) if a[0] > mark])
+    assert site.host.run(["nft", "list", "tables"]).stdout == "table inet mine\n"
+    assert left(site) == {"/etc/cordon", "/etc/cordon/agent.conf"}
     site.host.power_off()
 
 

@@ -75,7 +75,7 @@ path(const char *in, const char *name)
 	return out[next];
 }
 
-/* -- the collector ------------------------------------------------------------ */
+/* -- the collector ----------------------------------------------------- */
 
 static void
 make_cert(const Cordon__Enrol *e, struct buf *der)

@@ -143,7 +143,7 @@ pause_ms(int ms)
 		turn(10);
 }
 
-/* -- the collector ------------------------------------------------------------ */
+/* -- the collector ----------------------------------------------------- */
 
 static void
 send_frame(uint16_t kind, const void *msg)
@@ -258,7 +258,7 @@ bind_any(uint16_t *port)
 	return fd;
 }
 
-/* -- certificates ------------------------------------------------------------- */
+/* -- certificates ------------------------------------------------------ */
 
 static const char *
 path(const char *in, const char *name)
@@ -318,7 +318,7 @@ make_certificates(void)
 		fail_msg("%s", why.text);
 }
 
-/* -- the processes ------------------------------------------------------------- */
+/* -- the processes ----------------------------------------------------- */
 
 static int
 take(void *arg, struct link *l, const uint8_t *payload, size_t len, int fd,
@@ -518,7 +518,7 @@ teardown(void **state)
 	return system(cmd);
 }
 
-/* -- tests --------------------------------------------------------------------- */
+/* -- tests ------------------------------------------------------------- */
 
 static void
 test_hello(void **state)

@@ -57,7 +57,7 @@ static struct {
 
 static struct why why;
 
-/* -- what the test's flow writes down (writer thread) --------------------------- */
+/* -- what the test's flow writes down (writer thread) ------------------ */
 
 static struct {
 	pthread_mutex_t lock;
@@ -147,7 +147,7 @@ audited(const char *what)
 	return found;
 }
 
-/* -- database ------------------------------------------------------------------ */
+/* -- database ---------------------------------------------------------- */
 
 struct sql {
 	const char *text, *a, *b;
@@ -200,7 +200,7 @@ add_token(const char *token, const char *kind, int64_t uses, int64_t ms)
 	assert_int_equal(store_now(w.store, run_sql, &q), 0);
 }
 
-/* -- world -------------------------------------------------------------------- */
+/* -- world ------------------------------------------------------------- */
 
 static const char *
 path(const char *name)
@@ -355,7 +355,7 @@ teardown(void **state)
 	return system(cmd);
 }
 
-/* -- a client ------------------------------------------------------------------ */
+/* -- a client ---------------------------------------------------------- */
 
 struct client {
 	struct conn *conn;
@@ -516,7 +516,7 @@ send_enrol(struct client *c, const char *token, const char *hostname)
 	buf_done(&csr);
 }
 
-/* -- enrolment ------------------------------------------------------------------ */
+/* -- enrolment --------------------------------------------------------- */
 
 static void
 test_enrol(void **state)
@@ -683,7 +683,7 @@ test_enrol_bad_request(void **state)
 	hang_up(&c);
 }
 
-/* -- coming in --------------------------------------------------------------- */
+/* -- coming in --------------------------------------------------------- */
 
 static void
 test_hello(void **state)
@@ -905,7 +905,7 @@ test_operator_is_no_agent(void **state)
 	hang_up(&c);
 }
 
-/* -- live ------------------------------------------------------------------- */
+/* -- live -------------------------------------------------------------- */
 
 static void
 test_newer_wins(void **state)
@@ -1091,7 +1091,7 @@ test_stop(void **state)
 	hang_up(&b);
 }
 
-/* -- strangers ---------------------------------------------------------------- */
+/* -- strangers --------------------------------------------------------- */
 
 static int
 knock(void)
