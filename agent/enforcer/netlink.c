@@ -130,8 +130,10 @@ netlink_recv(struct netlink *nl, void *data, size_t size)
 bool
 netlink_ok(const struct nlmsghdr *m, int left)
 {
+	/* libmnl walks attributes up to the aligned end of the message. */
 	return left >= (int)sizeof(*m) && m->nlmsg_len >= sizeof(*m) &&
-	    m->nlmsg_len <= (uint32_t)left;
+	    m->nlmsg_len <= (uint32_t)left &&
+	    MNL_ALIGN(m->nlmsg_len) <= (uint32_t)left;
 }
 
 /* One message of an answer to SEQ; *LAST when nothing follows it. */

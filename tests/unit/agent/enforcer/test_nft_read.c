@@ -17,6 +17,7 @@
 #include <linux/netfilter/nfnetlink.h>
 
 #include "agent/enforcer/foreign.h"
+#include "agent/enforcer/netlink.h"
 #include "agent/enforcer/nft_read.h"
 #include "agent/enforcer/watch.h"
 
@@ -315,6 +316,32 @@ any_byte(void **state)
 		}
 }
 
+/* A message is one only if its aligned end is there, too. */
+static void
+borders(void **state)
+{
+	static const struct {
+		uint32_t len;
+		int left;
+		bool ok;
+	} cases[] = {
+	    {16, 16, true}, {20, 20, true}, {20, 24, true},
+	    {15, 64, false}, {0, 64, false}, {20, 19, false},
+	    {18, 18, false}, {18, 20, true}, {17, 19, false},
+	    {UINT32_MAX, 64, false}, {UINT32_MAX - 2, 64, false},
+	    {0x80000000U, 64, false}, {16, 15, false}, {16, -1, false},
+	};
+	struct nlmsghdr h = {0};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		h.nlmsg_len = cases[i].len;
+		if (netlink_ok(&h, cases[i].left) != cases[i].ok)
+			fail_msg("case %zu", i);
+	}
+}
+
 static void
 objects(void **state)
 {
@@ -409,6 +436,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(tables), cmocka_unit_test(chains),
 	    cmocka_unit_test(expressions), cmocka_unit_test(any_byte),
+	    cmocka_unit_test(borders),
 	    cmocka_unit_test(objects), cmocka_unit_test(who),
 	    cmocka_unit_test(pictures),
 	};
