@@ -8,6 +8,7 @@
 The last line is "N passed, N failed, N skipped"; the exit status is 0 only
 when nothing failed.  Whatever a machine cannot do is skipped by name.
 """
+import concurrent.futures
 import glob
 import os
 import re
@@ -117,30 +118,33 @@ def pytest(totals, name, *paths):
     print("   %d tests in %.0f s" % (len(cases), time.monotonic() - began), flush=True)
 
 
+def fuzz_one(path, seconds):
+    name = os.path.basename(path)
+    corpus = os.path.join(TOP, "tests/fuzz/corpus", name)
+    with tempfile.TemporaryDirectory() as work:
+        args = [path, work, "-print_final_stats=0", "-rss_limit_mb=1024", "-timeout=10",
+                "-artifact_prefix=" + work + "/"]
+        if os.path.isdir(corpus):
+            args.append(corpus)
+        args += ["-runs=5000", "-seed=1"] if seconds == 0 else ["-max_total_time=%d" % seconds]
+        return name, subprocess.run(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                    stderr=subprocess.STDOUT, errors="replace", cwd=work)
+
+
 def fuzzers(totals, seconds):
     """SECONDS 0: the corpus and a fixed number of runs from a fixed seed."""
     if not build(totals, "fuzzers", "FUZZ=1", "fuzzers"):
         return
     say("fuzzers: " + ("fixed corpus" if seconds == 0 else "%d s each" % seconds))
-    for path in sorted(glob.glob(os.path.join(TOP, "build-fuzz/fuzz/*/*/fuzz_*"))):
-        if path.endswith(".d"):
-            continue
-        name = os.path.basename(path)
-        corpus = os.path.join(TOP, "tests/fuzz/corpus", name)
-        with tempfile.TemporaryDirectory() as work:
-            args = [path, work, "-print_final_stats=0", "-rss_limit_mb=1024", "-timeout=10",
-                    "-artifact_prefix=" + work + "/"]
-            if os.path.isdir(corpus):
-                args.append(corpus)
-            args += ["-runs=5000", "-seed=1"] if seconds == 0 else ["-max_total_time=%d" % seconds]
-            p = subprocess.run(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, errors="replace", cwd=work)
-        if p.returncode != 0:
-            totals.fail(name, p.stdout)
-        else:
-            totals.passed += 1
-            if seconds:
-                print("   %s clean" % name, flush=True)
+    paths = [p for p in sorted(glob.glob(os.path.join(TOP, "build-fuzz/fuzz/*/*/fuzz_*"))) if not p.endswith(".d")]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+        for name, p in pool.map(lambda path: fuzz_one(path, seconds), paths):
+            if p.returncode != 0:
+                totals.fail(name, p.stdout)
+            else:
+                totals.passed += 1
+                if seconds:
+                    print("   %s clean" % name, flush=True)
 
 
 def main():

@@ -410,6 +410,7 @@ options(int argc, char **argv)
 	    {"percent", required_argument, NULL, 'P'},
 	    {NULL, 0, NULL, 0},
 	};
+	static uint8_t key[SIGN_KEY_LEN];
 	char none[] = "";
 	int c;
 
@@ -419,6 +420,7 @@ options(int argc, char **argv)
 	d.s.own_dir = strdup(none);
 	d.s.conf_path = strdup(none);
 	d.s.host_id = strdup("H-TEST0001");
+	d.s.order_key = (ProtobufCBinaryData){sizeof(key), key};
 	d.s.scan_threads = 2;
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1)
 		switch (c) {

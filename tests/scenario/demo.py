@@ -14,7 +14,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 sys.dont_write_bytecode = True
-from world import Failed, Operator, Peer, Sniffer, TCP_SESSION, UDP_STREAM, World, run, wait_for  # noqa: E402
+from world import Failed, Peer, Sniffer, TCP_SESSION, TOP, UDP_STREAM, World, wait_for  # noqa: E402
 
 BOLD, DIM, GREEN, OFF = ("\033[1m", "\033[2m", "\033[32m", "\033[0m") if sys.stdout.isatty() and \
     "NO_COLOR" not in os.environ else ("", "", "", "")
@@ -89,7 +89,7 @@ def incident(hosts, wang):
     victim = hosts[0]
     ledger = victim.path("ledger", "accounts.csv")
     began = time.time()
-    victim.run(["sh", "-c", "exec python3 -c \"f = open('%s', 'a'); f.write('1003,9999999.00\\n')\"" % ledger])
+    victim.run(["sh", "-c", "exec /usr/bin/python3 -c \"f = open('%s', 'a'); f.write('1003,9999999.00\\n')\"" % ledger])
 
     def seen():
         return [s for s in wang.lines("signals", "--host", victim.name) if s.get("kind") == "files.changed"]
@@ -136,6 +136,9 @@ def isolate(w, col, hosts, peer, victim, wang):
     true("nobody reaches it from outside (v4 and v6)",
          peer.run(["ping", "-c1", "-W1", victim.v4], check=False).returncode != 0 and
          peer.run(["ping", "-c1", "-W1", victim.v6], check=False).returncode != 0)
+    seen = wait_for("a witness", lambda: (lambda x: x if x.get("witness_at") else None)(
+        wang.json("host", "show", victim.name)))
+    true("a witness, %s, tried to reach it and could not" % seen["witness_by"], seen["witness_ok"])
     true("the other hosts are fine", other.poll() is None and hosts[2].reaches(peer.v4, Peer.TCP))
     first = wang.json("host", "show", victim.name)["last_seen"]
     wait_for("a newer heartbeat", lambda: wang.json("host", "show", victim.name)["last_seen"] > first, 10)
@@ -143,7 +146,8 @@ def isolate(w, col, hosts, peer, victim, wang):
 
     title("4. Try to open the cage, as root on the host")
     flush = victim.nft("flush", "ruleset", check=False)
-    tell("nft flush ruleset: %s" % (flush.stdout.strip().splitlines() or ["(no word)"])[0])
+    tell("nft flush ruleset says: %s" % (flush.stdout.strip().splitlines() or ["nothing"])[0])
+    true("our tables still stand", "cordon" in victim.nft("list", "tables").stdout)
     true("still cut", not victim.reaches(peer.v4, Peer.TCP))
     before = victim.processes()
     mark = time.time()
@@ -218,7 +222,7 @@ def approve_newest(wang, li, action):
 
 def report(w, col, wang, li):
     title("6. The record")
-    out = os.path.join(os.environ.get("TMPDIR", "/tmp"), "cordon-demo-report.html")
+    out = os.path.join(TOP, "build", "demo-report.html")
     inside = col.path("report.html")
     wang("report", "--format", "html", "--out", inside)
     shutil.copy(inside, out)

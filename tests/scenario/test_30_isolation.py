@@ -110,6 +110,17 @@ def test_the_agent_comes_back_while_isolated(world, people, peer):
     assert not h.reaches(peer.v4, Peer.TCP)
 
 
+def test_another_host_bears_witness(world, people, peer):
+    col, wang, _ = people
+    for name in ("seen-a", "seen-b"):
+        world.host(name).enrol(col).start_agent()
+        online(wang, name)
+    isolate(wang, "seen-a")
+    h = wait_for("a witness", lambda: (lambda x: x if x.get("witness_at") else None)(
+        wang.json("host", "show", "seen-a")), 30)
+    assert h["witness_ok"] and h["witness_by"] and h["witness_by"] != "seen-a"
+
+
 def test_an_order_waits_for_a_host_that_is_away(world, people, peer):
     col, wang, _ = people
     h = world.host("away").enrol(col).start_agent()

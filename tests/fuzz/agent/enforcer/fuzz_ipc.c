@@ -9,6 +9,7 @@
 #include "agent/enforcer/answer.h"
 #include "agent/enforcer/inbox.h"
 #include "agent/enforcer/order_gate.h"
+#include "agent/links/settings.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -64,8 +65,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			cordon__foreign_ask__free_unpacked(f, NULL);
 		break;
 	case 3:
-		s = inbox_settings(data + 1, size - 1, &why);
-		if (s != NULL)
+		if (settings_unpack(data + 1, size - 1, &s, &why) == 0)
 			cordon__settings__free_unpacked(s, NULL);
 		break;
 	default:

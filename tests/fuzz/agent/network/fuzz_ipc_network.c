@@ -31,7 +31,9 @@ static struct event_base *base;
 static struct network *net;
 static struct link *dummy, *parent;
 static Cordon__Settings settings = CORDON__SETTINGS__INIT;
-static const struct link_kind none[] = {{0, NULL, 0, 0, NULL, NULL}};
+static const struct link_kind none[] = {
+	{0, NULL, 0, 0, NULL, NULL, false},
+};
 static bool alone; /* in a network namespace with nothing in it */
 
 static void

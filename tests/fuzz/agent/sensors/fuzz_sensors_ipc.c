@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/links/settings.h"
 #include "agent/sensors/peer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -58,8 +59,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (link_check(peer_network_table, &peer, data[0], len - 1, &row) ==
 	    NULL)
 		row->handle(&peer, NULL, data + 1, len - 1, -1, &why);
-	s = peer_settings(data + 1, len - 1, &why);
-	if (s != NULL)
-		cordon__settings__free_unpacked(s, NULL);
+	if (settings_unpack(data + 1, len - 1, &s, &why) != 0)
+		return 0;
+	(void)peer_check_settings(s, &why);
+	cordon__settings__free_unpacked(s, NULL);
 	return 0;
 }

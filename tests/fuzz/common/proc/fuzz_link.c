@@ -57,10 +57,10 @@ on_open(void *arg, struct link *l, const uint8_t *payload, size_t len,
 }
 
 static const struct link_kind table[] = {
-	{1, "small", 1, 8, NULL, on_small},
-	{2, "open", 0, 64, is_open, on_open},
-	{0x01000000, "high", 1, 8, NULL, on_small},
-	{0, NULL, 0, 0, NULL, NULL},
+	{1, "small", 1, 8, NULL, on_small, false},
+	{2, "open", 0, 64, is_open, on_open, false},
+	{0x01000000, "high", 1, 8, NULL, on_small, false},
+	{0, NULL, 0, 0, NULL, NULL, false},
 };
 
 static void

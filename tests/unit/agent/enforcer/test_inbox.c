@@ -17,7 +17,7 @@ static void
 refuses(void **state)
 {
 	static const struct {
-		char which; /* order, confirm, foreign-ask, settings */
+		char which; /* order, confirm, foreign-ask */
 		const char *data;
 		size_t len;
 	} cases[] = {
@@ -29,9 +29,6 @@ refuses(void **state)
 	    {'c', "\x0a\x00\x12\x01x", 5},
 	    {'f', "", 0}, {'f', "\x0a\x04R 01", 6},
 	    {'f', "\x0a\x03R\n1", 5}, {'f', "\x08\x01", 2},
-	    {'s', "", 0}, {'s', "\x0a\x03tmp", 5},
-	    {'s', "\x0a\x04/tmp\x12\x03H-1", 11},
-	    {'s', "\x0a\x04/tmp\x12\x03H-1\x1a\x01k", 14},
 	};
 	const uint8_t *d;
 	struct why why;
@@ -46,9 +43,7 @@ refuses(void **state)
 		    (void *)inbox_order(d, cases[i].len, &why) :
 		    cases[i].which == 'c' ?
 		    (void *)inbox_confirm(d, cases[i].len, &why) :
-		    cases[i].which == 'f' ?
-		    (void *)inbox_foreign_ask(d, cases[i].len, &why) :
-		    (void *)inbox_settings(d, cases[i].len, &why);
+		    (void *)inbox_foreign_ask(d, cases[i].len, &why);
 		if (m != NULL)
 			fail_msg("case %zu was taken", i);
 		assert_true(why.text[0] != '\0');

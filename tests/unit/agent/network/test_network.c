@@ -350,23 +350,23 @@ TAKER(take_full, at_sensors, IPC_SPOOL_FULL)
 
 #define ANY LINK_PAYLOAD_MAX
 static const struct link_kind parent_table[] = {
-	{IPC_READY, "ready", 1, ANY, NULL, take_ready},
-	{0, NULL, 0, 0, NULL, NULL},
+	{IPC_READY, "ready", 1, ANY, NULL, take_ready, false},
+	{0, NULL, 0, 0, NULL, NULL, false},
 };
 static const struct link_kind enforcer_table[] = {
-	{IPC_ORDER, "order", 0, ANY, NULL, take_order},
-	{IPC_CONFIRM, "confirm", 0, ANY, NULL, take_confirm},
-	{IPC_PROVE, "prove", 0, 0, NULL, take_prove},
-	{IPC_FOREIGN_ASK, "foreign", 0, ANY, NULL, take_foreign},
-	{IPC_LINE, "line", 0, 0, NULL, take_line},
-	{0, NULL, 0, 0, NULL, NULL},
+	{IPC_ORDER, "order", 0, ANY, NULL, take_order, false},
+	{IPC_CONFIRM, "confirm", 0, ANY, NULL, take_confirm, false},
+	{IPC_PROVE, "prove", 0, 0, NULL, take_prove, false},
+	{IPC_FOREIGN_ASK, "foreign", 0, ANY, NULL, take_foreign, false},
+	{IPC_LINE, "line", 0, 0, NULL, take_line, false},
+	{0, NULL, 0, 0, NULL, NULL, false},
 };
 static const struct link_kind sensors_table[] = {
-	{IPC_CHECK_RUN, "run", 0, ANY, NULL, take_run},
-	{IPC_MANIFEST_ASK, "manifest", 0, ANY, NULL, take_manifest},
-	{IPC_SNAPSHOT_ASK, "snapshot", 0, ANY, NULL, take_snapshot},
-	{IPC_SPOOL_FULL, "full", 0, 0, NULL, take_full},
-	{0, NULL, 0, 0, NULL, NULL},
+	{IPC_CHECK_RUN, "run", 0, ANY, NULL, take_run, false},
+	{IPC_MANIFEST_ASK, "manifest", 0, ANY, NULL, take_manifest, false},
+	{IPC_SNAPSHOT_ASK, "snapshot", 0, ANY, NULL, take_snapshot, false},
+	{IPC_SPOOL_FULL, "full", 0, 0, NULL, take_full, false},
+	{0, NULL, 0, 0, NULL, NULL, false},
 };
 
 static void
@@ -967,6 +967,56 @@ test_manifest(void **state)
 	cordon__manifest_chunk__free_unpacked(mc, NULL);
 }
 
+static int
+send_chunk(uint32_t i, bool last)
+{
+	static uint8_t data[60000], packed[64000];
+	Cordon__ManifestChunk m = CORDON__MANIFEST_CHUNK__INIT;
+
+	m.manifest_id = (char *)(uintptr_t)"M-00000003";
+	m.sequence = i;
+	m.last = last;
+	m.data.data = data;
+	m.data.len = sizeof(data);
+	return link_send(w.sensors, IPC_MANIFEST, packed,
+	    cordon__manifest_chunk__pack(&m, packed), -1);
+}
+
+/* Far more than may wait, while the collector does not read for a time. */
+static void
+test_large_manifest(void **state)
+{
+	Cordon__ManifestChunk *mc;
+	const struct seen *s;
+	uint32_t i;
+
+	(void)state;
+	start();
+	join_both();
+	UNTIL(nth(&w.frames, FRAME_HEARTBEAT, 0) != NULL);
+	forget(&w.frames);
+	conn_pause(w.conn, true);
+	for (i = 0; i < 240; i++) {
+		while (send_chunk(i, i == 239) == ERR_LIMIT) {
+			turn(1);
+			/* It is full to the brim: the collector reads again. */
+			conn_pause(w.conn, false);
+		}
+		if (i % 10 == 0)
+			turn(1);
+	}
+	UNTIL(w.frames.n >= 240);
+	for (i = 0; i < 240; i++) {
+		s = nth(&w.frames, FRAME_MANIFEST, (int)i);
+		assert_non_null(s);
+		mc = cordon__manifest_chunk__unpack(NULL, s->len, s->data);
+		assert_int_equal(mc->sequence, i);
+		assert_string_equal(mc->why, "");
+		cordon__manifest_chunk__free_unpacked(mc, NULL);
+	}
+	assert_string_equal(w.sensors_end, "");
+}
+
 /* -- what a collector may not do */
 
 static void
@@ -1536,6 +1586,7 @@ main(void)
 		T(test_checks_without_answer),
 		T(test_kept_while_down),
 		T(test_manifest),
+		T(test_large_manifest),
 		T(test_offences),
 		T(test_bad_welcome),
 		T(test_heartbeats_lost),

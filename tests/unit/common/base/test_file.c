@@ -238,6 +238,24 @@ joining(void **state)
 	assert_string_equal(out, "abc/def");
 }
 
+static void
+text_of_the_kernel(void **state)
+{
+	char out[8] = "before";
+
+	(void)state;
+	assert_int_equal(file_write(in_dir("text"), "0123456", 7, 0600, NULL),
+	    0);
+	assert_int_equal(file_text(path, out, sizeof(out)), 7);
+	assert_string_equal(out, "0123456");
+	assert_int_equal(file_text(path, out, 4), 3);
+	assert_string_equal(out, "012");
+	assert_int_equal(file_text("/proc/self/statm", out, sizeof(out)), 7);
+	assert_int_equal(file_text(in_dir("none"), out, sizeof(out)), ERR_IO);
+	assert_string_equal(out, "");
+	assert_int_equal(unlink(in_dir("text")), 0);
+}
+
 int
 main(void)
 {
@@ -251,6 +269,7 @@ main(void)
 		cmocka_unit_test(removing),
 		cmocka_unit_test(locking),
 		cmocka_unit_test(joining),
+		cmocka_unit_test(text_of_the_kernel),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

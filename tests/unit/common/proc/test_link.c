@@ -77,12 +77,12 @@ is_open(void *arg)
 }
 
 static const struct link_kind table[] = {
-	{1, "order", 1, LINK_PAYLOAD_MAX, NULL, take},
-	{2, "stop", 0, 0, NULL, take},
-	{3, "late", 0, 4, is_open, take},
-	{4, "bad", 0, 4, NULL, complain},
-	{5, "last", 1, 4, NULL, free_inside},
-	{0, NULL, 0, 0, NULL, NULL},
+	{1, "order", 1, LINK_PAYLOAD_MAX, NULL, take, true},
+	{2, "stop", 0, 0, NULL, take, true},
+	{3, "late", 0, 4, is_open, take, false},
+	{4, "bad", 0, 4, NULL, complain, false},
+	{5, "last", 1, 4, NULL, free_inside, false},
+	{0, NULL, 0, 0, NULL, NULL, false},
 };
 
 static void
@@ -314,10 +314,9 @@ test_queue(void **state)
 
 /* N descriptors in one message. */
 static void
-send_fds(int raw, int n)
+send_fds(int raw, uint32_t kind, int n)
 {
 	char space[CMSG_SPACE(sizeof(int) * 32)] = {0};
-	uint32_t kind = 2;
 	struct iovec iov = {&kind, sizeof(kind)};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1,
 	    .msg_control = space,
@@ -336,20 +335,27 @@ static void
 test_descriptors(void **state)
 {
 	static const int counts[] = {2, 3, 8, 9, 10, 32};
+	static const struct {
+		uint32_t kind;
+		const char *reason;
+	} none[] = {
+		{3, "a descriptor came with it (kind 3, 0 bytes)"},
+		{99, "unknown kind of message (kind 99, 0 bytes)"},
+	};
 	int before = open_fds(), raw;
 	struct side s;
 	size_t i;
 
 	(void)state;
 	raw = open_side(&s);
-	send_fds(raw, 1);
+	send_fds(raw, 2, 1);
 	turn();
 	assert_int_equal(s.got, 1);
 	assert_true(fcntl(s.fd, F_GETFD) & FD_CLOEXEC);
 	close_side(&s, raw);
 	for (i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
 		raw = open_side(&s);
-		send_fds(raw, counts[i]);
+		send_fds(raw, 2, counts[i]);
 		turn();
 		assert_int_equal(s.got, 0);
 		assert_string_equal(s.reason,
@@ -357,11 +363,17 @@ test_descriptors(void **state)
 		close_side(&s, raw);
 		assert_int_equal(open_fds(), before);
 	}
-	/* With a message that is refused for itself. */
-	raw = open_side(&s);
-	close_side(&s, -1);
-	close(raw);
-	assert_int_equal(open_fds(), before);
+	/* A kind that takes none, and one that is not in the table. */
+	for (i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		raw = open_side(&s);
+		s.open = true;
+		send_fds(raw, none[i].kind, 1);
+		turn();
+		assert_int_equal(s.got, 0);
+		assert_string_equal(s.reason, none[i].reason);
+		close_side(&s, raw);
+		assert_int_equal(open_fds(), before);
+	}
 }
 
 static void

@@ -198,6 +198,40 @@ test_no_way_back(void **state)
 }
 
 static void
+test_find_user(void **state)
+{
+	static const struct {
+		const char *user;
+		int err;
+		uid_t uid;
+	} rows[] = {
+		{"root", 0, 0}, {"0", 0, 0}, {"4711", 0, 4711},
+		{"4294967294", 0, 4294967294U},
+		{"4294967295", ERR_CONFIG, 7}, /* "no change", chown(2) */
+		{"99999999999999999999", ERR_CONFIG, 7},
+		{"", ERR_CONFIG, 7}, {"-1", ERR_CONFIG, 7},
+		{" 1", ERR_CONFIG, 7}, {"0x1", ERR_CONFIG, 7},
+		{"no-such-user-here", ERR_CONFIG, 7},
+	};
+	uid_t uid;
+	gid_t gid;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uid = 7;
+		gid = 7;
+		assert_int_equal(rights_find_user(rows[i].user, &uid, &gid,
+		    NULL), rows[i].err);
+		assert_int_equal(uid, rows[i].uid);
+		assert_int_equal(gid, rows[i].uid);
+	}
+	assert_int_equal(rights_find_user(NULL, &uid, &gid, NULL), 0);
+	assert_int_equal(uid, getuid());
+	assert_int_equal(gid, getgid());
+}
+
+static void
 test_refuses(void **state)
 {
 	char out[8192];
@@ -437,6 +471,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_drop),
 		cmocka_unit_test(test_no_way_back),
+		cmocka_unit_test(test_find_user),
 		cmocka_unit_test(test_refuses),
 		cmocka_unit_test(test_filter),
 		cmocka_unit_test(test_reasons),

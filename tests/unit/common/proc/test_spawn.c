@@ -97,6 +97,7 @@ static void
 test_signals(void **state)
 {
 	char out[256], text[64];
+	unsigned long long blocked, ignored;
 	sigset_t all, old;
 	int status;
 
@@ -109,7 +110,10 @@ test_signals(void **state)
 	    NULL, 0, out, sizeof(out));
 	signal(SIGPIPE, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &old, NULL);
-	assert_string_equal(out, "0000000000000000\n0000000000000000\n");
+	assert_int_equal(sscanf(out, "%llx %llx", &blocked, &ignored), 2);
+	assert_int_equal(blocked, 0);
+	/* 32 and 33 are the C library's own; it lets nobody set them. */
+	assert_int_equal(ignored & ~0x180000000ULL, 0);
 	assert_string_equal(spawn_status(status, text, sizeof(text)),
 	    "killed by SIGTERM");
 	shielded = true;

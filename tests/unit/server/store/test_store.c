@@ -163,6 +163,27 @@ get_job(struct db *db, void *arg)
 }
 
 static int
+one_row_job(struct db *db, void *arg)
+{
+	struct db_rows *r;
+
+	(void)arg;
+	assert_int_equal(db_run(db, NULL, "INSERT INTO meta (key, value) "
+	    "VALUES ('row-a', 'first'), ('row-b', 'second')", ""), 0);
+	assert_int_equal(db_row(db, &r, "SELECT value FROM meta "
+	    "WHERE key >= $1 ORDER BY key", "s", "row-a"), 0);
+	assert_string_equal(db_text(r, 0), "first");
+	db_end(&r);
+	assert_int_equal(db_row(db, &r, "SELECT value FROM meta "
+	    "WHERE key = $1", "s", "row-c"), ERR_NOENT);
+	assert_null(r);
+	assert_int_equal(db_row(db, &r, "SELECT nothing FROM meta", ""),
+	    ERR_IO);
+	assert_null(r);
+	return ERR_BADSTATE; /* rolled back */
+}
+
+static int
 count_job(struct db *db, void *arg)
 {
 	return db_one_int(db, arg, "SELECT COUNT(*) FROM meta "
@@ -288,6 +309,14 @@ commits_are_durable(void **state)
 	struct world *w = *state;
 
 	assert_int_equal(store_now(w->store, durable_job, NULL), 0);
+}
+
+static void
+one_row(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(store_now(w->store, one_row_job, NULL), ERR_BADSTATE);
 }
 
 static void
@@ -704,6 +733,8 @@ main(void)
 		cmocka_unit_test(bad_urls_are_refused),
 		cmocka_unit_test_setup_teardown(commits_are_durable,
 		    open_world, close_world),
+		cmocka_unit_test_setup_teardown(one_row, open_world,
+		    close_world),
 		cmocka_unit_test_setup_teardown(errors_have_codes,
 		    open_world, close_world),
 		cmocka_unit_test_setup_teardown(binding_and_rows,

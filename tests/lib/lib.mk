@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Signs orders for scenarios.
+TEST_PROGRAMS += $(BUILD)/test/sign-order
+$(BUILD)/test/sign-order: $(BUILD)/obj/tests/lib/sign_order.o \
+    $(foreach r,common/net common/wire common/base,$(call room_a,$(r)))
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $< -Wl,--start-group \
+		$(filter %.a,$^) -Wl,--end-group -lcrypto -lprotobuf-c
