@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +20,7 @@
 #include "common/base/id.h"
 #include "common/base/log.h"
 #include "common/net/x509.h"
+#include "common/proc/rights.h"
 #include "server/audit/audit.h"
 #include "server/store/store.h"
 
@@ -116,32 +116,6 @@ new_path(struct init *in, const char *dir, const char *name, bool ours,
 }
 
 /* -- where ---------------------------------------------------------------- */
-
-static int
-find_user(struct init *in, struct why *why)
-{
-	const struct passwd *pw;
-	unsigned long n;
-	char *end;
-
-	errno = 0;
-	n = strtoul(in->ask->user, &end, 10);
-	if (*in->ask->user >= '0' && *in->ask->user <= '9' && *end == '\0') {
-		if (errno != 0 || n >= UINT32_MAX)
-			return why_set(why, ERR_RANGE, "user %s: no such "
-			    "number", in->ask->user);
-		in->uid = (uid_t)n;
-		in->gid = (gid_t)n;
-		return 0;
-	}
-	pw = getpwnam(in->ask->user);
-	if (pw == NULL)
-		return why_set(why, ERR_NOENT, "there is no user \"%s\"; "
-		    "make one, or name one with --user", in->ask->user);
-	in->uid = pw->pw_uid;
-	in->gid = pw->pw_gid;
-	return 0;
-}
 
 static int
 make_state_dir(struct init *in, struct why *why)
@@ -487,7 +461,7 @@ init_run(const struct settings *s, const struct init_ask *ask,
 		rc = why_set(why, ERR_RANGE, "operator: 1 to 63 letters, "
 		    "digits, '.', '-', '_'");
 	else
-		rc = find_user(in, why);
+		rc = rights_find_user(ask->user, &in->uid, &in->gid, why);
 	if (rc == 0)
 		rc = make_state_dir(in, why);
 	if (rc == 0)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/base/log.h"
+#include "common/wire/pack.h"
 #include "common/wire/unpack.h"
 
 void
@@ -26,9 +27,6 @@ answer_pack(const struct answer *a, struct buf *out)
 {
 	static const uint8_t zeros[DIGEST_LEN];
 	Cordon__OrderAnswer m = CORDON__ORDER_ANSWER__INIT;
-	uint8_t *at;
-	size_t len;
-	int rc;
 
 	m.order_id = (char *)(uintptr_t)a->order_id;
 	m.epoch = a->epoch;
@@ -42,13 +40,7 @@ answer_pack(const struct answer *a, struct buf *out)
 		m.ruleset_digest.data = (uint8_t *)(uintptr_t)a->digest;
 		m.ruleset_digest.len = DIGEST_LEN;
 	}
-	len = cordon__order_answer__get_packed_size(&m);
-	rc = buf_reserve(out, len, &at);
-	if (rc != 0)
-		return rc;
-	cordon__order_answer__pack(&m, at);
-	buf_grow(out, len);
-	return 0;
+	return pack(&m.base, out);
 }
 
 static enum verdict

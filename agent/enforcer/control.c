@@ -86,11 +86,7 @@ on_status(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	char text[CONTROL_TEXT_MAX];
 	uint32_t code;
 
-	(void)payload;
-	(void)len;
-	(void)why;
-	if (fd >= 0)
-		close(fd);
+	(void)payload, (void)len, (void)fd, (void)why;
 	code = control_status(c->isolation, text, sizeof(text));
 	return reply(l, text, code);
 }
@@ -104,8 +100,7 @@ on_order(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	Cordon__OrderIn *m;
 	int rc;
 
-	if (fd >= 0)
-		close(fd);
+	(void)fd;
 	m = inbox_order(payload, len, why);
 	if (m == NULL)
 		return ERR_PROTO;
@@ -116,9 +111,9 @@ on_order(void *arg, struct link *l, const uint8_t *payload, size_t len,
 }
 
 static const struct link_kind kinds[] = {
-    {IPC_CTL_STATUS, "status", 0, 16, NULL, on_status},
-    {IPC_CTL_ORDER, "offline order", 1, INBOX_ORDER_MAX, NULL, on_order},
-    {0, NULL, 0, 0, NULL, NULL},
+    {IPC_CTL_STATUS, "status", 0, 16, NULL, on_status, false},
+    {IPC_CTL_ORDER, "offline order", 1, INBOX_ORDER_MAX, NULL, on_order, false},
+    {0, NULL, 0, 0, NULL, NULL, false},
 };
 
 static void

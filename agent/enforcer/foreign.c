@@ -5,6 +5,7 @@
 #include "agent/enforcer/foreign.h"
 
 #include <libmnl/libmnl.h>
+#include <libnftnl/common.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -244,14 +245,9 @@ dump(struct netlink *nl, uint8_t type, uint8_t family, const char *table,
     const char *set, struct picture *p)
 {
 	uint8_t bytes[1024] __attribute__((aligned(8))) = {0};
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(bytes);
-	struct nfgenmsg *g;
+	struct nlmsghdr *nlh = nftnl_nlmsg_build_hdr((char *)bytes, type,
+	    family, NLM_F_DUMP, 0);
 
-	nlh->nlmsg_type = (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type);
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	g = mnl_nlmsg_put_extra_header(nlh, sizeof(*g));
-	g->nfgen_family = family;
-	g->version = NFNETLINK_V0;
 	if (table != NULL)
 		mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_TABLE, table);
 	if (set != NULL)

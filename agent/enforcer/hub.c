@@ -22,6 +22,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/proc/link.h"
+#include "common/wire/pack.h"
 
 /* Kept while the network process is away. */
 #define LATE_MAX 8	   /* answers */
@@ -114,18 +115,13 @@ static void
 send_state(struct hub *h)
 {
 	Cordon__State s = CORDON__STATE__INIT;
-	uint8_t digest[DIGEST_LEN], *at;
+	uint8_t digest[DIGEST_LEN];
 	struct buf b;
-	size_t len;
 
 	isolation_fill_state(h->isolation, &s, digest);
 	buf_init(&b, LINK_PAYLOAD_MAX);
-	len = cordon__state__get_packed_size(&s);
-	if (buf_reserve(&b, len, &at) == 0) {
-		cordon__state__pack(&s, at);
-		buf_grow(&b, len);
+	if (pack(&s.base, &b) == 0)
 		send_buf(h->network, IPC_STATE, &b);
-	}
 	buf_done(&b);
 }
 
@@ -335,9 +331,7 @@ on_order(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	Cordon__OrderIn *m;
 	struct answer a;
 
-	(void)l;
-	if (fd >= 0)
-		close(fd);
+	(void)l, (void)fd;
 	m = inbox_order(payload, len, why);
 	if (m == NULL)
 		return ERR_PROTO;
@@ -357,9 +351,7 @@ on_confirm(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	struct why reason;
 	Cordon__Confirm *m;
 
-	(void)l;
-	if (fd >= 0)
-		close(fd);
+	(void)l, (void)fd;
 	m = inbox_confirm(payload, len, why);
 	if (m == NULL)
 		return ERR_PROTO;
@@ -377,12 +369,7 @@ on_prove(void *arg, struct link *l, const uint8_t *payload, size_t len,
 {
 	struct hub *h = arg;
 
-	(void)l;
-	(void)payload;
-	(void)len;
-	(void)why;
-	if (fd >= 0)
-		close(fd);
+	(void)l, (void)payload, (void)len, (void)fd, (void)why;
 	prove(h);
 	flush(h);
 	return 0;
@@ -394,12 +381,7 @@ on_line(void *arg, struct link *l, const uint8_t *payload, size_t len,
 {
 	struct hub *h = arg;
 
-	(void)l;
-	(void)payload;
-	(void)len;
-	(void)why;
-	if (fd >= 0)
-		close(fd);
+	(void)l, (void)payload, (void)len, (void)fd, (void)why;
 	isolation_heard(h->isolation);
 	arm(h);
 	return 0;
@@ -417,8 +399,7 @@ on_foreign_ask(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	struct why reason;
 	int rc;
 
-	if (fd >= 0)
-		close(fd);
+	(void)fd;
 	m = inbox_foreign_ask(payload, len, why);
 	if (m == NULL)
 		return ERR_PROTO;
@@ -434,13 +415,13 @@ on_foreign_ask(void *arg, struct link *l, const uint8_t *payload, size_t len,
 }
 
 static const struct link_kind network_kinds[] = {
-    {IPC_ORDER, "order", 1, INBOX_ORDER_MAX, NULL, on_order},
-    {IPC_CONFIRM, "confirm", 1, INBOX_CONFIRM_MAX, NULL, on_confirm},
-    {IPC_PROVE, "prove", 0, 0, NULL, on_prove},
+    {IPC_ORDER, "order", 1, INBOX_ORDER_MAX, NULL, on_order, false},
+    {IPC_CONFIRM, "confirm", 1, INBOX_CONFIRM_MAX, NULL, on_confirm, false},
+    {IPC_PROVE, "prove", 0, 0, NULL, on_prove, false},
     {IPC_FOREIGN_ASK, "foreign-ask", 1, INBOX_FOREIGN_ASK_MAX, NULL,
-	on_foreign_ask},
-    {IPC_LINE, "line", 0, 0, NULL, on_line},
-    {0, NULL, 0, 0, NULL, NULL},
+	on_foreign_ask, false},
+    {IPC_LINE, "line", 0, 0, NULL, on_line, false},
+    {0, NULL, 0, 0, NULL, NULL, false},
 };
 
 static void
@@ -520,20 +501,15 @@ on_stop(void *arg, struct link *l, const uint8_t *payload, size_t len,
 {
 	struct hub *h = arg;
 
-	(void)l;
-	(void)payload;
-	(void)len;
-	(void)why;
-	if (fd >= 0)
-		close(fd);
+	(void)l, (void)payload, (void)len, (void)fd, (void)why;
 	event_base_loopexit(h->base, NULL);
 	return 0;
 }
 
 static const struct link_kind parent_kinds[] = {
-    {IPC_PEER, "peer", 1, 1, NULL, on_peer},
-    {IPC_STOP, "stop", 0, 0, NULL, on_stop},
-    {0, NULL, 0, 0, NULL, NULL},
+    {IPC_PEER, "peer", 1, 1, NULL, on_peer, true},
+    {IPC_STOP, "stop", 0, 0, NULL, on_stop, false},
+    {0, NULL, 0, 0, NULL, NULL, false},
 };
 
 static void

@@ -5,7 +5,6 @@
 #include "agent/enforcer/inbox.h"
 
 #include "common/base/id.h"
-#include "common/base/sign.h"
 #include "common/wire/unpack.h"
 
 Cordon__OrderIn *
@@ -59,32 +58,6 @@ inbox_foreign_ask(const uint8_t *data, size_t len, struct why *why)
 	if (!id_valid(m->run_id)) {
 		why_set(why, ERR_PROTO, "foreign-ask: run id is none");
 		cordon__foreign_ask__free_unpacked(m, NULL);
-		return NULL;
-	}
-	return m;
-}
-
-/* From the parent, before any right is dropped. */
-Cordon__Settings *
-inbox_settings(const uint8_t *data, size_t len, struct why *why)
-{
-	const char *wrong = NULL;
-	Cordon__Settings *m;
-
-	m = unpack(&cordon__settings__descriptor, data, len);
-	if (m == NULL) {
-		why_set(why, ERR_PROTO, "settings: not that message");
-		return NULL;
-	}
-	if (m->state_dir[0] != '/')
-		wrong = "state folder is not an absolute path";
-	else if (!id_valid(m->host_id))
-		wrong = "host id is none";
-	else if (m->order_key.len != SIGN_KEY_LEN)
-		wrong = "order key has not 32 bytes";
-	if (wrong != NULL) {
-		why_set(why, ERR_CONFIG, "settings: %s", wrong);
-		cordon__settings__free_unpacked(m, NULL);
 		return NULL;
 	}
 	return m;

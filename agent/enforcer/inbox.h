@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What comes in from the network process, the parent and the tool, unpacked
- * and checked.  The network process may have been taken over: no field of
+ * What comes in from the network process and the tool, unpacked and
+ * checked.  The network process may have been taken over: no field of
  * it is believed, and an order stays opaque bytes until order_gate.
  */
 #ifndef CORDON_ENFORCER_INBOX_H
@@ -18,7 +18,6 @@
 #define INBOX_ORDER_MAX (ORDER_MAX + 16)
 #define INBOX_CONFIRM_MAX 256
 #define INBOX_FOREIGN_ASK_MAX 64
-#define INBOX_SETTINGS_MAX (64 * 1024)
 #define INBOX_SECRET_MAX 64
 
 /* Each: the message, owned by the caller, or NULL with WHY. */
@@ -27,8 +26,6 @@ Cordon__OrderIn *inbox_order(const uint8_t *data, size_t len,
 Cordon__Confirm *inbox_confirm(const uint8_t *data, size_t len,
     struct why *why);
 Cordon__ForeignAsk *inbox_foreign_ask(const uint8_t *data, size_t len,
-    struct why *why);
-Cordon__Settings *inbox_settings(const uint8_t *data, size_t len,
     struct why *why);
 
 #endif

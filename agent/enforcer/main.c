@@ -7,26 +7,21 @@
  */
 #include <getopt.h>
 #include <linux/capability.h>
-#include <poll.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "agent/enforcer/cage.h"
 #include "agent/enforcer/hub.h"
-#include "agent/enforcer/inbox.h"
 #include "agent/enforcer/state.h"
 #include "agent/links/identity.h"
 #include "agent/links/ipc.h"
+#include "agent/links/settings.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/proc/link.h"
 #include "common/proc/rights.h"
-
-#define SETTINGS_WAIT_MS 30000
 
 static const struct right keep[] = {
     {CAP_NET_ADMIN, "nf_tables batches, SOCK_DESTROY, conntrack, and the "
@@ -137,28 +132,6 @@ parse(int argc, char **argv, struct options *o)
 	}
 }
 
-/* A name, or a number that is uid and gid alike. */
-static int
-find_user(const char *user, uid_t *uid, gid_t *gid, struct why *why)
-{
-	struct passwd *pw;
-	char *end;
-	unsigned long n = strtoul(user, &end, 10);
-
-	if (*user != '\0' && *end == '\0' && n < UINT32_MAX) {
-		*uid = (uid_t)n;
-		*gid = (gid_t)n;
-		return 0;
-	}
-	pw = getpwnam(user);
-	if (pw == NULL)
-		return why_set(why, ERR_NOENT, "there is no user \"%s\"",
-		    user);
-	*uid = pw->pw_uid;
-	*gid = pw->pw_gid;
-	return 0;
-}
-
 /* Our folder exists and is ours alone, while we still may make it so. */
 static int
 own_folder(const char *dir, const char *user, struct why *why)
@@ -167,7 +140,7 @@ own_folder(const char *dir, const char *user, struct why *why)
 	gid_t gid;
 	int rc;
 
-	rc = find_user(user, &uid, &gid, why);
+	rc = rights_find_user(user, &uid, &gid, why);
 	if (rc == 0 && !file_exists(dir))
 		rc = file_mkdir(dir, 0700, why);
 	if (rc == 0 && lchown(dir, uid, gid) < 0)
@@ -177,62 +150,32 @@ own_folder(const char *dir, const char *user, struct why *why)
 
 /* -- the two ways to start -------------------------------------------------- */
 
-/* The parent's first message; no loop may exist yet. */
-static Cordon__Settings *
-wait_settings(struct why *why)
-{
-	static uint8_t bytes[sizeof(uint32_t) + INBOX_SETTINGS_MAX];
-	struct pollfd p = {.fd = IPC_FD_PARENT, .events = POLLIN};
-	uint32_t kind;
-	ssize_t n;
-
-	if (poll(&p, 1, SETTINGS_WAIT_MS) <= 0) {
-		why_set(why, ERR_TIMEOUT, "no settings from the parent");
-		return NULL;
-	}
-	n = recv(IPC_FD_PARENT, bytes, sizeof(bytes), MSG_DONTWAIT);
-	if (n < (ssize_t)sizeof(kind)) {
-		why_set(why, ERR_PROTO, "no settings from the parent");
-		return NULL;
-	}
-	memcpy(&kind, bytes, sizeof(kind));
-	if (kind != IPC_SETTINGS) {
-		why_set(why, ERR_PROTO, "the parent sent %u before settings",
-		    kind);
-		return NULL;
-	}
-	return inbox_settings(bytes + sizeof(kind), (size_t)n - sizeof(kind),
-	    why);
-}
-
 /*
- * Settings for --restore, from the identity file one folder up.  NULL and
- * *RC 0: the host is not enrolled, there is nothing to do.
+ * Settings for --restore, from the identity file one folder up.  *OUT stays
+ * NULL when the host is not enrolled: there is nothing to do.
  */
-static Cordon__Settings *
-restore_settings(const struct options *o, int *rc, struct why *why)
+static int
+restore_settings(const struct options *o, Cordon__Settings **out,
+    struct why *why)
 {
-	Cordon__Settings *s = NULL;
+	Cordon__Settings *s;
 	Cordon__Enrolled *id = NULL;
 	char parent[4096];
 	uid_t uid;
 	gid_t gid;
+	int rc;
 
-	*rc = find_user(o->network_user, &uid, &gid, why);
-	if (*rc != 0)
-		return NULL;
-	*rc = file_join(parent, sizeof(parent), o->state, "..");
-	if (*rc == 0)
-		*rc = identity_load(parent, &id, why);
-	if (*rc == ERR_NOENT)
-		*rc = 0;
+	rc = rights_find_user(o->network_user, &uid, &gid, why);
+	if (rc == 0)
+		rc = file_join(parent, sizeof(parent), o->state, "..");
+	if (rc == 0)
+		rc = identity_load(parent, &id, why);
 	if (id == NULL)
-		return NULL;
+		return rc == ERR_NOENT ? 0 : rc;
 	s = malloc(sizeof(*s));
 	if (s == NULL) {
-		*rc = ERR_NOMEM;
 		cordon__enrolled__free_unpacked(id, NULL);
-		return NULL;
+		return why_set(why, ERR_NOMEM, "out of memory");
 	}
 	cordon__settings__init(s);
 	s->state_dir = strdup(o->state);
@@ -242,7 +185,8 @@ restore_settings(const struct options *o, int *rc, struct why *why)
 	id->order_key.data = NULL;
 	id->order_key.len = 0;
 	cordon__enrolled__free_unpacked(id, NULL);
-	return s;
+	*out = s;
+	return 0;
 }
 
 static void
@@ -356,7 +300,7 @@ main(int argc, char **argv)
 {
 	struct options o = {.user = AGENT_USER_ENFORCER,
 	    .network_user = AGENT_USER_NETWORK};
-	Cordon__Settings *settings;
+	Cordon__Settings *settings = NULL;
 	struct rights rights = {0};
 	struct why why = {""};
 	int rc = 0;
@@ -368,12 +312,12 @@ main(int argc, char **argv)
 			goto failed;
 		return 0;
 	}
-	settings = o.task == TASK_RESTORE ?
-	    restore_settings(&o, &rc, &why) : wait_settings(&why);
-	if (settings == NULL && o.task == TASK_RESTORE && rc == 0)
-		return 0; /* not enrolled: nothing was ever ordered */
-	if (settings == NULL)
+	rc = o.task == TASK_RESTORE ? restore_settings(&o, &settings, &why) :
+	    settings_wait(IPC_FD_PARENT, &settings, &why);
+	if (rc != 0)
 		goto failed;
+	if (settings == NULL)
+		return 0; /* not enrolled: nothing was ever ordered */
 	if (own_folder(settings->state_dir, o.user, &why) != 0)
 		goto failed;
 

@@ -9,11 +9,11 @@
 #include <arpa/inet.h>
 #include <endian.h>
 #include <libmnl/libmnl.h>
+#include <libnftnl/common.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define READ_TRIES 8
@@ -419,14 +419,9 @@ static int
 dump(struct netlink *nl, uint16_t type, uint8_t family, struct nft_view *v)
 {
 	uint8_t bytes[256] __attribute__((aligned(8))) = {0};
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(bytes);
-	struct nfgenmsg *g;
+	struct nlmsghdr *nlh = nftnl_nlmsg_build_hdr((char *)bytes, type,
+	    family, NLM_F_DUMP, 0);
 
-	nlh->nlmsg_type = (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type);
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	g = mnl_nlmsg_put_extra_header(nlh, sizeof(*g));
-	g->nfgen_family = family;
-	g->version = NFNETLINK_V0;
 	if (type == NFT_MSG_GETRULE || type == NFT_MSG_GETOBJ)
 		mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, RULESET_TABLE);
 	return netlink_ask(nl, nlh, on_message, v, NULL);

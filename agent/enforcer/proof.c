@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/wire/pack.h"
 
 #define PROOF_LINES_MAX (RULESET_DEVICES_MAX + 32)
 #define PROOF_LINE_MAX 200
@@ -102,21 +103,6 @@ results(const Cordon__OrderBody *body, const struct probe_outcome *outcomes,
 	return reached;
 }
 
-static int
-pack(const Cordon__Proof *p, struct buf *out)
-{
-	size_t len = cordon__proof__get_packed_size(p);
-	uint8_t *at;
-	int rc;
-
-	rc = buf_reserve(out, len, &at);
-	if (rc != 0)
-		return rc;
-	cordon__proof__pack(p, at);
-	buf_grow(out, len);
-	return 0;
-}
-
 int
 proof_pack(struct isolation *i, const struct proof_check *check,
     const struct probe_outcome *outcomes, size_t n, struct buf *out)
@@ -160,7 +146,7 @@ proof_pack(struct isolation *i, const struct proof_check *check,
 	p.weak = w.at;
 	p.n_weak = w.n;
 	p.profile = isolation_profile(i);
-	rc = pack(&p, out);
+	rc = pack(&p.base, out);
 	lines_done(&l);
 	lines_done(&w);
 	return rc;

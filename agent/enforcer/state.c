@@ -6,9 +6,7 @@
  */
 #include "agent/enforcer/state.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/base/file.h"
 #include "common/wire/order.pb-c.h"
@@ -228,14 +226,6 @@ state_save(const char *dir, const struct state *s, struct why *why)
 int
 state_boot_id(char out[STATE_BOOT_ID_LEN + 1])
 {
-	ssize_t n;
-	int fd;
-
-	memset(out, 0, STATE_BOOT_ID_LEN + 1);
-	fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return ERR_IO;
-	n = read(fd, out, STATE_BOOT_ID_LEN);
-	close(fd);
-	return n == STATE_BOOT_ID_LEN ? 0 : ERR_IO;
+	return file_text("/proc/sys/kernel/random/boot_id", out,
+	    STATE_BOOT_ID_LEN + 1) == STATE_BOOT_ID_LEN ? 0 : ERR_IO;
 }

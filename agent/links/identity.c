@@ -15,6 +15,7 @@
 #include "common/base/sign.h"
 #include "common/wire/frame.h"
 #include "common/wire/order.h"
+#include "common/wire/pack.h"
 #include "common/wire/unpack.h"
 
 #define DER_MAX 4096 /* one certificate */
@@ -96,7 +97,6 @@ identity_save(const char *state_dir, const Cordon__Enrolled *id,
 {
 	char path[PATH_MAX];
 	struct buf b;
-	uint8_t *at;
 	int rc;
 
 	buf_init(&b, frame_max(FRAME_ENROLLED));
@@ -105,13 +105,11 @@ identity_save(const char *state_dir, const Cordon__Enrolled *id,
 		rc = path_of(path, state_dir, why);
 	if (rc != 0)
 		goto done;
-	rc = buf_reserve(&b, cordon__enrolled__get_packed_size(id), &at);
-	if (rc != 0) {
+	rc = pack(&id->base, &b);
+	if (rc == 0)
+		rc = file_write(path, b.data, b.len, 0644, why);
+	else
 		why_set(why, rc, "identity: %s", err_str(rc));
-		goto done;
-	}
-	buf_grow(&b, cordon__enrolled__pack(id, at));
-	rc = file_write(path, b.data, b.len, 0644, why);
 done:
 	buf_done(&b);
 	return rc;

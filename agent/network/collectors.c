@@ -11,6 +11,7 @@
 #include "common/wire/agent.pb-c.h"
 #include "common/wire/frame.h"
 #include "common/wire/order.h"
+#include "common/wire/pack.h"
 #include "common/wire/unpack.h"
 
 static bool
@@ -76,7 +77,6 @@ collectors_save(const char *state_dir, Cordon__Endpoint **list, size_t n,
 {
 	Cordon__Welcome w = CORDON__WELCOME__INIT;
 	char path[PATH_MAX];
-	uint8_t *at;
 	struct buf b;
 	int rc;
 
@@ -86,11 +86,8 @@ collectors_save(const char *state_dir, Cordon__Endpoint **list, size_t n,
 	if ((rc = order_check_collectors(list, n, why)) == 0 &&
 	    (rc = file_join(path, sizeof(path), state_dir,
 	    COLLECTORS_FILE)) == 0 &&
-	    (rc = buf_reserve(&b, cordon__welcome__get_packed_size(&w),
-	    &at)) == 0) {
-		buf_grow(&b, cordon__welcome__pack(&w, at));
+	    (rc = pack(&w.base, &b)) == 0)
 		rc = file_write(path, b.data, b.len, 0600, why);
-	}
 	buf_done(&b);
 	return rc;
 }

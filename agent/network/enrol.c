@@ -28,6 +28,7 @@
 #include "common/net/x509.h"
 #include "common/wire/frame.h"
 #include "common/wire/order.h"
+#include "common/wire/pack.h"
 #include "common/wire/unpack.h"
 
 #define HANDSHAKE_MS 10000
@@ -80,7 +81,6 @@ send_ask(struct enrolment *e, struct conn *c)
 	Cordon__Enrol q = CORDON__ENROL__INIT;
 	char host[HOST_NAME_MAX + 1] = "", machine[40];
 	struct buf b;
-	uint8_t *at;
 	int rc;
 
 	(void)gethostname(host, sizeof(host) - 1);
@@ -92,11 +92,9 @@ send_ask(struct enrolment *e, struct conn *c)
 	q.agent_version = (char *)(uintptr_t)CORDON_VERSION;
 	q.machine_id = machine;
 	buf_init(&b, frame_max(FRAME_ENROL));
-	rc = buf_reserve(&b, cordon__enrol__get_packed_size(&q), &at);
-	if (rc == 0) {
-		buf_grow(&b, cordon__enrol__pack(&q, at));
+	rc = pack(&q.base, &b);
+	if (rc == 0)
 		rc = conn_send(c, FRAME_ENROL, b.data, b.len);
-	}
 	buf_done_wipe(&b);
 	return rc;
 }
@@ -252,7 +250,6 @@ pack_answer(const struct addr *worked, Cordon__Enrolled *e, struct buf *out,
 	Cordon__Endpoint first = CORDON__ENDPOINT__INIT;
 	Cordon__Endpoint *list[ORDER_COLLECTORS_MAX], **given = e->collectors;
 	size_t ngiven = e->n_collectors, n = 0, i;
-	uint8_t *at;
 	int rc;
 
 	first.address.data = (uint8_t *)(uintptr_t)worked->ip;
@@ -270,10 +267,8 @@ pack_answer(const struct addr *worked, Cordon__Enrolled *e, struct buf *out,
 			list[n++] = given[i];
 	e->collectors = list;
 	e->n_collectors = n;
-	if ((rc = identity_check(e, why)) == 0 &&
-	    (rc = buf_reserve(out, cordon__enrolled__get_packed_size(e),
-	    &at)) == 0)
-		buf_grow(out, cordon__enrolled__pack(e, at));
+	if ((rc = identity_check(e, why)) == 0)
+		rc = pack(&e->base, out);
 	e->collectors = given;
 	e->n_collectors = ngiven;
 	return rc;

@@ -6,14 +6,13 @@
  */
 #include <event2/event.h>
 #include <getopt.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "agent/links/settings.h"
 #include "agent/network/enrol.h"
 #include "agent/network/network.h"
 #include "common/base/file.h"
@@ -21,9 +20,6 @@
 #include "common/base/log.h"
 #include "common/proc/rights.h"
 #include "common/wire/frame.h"
-#include "common/wire/unpack.h"
-
-#define SETTINGS_WAIT_MS 10000
 
 /* Beyond what every process of ours has.  No capability at all. */
 static const struct syscall_rule calls[] = {
@@ -133,40 +129,6 @@ parse(int argc, char **argv, struct options *o)
 }
 
 /* -- as a process of the agent ----------------------------------------- */
-
-/*
- * The first message of the parent, before there is a loop (rights are to be
- * dropped without one): it must be IPC_SETTINGS.
- */
-static int
-read_settings(Cordon__Settings **out, struct why *why)
-{
-	struct pollfd p = {.fd = IPC_FD_PARENT, .events = POLLIN};
-	static uint8_t msg[LINK_PAYLOAD_MAX + 4];
-	Cordon__Settings *s;
-	uint32_t kind = 0;
-	ssize_t n;
-
-	if (poll(&p, 1, SETTINGS_WAIT_MS) != 1)
-		return why_set(why, ERR_TIMEOUT, "no settings from parent");
-	n = recv(IPC_FD_PARENT, msg, sizeof(msg), 0);
-	if (n < (ssize_t)sizeof(kind))
-		return why_set(why, ERR_CLOSED, "the parent has gone");
-	memcpy(&kind, msg, sizeof(kind));
-	if (kind != IPC_SETTINGS)
-		return why_set(why, ERR_PROTO, "the first message is no "
-		    "settings");
-	s = unpack(&cordon__settings__descriptor, msg + sizeof(kind),
-	    (size_t)n - sizeof(kind));
-	if (s == NULL)
-		return why_set(why, ERR_PROTO, "settings cannot be read");
-	if (!id_valid(s->host_id)) {
-		cordon__settings__free_unpacked(s, NULL);
-		return why_set(why, ERR_RANGE, "settings: no host id");
-	}
-	*out = s;
-	return 0;
-}
 
 static struct event_base *
 new_base(struct why *why)
@@ -281,7 +243,7 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if ((status = parse(argc, argv, &o)) != 0)
 		return status - 1;
-	if (!o.enrol && read_settings(&settings, &why) != 0)
+	if (!o.enrol && settings_wait(IPC_FD_PARENT, &settings, &why) != 0)
 		goto fail;
 
 	/* From here on: another user, no capability, no way back. */

@@ -20,6 +20,7 @@
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/wire/frame.h"
+#include "common/wire/pack.h"
 
 #define FLUSH_MS 50	   /* signals wait at most so long for the disk */
 #define TICK_MS 1000
@@ -28,6 +29,8 @@
 #define UP_ITEMS_MAX 4096
 #define UP_BYTES_MAX (8 * 1024 * 1024)
 #define ORDERS_MAX 8
+#define UP_HIGH (1024 * 1024) /* waiting: the sensors are not read */
+#define UP_LOW (256 * 1024)   /* they are read again */
 #define LINE_HIGH (512 * 1024) /* no more is given to the line above it */
 #define PROTOCOL_VERSION 1
 
@@ -78,6 +81,26 @@ send_results(struct network *n)
 	}
 }
 
+/*
+ * A manifest comes faster than a slow line takes it: then it waits with the
+ * sensors.  While the line is down they are read, for their signals.
+ */
+static void
+pace_sensors(struct network *n)
+{
+	bool live = line_state(n->line) == LINE_LIVE;
+	bool pause = n->sensors_paused;
+
+	if (!live || n->up.bytes <= UP_LOW)
+		pause = false;
+	else if (n->up.bytes >= UP_HIGH)
+		pause = true;
+	if (!n->sensors_up || pause == n->sensors_paused)
+		return;
+	n->sensors_paused = pause;
+	link_pause(n->sensors, pause);
+}
+
 void
 network_pump(struct network *n)
 {
@@ -86,6 +109,7 @@ network_pump(struct network *n)
 	if (line_state(n->line) != LINE_LIVE)
 		return;
 	send_results(n);
+	pace_sensors(n);
 	if (feed_pump(&n->feed, &why) != 0)
 		log_error("spool: %s", why.text);
 	if (outbox_first(&n->up) != NULL)
@@ -134,18 +158,6 @@ read_line(const char *path, char *out, size_t size)
 			out[strcspn(out, "\n")] = '\0';
 		fclose(f);
 	}
-}
-
-static int
-pack(struct buf *out, const ProtobufCMessage *msg)
-{
-	uint8_t *at;
-	int rc;
-
-	rc = buf_reserve(out, protobuf_c_message_get_packed_size(msg), &at);
-	if (rc == 0)
-		buf_grow(out, protobuf_c_message_pack(msg, at));
-	return rc;
 }
 
 struct hello_parts {
@@ -211,7 +223,7 @@ make_hello(void *arg, struct buf *out)
 	h.spool_first = spool_first(n->spool);
 	fill_addresses(&h, &p);
 	fill_readiness(n, &h, &p);
-	return pack(out, &h.base);
+	return pack(&h.base, out);
 }
 
 /*
@@ -248,7 +260,7 @@ make_heartbeat(void *arg, uint64_t sequence, struct buf *out)
 	h.cpu_ms = u.cpu_ms;
 	h.rss_kib = u.rss_kib;
 	h.sequence = sequence;
-	return pack(out, &h.base);
+	return pack(&h.base, out);
 }
 
 static void
@@ -270,6 +282,7 @@ on_down(void *arg)
 
 	feed_stop(&n->feed);
 	renew_forget(&n->renew);
+	pace_sensors(n);
 }
 
 static const struct line_ops line_ops = {make_hello, make_heartbeat, on_heard,

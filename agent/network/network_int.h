@@ -36,6 +36,7 @@ struct network {
 	const Cordon__Settings *settings; /* lent */
 	struct link *parent, *enforcer, *sensors;
 	bool enforcer_up, sensors_up; /* the link has not ended */
+	bool sensors_paused; /* the line is slower than what they send */
 	struct spool *spool;
 	struct feed feed;
 	struct line *line;

@@ -71,8 +71,7 @@ on_signal(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	bool severe;
 	int rc;
 
-	if (fd != -1)
-		close(fd);
+	(void)fd;
 	sig = unpack(&cordon__signal__descriptor, payload, len);
 	if (sig == NULL)
 		return why_set(why, ERR_PROTO, "signal cannot be read");
@@ -106,9 +105,7 @@ on_state(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	struct network *n = arg;
 	Cordon__State *s;
 
-	(void)l;
-	if (fd != -1)
-		close(fd);
+	(void)l, (void)fd;
 	s = unpack(&cordon__state__descriptor, payload, len);
 	if (s == NULL)
 		return why_set(why, ERR_PROTO, "state cannot be read");
@@ -126,9 +123,7 @@ on_answer(void *arg, struct link *l, const uint8_t *payload, size_t len,
 {
 	struct network *n = arg;
 
-	(void)l, (void)why;
-	if (fd != -1)
-		close(fd);
+	(void)l, (void)why, (void)fd;
 	relay_up(n, FRAME_ORDER_ANSWER, NULL, payload, len);
 	return 0;
 }
@@ -140,9 +135,7 @@ on_proof(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	struct network *n = arg;
 	Cordon__Proof *p;
 
-	(void)l;
-	if (fd != -1)
-		close(fd);
+	(void)l, (void)fd;
 	/* Of each order only the latest waits. */
 	p = unpack(&cordon__proof__descriptor, payload, len);
 	if (p == NULL)
@@ -161,9 +154,7 @@ on_foreign(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	struct network *n = arg;
 	Cordon__Foreign *f;
 
-	(void)l;
-	if (fd != -1)
-		close(fd);
+	(void)l, (void)fd;
 	f = unpack(&cordon__foreign__descriptor, payload, len);
 	if (f == NULL)
 		return why_set(why, ERR_PROTO, "foreign cannot be read");
@@ -203,9 +194,7 @@ on_readiness(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	Cordon__ReadinessItem *item;
 	struct readiness *r = NULL;
 
-	(void)l;
-	if (fd != -1)
-		close(fd);
+	(void)l, (void)fd;
 	item = unpack(&cordon__readiness_item__descriptor, payload, len);
 	if (item == NULL)
 		return why_set(why, ERR_PROTO, "item cannot be read");
@@ -233,9 +222,7 @@ on_check_result(void *arg, struct link *l, const uint8_t *payload,
 	struct network *n = arg;
 	Cordon__CheckResult *r;
 
-	(void)l;
-	if (fd != -1)
-		close(fd);
+	(void)l, (void)fd;
 	r = unpack(&cordon__check_result__descriptor, payload, len);
 	if (r == NULL)
 		return why_set(why, ERR_PROTO, "result cannot be read");
@@ -248,9 +235,7 @@ static int
 on_manifest(void *arg, struct link *l, const uint8_t *payload, size_t len,
     int fd, struct why *why)
 {
-	(void)l, (void)why;
-	if (fd != -1)
-		close(fd);
+	(void)l, (void)why, (void)fd;
 	relay_chunk(arg, FRAME_MANIFEST, payload, len);
 	return 0;
 }
@@ -259,9 +244,7 @@ static int
 on_snapshot(void *arg, struct link *l, const uint8_t *payload, size_t len,
     int fd, struct why *why)
 {
-	(void)l, (void)why;
-	if (fd != -1)
-		close(fd);
+	(void)l, (void)why, (void)fd;
 	relay_chunk(arg, FRAME_SNAPSHOT, payload, len);
 	return 0;
 }
@@ -273,9 +256,7 @@ on_watch(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	struct network *n = arg;
 	Cordon__Watch *w;
 
-	(void)l;
-	if (fd != -1)
-		close(fd);
+	(void)l, (void)fd;
 	w = unpack(&cordon__watch__descriptor, payload, len);
 	if (w == NULL)
 		return why_set(why, ERR_PROTO, "watch cannot be read");
@@ -310,23 +291,23 @@ on_sensors_end(void *arg, struct link *l, const char *reason)
 }
 
 static const struct link_kind from_enforcer[] = {
-	{IPC_STATE, "state", 0, 1 * KIB, NULL, on_state},
-	{IPC_ANSWER, "answer", 1, 8 * KIB, NULL, on_answer},
-	{IPC_PROOF, "proof", 1, 16 * KIB, NULL, on_proof},
-	{IPC_FOREIGN, "foreign", 1, 16 * KIB, NULL, on_foreign},
-	{IPC_READINESS, "readiness", 1, 2 * KIB, NULL, on_readiness},
-	{IPC_SIGNAL, "signal", 1, 32 * KIB, NULL, on_signal},
-	{0, NULL, 0, 0, NULL, NULL},
+	{IPC_STATE, "state", 0, 1 * KIB, NULL, on_state, false},
+	{IPC_ANSWER, "answer", 1, 8 * KIB, NULL, on_answer, false},
+	{IPC_PROOF, "proof", 1, 16 * KIB, NULL, on_proof, false},
+	{IPC_FOREIGN, "foreign", 1, 16 * KIB, NULL, on_foreign, false},
+	{IPC_READINESS, "readiness", 1, 2 * KIB, NULL, on_readiness, false},
+	{IPC_SIGNAL, "signal", 1, 32 * KIB, NULL, on_signal, false},
+	{0, NULL, 0, 0, NULL, NULL, false},
 };
 
 static const struct link_kind from_sensors[] = {
-	{IPC_SIGNAL, "signal", 1, 32 * KIB, NULL, on_signal},
+	{IPC_SIGNAL, "signal", 1, 32 * KIB, NULL, on_signal, false},
 	{IPC_CHECK_RESULT, "check-result", 1, LINK_PAYLOAD_MAX, NULL,
-	    on_check_result},
-	{IPC_MANIFEST, "manifest", 1, 65 * KIB, NULL, on_manifest},
-	{IPC_SNAPSHOT, "snapshot", 1, 65 * KIB, NULL, on_snapshot},
-	{IPC_WATCH, "watch", 0, 256, NULL, on_watch},
-	{0, NULL, 0, 0, NULL, NULL},
+	    on_check_result, false},
+	{IPC_MANIFEST, "manifest", 1, 65 * KIB, NULL, on_manifest, false},
+	{IPC_SNAPSHOT, "snapshot", 1, 65 * KIB, NULL, on_snapshot, false},
+	{IPC_WATCH, "watch", 0, 256, NULL, on_watch, false},
+	{0, NULL, 0, 0, NULL, NULL, false},
 };
 
 static int
@@ -351,6 +332,7 @@ on_peer(void *arg, struct link *l, const uint8_t *payload, size_t len,
 		n->sensors = link_new(n->base, fd, "sensors", from_sensors, n,
 		    on_sensors_end);
 		n->sensors_up = n->sensors != NULL;
+		n->sensors_paused = false;
 		return 0;
 	default:
 		close(fd);
@@ -363,18 +345,16 @@ static int
 on_stop(void *arg, struct link *l, const uint8_t *payload, size_t len,
     int fd, struct why *why)
 {
-	(void)l, (void)payload, (void)len, (void)why;
-	if (fd != -1)
-		close(fd);
+	(void)l, (void)payload, (void)len, (void)why, (void)fd;
 	network_stop(arg, 0);
 	return 0;
 }
 
 static const struct link_kind from_parent[] = {
-	{IPC_PEER, "peer", 1, 1, NULL, on_peer},
-	{IPC_STOP, "stop", 0, 0, NULL, on_stop},
-	{IPC_SIGNAL, "signal", 1, 32 * KIB, NULL, on_signal},
-	{0, NULL, 0, 0, NULL, NULL},
+	{IPC_PEER, "peer", 1, 1, NULL, on_peer, true},
+	{IPC_STOP, "stop", 0, 0, NULL, on_stop, false},
+	{IPC_SIGNAL, "signal", 1, 32 * KIB, NULL, on_signal, false},
+	{0, NULL, 0, 0, NULL, NULL, false},
 };
 
 const struct link_kind *

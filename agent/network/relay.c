@@ -5,7 +5,6 @@
  * for the enforcer alone to say.  What the collector asks is unpacked with
  * bounds; a frame that breaks them ends the connection.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "agent/network/collectors.h"
@@ -14,6 +13,7 @@
 #include "common/base/log.h"
 #include "common/wire/frame.h"
 #include "common/wire/order.h"
+#include "common/wire/pack.h"
 #include "common/wire/unpack.h"
 
 #define CHUNKS_MAX_PART 2 /* chunks may fill half of the queue upwards */
@@ -41,15 +41,17 @@ relay_up(struct network *n, uint16_t kind, const char *key,
 static void
 up_message(struct network *n, uint16_t kind, const ProtobufCMessage *msg)
 {
-	size_t len = protobuf_c_message_get_packed_size(msg);
-	uint8_t *b;
+	struct buf b;
+	int rc;
 
-	if ((b = malloc(len > 0 ? len : 1)) == NULL) {
-		log_error("%s: out of memory", frame_name(kind));
-		return;
-	}
-	relay_up(n, kind, NULL, b, protobuf_c_message_pack(msg, b));
-	free(b);
+	buf_init(&b, frame_max(kind));
+	rc = pack(msg, &b);
+	if (rc == 0)
+		relay_up(n, kind, NULL, b.data, b.len);
+	else
+		log_error("%s for the collector is lost: %s",
+		    frame_name(kind), err_str(rc));
+	buf_done(&b);
 }
 
 void
@@ -254,7 +256,7 @@ run_sensors(struct network *n, const Cordon__CheckRun *ask,
 {
 	Cordon__CheckRun q = *ask;
 	char *checks[RUN_CHECKS_MAX];
-	uint8_t *b;
+	struct buf b;
 	size_t i;
 	int rc;
 
@@ -268,11 +270,11 @@ run_sensors(struct network *n, const Cordon__CheckRun *ask,
 		return 0;
 	if (!n->sensors_up)
 		return ERR_CLOSED;
-	if ((b = malloc(cordon__check_run__get_packed_size(&q))) == NULL)
-		return ERR_NOMEM;
-	rc = link_send(n->sensors, IPC_CHECK_RUN, b,
-	    cordon__check_run__pack(&q, b), -1);
-	free(b);
+	buf_init(&b, LINK_PAYLOAD_MAX);
+	rc = pack(&q.base, &b);
+	if (rc == 0)
+		rc = link_send(n->sensors, IPC_CHECK_RUN, b.data, b.len, -1);
+	buf_done(&b);
 	return rc;
 }
 

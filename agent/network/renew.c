@@ -14,6 +14,7 @@
 #include "common/base/log.h"
 #include "common/net/x509.h"
 #include "common/wire/agent.pb-c.h"
+#include "common/wire/pack.h"
 #include "common/wire/unpack.h"
 
 static int
@@ -62,7 +63,6 @@ renew_request(struct renew *r, struct buf *out, struct why *why)
 	Cordon__CertRequest q = CORDON__CERT_REQUEST__INIT;
 	char key[PATH_MAX];
 	struct buf csr;
-	uint8_t *at;
 	int rc;
 
 	buf_init(&csr, X509_DER_MAX);
@@ -74,11 +74,8 @@ renew_request(struct renew *r, struct buf *out, struct why *why)
 		goto done;
 	q.csr_der.data = csr.data;
 	q.csr_der.len = csr.len;
-	rc = buf_reserve(out, cordon__cert_request__get_packed_size(&q), &at);
-	if (rc != 0)
-		goto done;
-	buf_grow(out, cordon__cert_request__pack(&q, at));
-	r->asked = true;
+	rc = pack(&q.base, out);
+	r->asked = rc == 0;
 done:
 	buf_done(&csr);
 	return rc;

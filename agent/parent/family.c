@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "agent/links/ipc.h"
+#include "agent/links/settings.h"
 #include "agent/parent/message.h"
 #include "agent/parent/notify.h"
 #include "common/base/clock.h"
@@ -177,9 +178,7 @@ on_ready(void *arg, struct link *l, const uint8_t *payload, size_t len,
 {
 	struct child *c = arg;
 
-	(void)l, (void)payload, (void)len, (void)why;
-	if (fd >= 0)
-		close(fd);
+	(void)l, (void)payload, (void)len, (void)why, (void)fd;
 	set_state(c, CHILD_READY);
 	log_info("%s is ready (pid %d)", c->name, (int)c->pid);
 	flush_signals(c->family);
@@ -194,8 +193,8 @@ is_starting(void *arg)
 }
 
 static const struct link_kind from_child[] = {
-	{IPC_READY, "ready", 0, 64, is_starting, on_ready},
-	{0, NULL, 0, 0, NULL, NULL},
+	{IPC_READY, "ready", 0, 64, is_starting, on_ready, false},
+	{0, NULL, 0, 0, NULL, NULL, false},
 };
 
 static void
@@ -285,7 +284,7 @@ send_settings(struct child *c, struct why *why)
 	struct buf b;
 	int err;
 
-	buf_init(&b, MESSAGE_MAX);
+	buf_init(&b, SETTINGS_MAX);
 	err = message_settings(&facts, c->peer, c->name, &b, why);
 	if (err == 0 && link_send(c->link, IPC_SETTINGS, b.data, b.len, -1) !=
 			    0)

@@ -8,9 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -19,28 +16,10 @@
 
 #include "agent/links/ipc.h"
 #include "common/base/file.h"
+#include "common/proc/rights.h"
 
 #define LOCK_FILE "lock"
 #define CONTROL_BACKLOG 4
-
-int
-folders_user(const char *user, struct owner *o, struct why *why)
-{
-	struct passwd *pw;
-
-	if (user[strspn(user, "0123456789")] == '\0') {
-		o->uid = (uid_t)strtoul(user, NULL, 10);
-		o->gid = (gid_t)o->uid;
-		return 0;
-	}
-	pw = getpwnam(user);
-	if (pw == NULL)
-		return why_set(why, ERR_CONFIG, "there is no user %s on this "
-		    "host; make one, or name another in [agent]", user);
-	o->uid = pw->pw_uid;
-	o->gid = pw->pw_gid;
-	return 0;
-}
 
 int
 folders_one(const char *path, const struct owner *o, mode_t mode,
@@ -81,7 +60,7 @@ folders_make(const struct settings *s, struct why *why)
 	if (err == 0)
 		err = folders_one(s->run_dir, &root, 0755, why);
 	for (i = 0; err == 0 && i < sizeof(own) / sizeof(own[0]); i++) {
-		err = folders_user(own[i].user, &o, why);
+		err = rights_find_user(own[i].user, &o.uid, &o.gid, why);
 		if (err == 0 && file_join(path, sizeof(path), s->state_dir,
 				    own[i].name) != 0)
 			err = why_set(why, ERR_LIMIT, "path too long");

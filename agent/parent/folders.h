@@ -14,9 +14,6 @@ struct owner {
 	gid_t gid;
 };
 
-/* A name, or a number that stands for uid and gid alike. */
-int folders_user(const char *user, struct owner *o, struct why *why);
-
 /*
  * Make state and run folder (root, 0755) and below the state folder one
  * for each child (0700, its user's).  What is there is set right.

@@ -3,29 +3,14 @@
 #include "agent/parent/message.h"
 
 #include <limits.h>
-#include <stdlib.h>
 
 #include "agent/links/ipc.pb-c.h"
 #include "agent/links/kinds.h"
-#include "agent/parent/folders.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/id.h"
-
-static int
-append(const ProtobufCMessage *m, struct buf *out)
-{
-	size_t len = protobuf_c_message_get_packed_size(m);
-	uint8_t *at;
-	int err;
-
-	err = buf_reserve(out, len, &at);
-	if (err != 0)
-		return err;
-	protobuf_c_message_pack(m, at);
-	buf_grow(out, len);
-	return 0;
-}
+#include "common/proc/rights.h"
+#include "common/wire/pack.h"
 
 static void
 for_sensors(Cordon__Settings *m, const struct settings *s)
@@ -47,10 +32,11 @@ message_settings(const struct message_facts *f, enum ipc_peer to,
 	const struct settings *s = f->settings;
 	const Cordon__Enrolled *id = f->identity;
 	char dir[PATH_MAX];
-	struct owner o;
+	uid_t uid;
+	gid_t gid;
 	int err;
 
-	err = folders_user(s->network_user, &o, why);
+	err = rights_find_user(s->network_user, &uid, &gid, why);
 	if (err != 0)
 		return err;
 	if (file_join(dir, sizeof(dir), s->state_dir, name) != 0)
@@ -59,7 +45,7 @@ message_settings(const struct message_facts *f, enum ipc_peer to,
 	m.host_id = id->host_id;
 	m.order_key = id->order_key;
 	m.network_user = s->network_user;
-	m.network_uid = o.uid;
+	m.network_uid = uid;
 	m.log_level = (uint32_t)s->log_level;
 	m.own_dir = (char *)(uintptr_t)f->libexec;
 	m.conf_path = (char *)(uintptr_t)f->conf_path;
@@ -71,7 +57,7 @@ message_settings(const struct message_facts *f, enum ipc_peer to,
 		m.spool_max = (uint64_t)s->spool_max;
 	m.never_isolate = s->never_isolate;
 	m.prove_seconds = (uint32_t)s->prove_every;
-	if (append(&m.base, out) != 0)
+	if (pack(&m.base, out) != 0)
 		return why_set(why, ERR_LIMIT, "settings for %s do not fit "
 		    "into one message", name);
 	return 0;
@@ -95,5 +81,5 @@ message_signal(const char *kind, const char *object, const char *text,
 	m.object = (char *)(uintptr_t)object;
 	m.text = (char *)(uintptr_t)text;
 	m.cause_id = cause;
-	return append(&m.base, out);
+	return pack(&m.base, out);
 }

@@ -11,8 +11,6 @@
 #include "common/base/err.h"
 #include "common/wire/agent.pb-c.h"
 
-#define MESSAGE_MAX (96 * 1024) /* LINK_PAYLOAD_MAX */
-
 struct message_facts {
 	const struct settings *settings;
 	const Cordon__Enrolled *identity;

@@ -6,13 +6,14 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "agent/links/kinds.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/proc/link.h"
 #include "common/wire/agent.pb-c.h"
+#include "common/wire/pack.h"
 
 void
 emit_init(struct emit_signal *s, const char *kind, const char *object)
@@ -63,17 +64,16 @@ fill_cause(Cordon__Cause *c, const struct who *w)
 }
 
 static int
-pack(struct outbox *o, const Cordon__Signal *msg)
+send_packed(struct outbox *o, const Cordon__Signal *msg)
 {
-	size_t len = cordon__signal__get_packed_size(msg);
-	uint8_t *data = malloc(len);
+	struct buf b;
 	int r;
 
-	if (data == NULL)
-		return ERR_NOMEM;
-	cordon__signal__pack(msg, data);
-	r = outbox_signal(o, data, len);
-	free(data);
+	buf_init(&b, LINK_PAYLOAD_MAX);
+	r = pack(&msg->base, &b);
+	if (r == 0)
+		r = outbox_signal(o, b.data, b.len);
+	buf_done(&b);
 	return r;
 }
 
@@ -114,5 +114,5 @@ emit_send(struct outbox *o, const struct emit_signal *s)
 	    (char *)(uintptr_t)s->cause_id : cause_id;
 	msg.evidence = pairs;
 	msg.n_evidence = s->pairs;
-	return pack(o, &msg);
+	return send_packed(o, &msg);
 }

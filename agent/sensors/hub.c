@@ -6,7 +6,6 @@
 #include "agent/sensors/hub.h"
 
 #include <event2/event.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -22,6 +21,7 @@
 #include "agent/sensors/peer.h"
 #include "agent/sensors/sensor.h"
 #include "common/base/clock.h"
+#include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/proc/link.h"
 
@@ -106,15 +106,9 @@ rss_kib(void)
 {
 	unsigned long long size, resident = 0;
 	char text[128];
-	ssize_t n;
-	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 
-	if (fd < 0)
-		return 0;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	if (sscanf(text, "%llu %llu", &size, &resident) != 2)
+	if (file_text("/proc/self/statm", text, sizeof(text)) < 0 ||
+	    sscanf(text, "%llu %llu", &size, &resident) != 2)
 		return 0;
 	return resident * (unsigned long long)sysconf(_SC_PAGESIZE) / 1024;
 }
@@ -231,21 +225,16 @@ on_stop(void *arg, struct link *l, const uint8_t *payload, size_t len,
 {
 	struct hub *h = arg;
 
-	(void)l;
-	(void)payload;
-	(void)len;
-	(void)why;
-	if (fd != -1)
-		close(fd);
+	(void)l, (void)payload, (void)len, (void)fd, (void)why;
 	h->result = 0;
 	event_base_loopbreak(h->base);
 	return 0;
 }
 
 static const struct link_kind parent_table[] = {
-	{IPC_PEER, "peer", 1, 1, NULL, on_peer},
-	{IPC_STOP, "stop", 0, 0, NULL, on_stop},
-	{0, NULL, 0, 0, NULL, NULL},
+	{IPC_PEER, "peer", 1, 1, NULL, on_peer, true},
+	{IPC_STOP, "stop", 0, 0, NULL, on_stop, false},
+	{0, NULL, 0, 0, NULL, NULL, false},
 };
 
 static void

@@ -18,6 +18,8 @@
 #include "agent/sensors/snapshot.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/proc/link.h"
+#include "common/wire/pack.h"
 
 #define STACK_SIZE (384 * 1024)
 #define CHUNK (64 * 1024)
@@ -74,15 +76,14 @@ static int
 send_packed(struct jobs *j, uint32_t generation, uint32_t kind,
     const ProtobufCMessage *msg)
 {
-	size_t len = protobuf_c_message_get_packed_size(msg);
-	uint8_t *data = malloc(len + 1);
+	struct buf b;
 	int r;
 
-	if (data == NULL)
-		return ERR_NOMEM;
-	protobuf_c_message_pack(msg, data);
-	r = outbox_bulk(j->out, generation, kind, data, len);
-	free(data);
+	buf_init(&b, LINK_PAYLOAD_MAX);
+	r = pack(msg, &b);
+	if (r == 0)
+		r = outbox_bulk(j->out, generation, kind, b.data, b.len);
+	buf_done(&b);
 	return r;
 }
 

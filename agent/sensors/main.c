@@ -8,20 +8,16 @@
 #include <getopt.h>
 #include <linux/capability.h>
 #include <malloc.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "agent/links/ipc.h"
+#include "agent/links/settings.h"
 #include "agent/sensors/hub.h"
 #include "agent/sensors/peer.h"
 #include "common/base/log.h"
 #include "common/proc/rights.h"
-
-#define SETTINGS_WAIT_MS 30000
 
 static const struct right keep[] = {
 	{CAP_SYS_ADMIN, "fanotify: marks of whole file systems, pidfd"},
@@ -111,34 +107,6 @@ parse(int argc, char **argv)
 	return r.user;
 }
 
-/* The parent's first message; no loop may exist yet. */
-static Cordon__Settings *
-wait_settings(struct why *why)
-{
-	static uint8_t bytes[sizeof(uint32_t) + PEER_SETTINGS_MAX];
-	struct pollfd p = {.fd = IPC_FD_PARENT, .events = POLLIN};
-	uint32_t kind;
-	ssize_t n;
-
-	if (poll(&p, 1, SETTINGS_WAIT_MS) <= 0) {
-		why_set(why, ERR_TIMEOUT, "no settings from the parent");
-		return NULL;
-	}
-	n = recv(IPC_FD_PARENT, bytes, sizeof(bytes), MSG_DONTWAIT);
-	if (n < (ssize_t)sizeof(kind)) {
-		why_set(why, ERR_PROTO, "no settings from the parent");
-		return NULL;
-	}
-	memcpy(&kind, bytes, sizeof(kind));
-	if (kind != IPC_SETTINGS) {
-		why_set(why, ERR_PROTO, "the parent sent %u before settings",
-		    kind);
-		return NULL;
-	}
-	return peer_settings(bytes + sizeof(kind), (size_t)n - sizeof(kind),
-	    why);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -151,8 +119,8 @@ main(int argc, char **argv)
 	log_init("agent-sensors", LOG_LEVEL_INFO);
 	mallopt(M_ARENA_MAX, 1); /* threads come and go: keep one heap */
 	mallopt(M_MMAP_THRESHOLD, 64 * 1024);
-	settings = wait_settings(&why);
-	if (settings == NULL)
+	if (settings_wait(IPC_FD_PARENT, &settings, &why) != 0 ||
+	    peer_check_settings(settings, &why) != 0)
 		goto fail;
 
 	/* Rights: from here on the three above, and the calls listed. */

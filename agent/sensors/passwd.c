@@ -5,12 +5,11 @@
  */
 #include "agent/sensors/passwd.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/file.h"
 #include "common/base/log.h"
+#include "common/base/text.h"
 
 const char *
 password_str(enum password p)
@@ -56,14 +55,9 @@ split(char *line, char **field, size_t n)
 static int
 parse_id(const char *text, uint32_t *id)
 {
-	unsigned long long v;
-	char *end;
+	int64_t v;
 
-	if (text[0] < '0' || text[0] > '9')
-		return ERR_SYNTAX;
-	errno = 0;
-	v = strtoull(text, &end, 10);
-	if (errno != 0 || *end != '\0' || v > UINT32_MAX)
+	if (text_number(text, 0, UINT32_MAX, &v) != 0)
 		return ERR_SYNTAX;
 	*id = (uint32_t)v;
 	return 0;

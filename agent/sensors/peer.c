@@ -7,7 +7,6 @@
 #include "agent/sensors/peer.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/links/ipc.h"
 #include "agent/sensors/path.h"
@@ -49,13 +48,6 @@ peer_check_run(const Cordon__CheckRun *msg, struct why *why)
 	return 0;
 }
 
-static void
-no_fd(int fd)
-{
-	if (fd != -1)
-		close(fd);
-}
-
 static int
 on_check_run(void *arg, struct link *l, const uint8_t *payload, size_t len,
     int fd, struct why *why)
@@ -63,8 +55,7 @@ on_check_run(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	const struct peer *p = arg;
 	Cordon__CheckRun *msg;
 
-	(void)l;
-	no_fd(fd);
+	(void)l, (void)fd;
 	msg = unpack(&cordon__check_run__descriptor, payload, len);
 	if (msg == NULL)
 		return why_set(why, ERR_PROTO, "check run cannot be read");
@@ -83,8 +74,7 @@ on_manifest_ask(void *arg, struct link *l, const uint8_t *payload,
 	const struct peer *p = arg;
 	Cordon__ManifestAsk *msg;
 
-	(void)l;
-	no_fd(fd);
+	(void)l, (void)fd;
 	msg = unpack(&cordon__manifest_ask__descriptor, payload, len);
 	if (msg == NULL || !id_valid(msg->manifest_id)) {
 		if (msg != NULL)
@@ -102,8 +92,7 @@ on_snapshot_ask(void *arg, struct link *l, const uint8_t *payload,
 	const struct peer *p = arg;
 	Cordon__SnapshotAsk *msg;
 
-	(void)l;
-	no_fd(fd);
+	(void)l, (void)fd;
 	msg = unpack(&cordon__snapshot_ask__descriptor, payload, len);
 	if (msg == NULL || !id_valid(msg->order_id)) {
 		if (msg != NULL)
@@ -120,32 +109,28 @@ on_spool_full(void *arg, struct link *l, const uint8_t *payload, size_t len,
 {
 	const struct peer *p = arg;
 
-	(void)l;
-	(void)payload;
-	(void)len;
-	(void)why;
-	no_fd(fd);
+	(void)l, (void)payload, (void)len, (void)fd, (void)why;
 	p->calls->spool_full(p->arg);
 	return 0;
 }
 
 const struct link_kind peer_network_table[] = {
-	{IPC_CHECK_RUN, "check-run", 1, 4096, NULL, on_check_run},
-	{IPC_MANIFEST_ASK, "manifest-ask", 1, 256, NULL, on_manifest_ask},
-	{IPC_SNAPSHOT_ASK, "snapshot-ask", 1, 256, NULL, on_snapshot_ask},
-	{IPC_SPOOL_FULL, "spool-full", 0, 0, NULL, on_spool_full},
-	{0, NULL, 0, 0, NULL, NULL},
+	{IPC_CHECK_RUN, "check-run", 1, 4096, NULL, on_check_run, false},
+	{IPC_MANIFEST_ASK, "manifest-ask", 1, 256, NULL,
+	    on_manifest_ask, false},
+	{IPC_SNAPSHOT_ASK, "snapshot-ask", 1, 256, NULL,
+	    on_snapshot_ask, false},
+	{IPC_SPOOL_FULL, "spool-full", 0, 0, NULL, on_spool_full, false},
+	{0, NULL, 0, 0, NULL, NULL, false},
 };
 
 /* -- settings ---------------------------- */
 
-static int
-check_settings(const Cordon__Settings *s, struct why *why)
+int
+peer_check_settings(const Cordon__Settings *s, struct why *why)
 {
 	if (!path_clean(s->state_dir) || s->state_dir[1] == '\0')
 		return why_set(why, ERR_RANGE, "settings: bad state folder");
-	if (!length_is(&s->order_key, SIGN_KEY_LEN))
-		return why_set(why, ERR_RANGE, "settings: bad order key");
 	if (s->n_watch > ROOTS_MAX)
 		return why_set(why, ERR_RANGE,
 		    "settings: more than %d watched trees", ROOTS_MAX);
@@ -156,21 +141,4 @@ check_settings(const Cordon__Settings *s, struct why *why)
 		return why_set(why, ERR_RANGE,
 		    "settings: scan threads or processor share too large");
 	return 0;
-}
-
-Cordon__Settings *
-peer_settings(const uint8_t *payload, size_t len, struct why *why)
-{
-	Cordon__Settings *s;
-
-	s = unpack(&cordon__settings__descriptor, payload, len);
-	if (s == NULL) {
-		why_set(why, ERR_PROTO, "settings cannot be read");
-		return NULL;
-	}
-	if (check_settings(s, why) != 0) {
-		cordon__settings__free_unpacked(s, NULL);
-		return NULL;
-	}
-	return s;
 }

@@ -12,7 +12,6 @@
 #include "common/proc/link.h"
 #include "common/wire/agent.pb-c.h"
 
-#define PEER_SETTINGS_MAX (80 * 1024)
 #define PEER_CHECKS_MAX 64
 
 /* What the handlers of the network link do; NULL functions are not called. */
@@ -30,9 +29,8 @@ struct peer {
 /* The table for the link to the network process; ARG is a struct peer. */
 extern const struct link_kind peer_network_table[];
 
-/* Settings from the parent, with all bounds checked; NULL and WHY. */
-Cordon__Settings *peer_settings(const uint8_t *payload, size_t len,
-    struct why *why);
+/* Bounds of the parent's settings that are ours: 0 or ERR_RANGE with WHY. */
+int peer_check_settings(const Cordon__Settings *s, struct why *why);
 /* Bounds of a request: 0 or ERR_RANGE with WHY. */
 int peer_check_run(const Cordon__CheckRun *msg, struct why *why);
 

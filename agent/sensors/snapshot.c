@@ -19,6 +19,7 @@
 
 #include "agent/sensors/who.h"
 #include "common/base/clock.h"
+#include "common/base/file.h"
 #include "common/base/log.h"
 
 #define FILE_ROOM (64 * 1024)
@@ -72,22 +73,6 @@ add_section(struct shot *s, const char *name)
 		buf_printf(s->out, "== %s\n", name);
 }
 
-static ssize_t
-read_text(const char *path, char *out, size_t size)
-{
-	ssize_t n, total = 0;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-	if (fd < 0)
-		return -1;
-	while ((size_t)total < size - 1 &&
-	    (n = read(fd, out + total, size - 1 - (size_t)total)) > 0)
-		total += n;
-	close(fd);
-	out[total] = '\0';
-	return total;
-}
-
 /* A file of /proc, line by line. */
 static void
 add_file(struct shot *s, const char *section, const char *name)
@@ -97,7 +82,7 @@ add_file(struct shot *s, const char *section, const char *name)
 	add_section(s, section);
 	text = malloc(FILE_ROOM);
 	snprintf(path, sizeof(path), "%s/%s", s->proc, name);
-	if (text != NULL && read_text(path, text, FILE_ROOM) > 0) {
+	if (text != NULL && file_text(path, text, FILE_ROOM) > 0) {
 		rest = text;
 		while (!s->cut && (line = strsep(&rest, "\n")) != NULL)
 			if (line[0] != '\0')
@@ -147,7 +132,7 @@ add_process(struct shot *s, pid_t pid)
 	char *end;
 
 	snprintf(path, sizeof(path), "%s/%d/status", s->proc, (int)pid);
-	if (read_text(path, text, sizeof(text)) <= 0)
+	if (file_text(path, text, sizeof(text)) <= 0)
 		return;
 	who_parse_status(text, &uid, &parent);
 	end = strchr(text, '\n');
@@ -158,7 +143,7 @@ add_process(struct shot *s, pid_t pid)
 	n = readlink(path, exe, sizeof(exe) - 1);
 	exe[n > 0 ? n : 0] = '\0';
 	snprintf(path, sizeof(path), "%s/%d/cmdline", s->proc, (int)pid);
-	n = read_text(path, text, 1024);
+	n = file_text(path, text, 1024);
 	for (i = 0; i + 1 < n; i++)
 		if (text[i] == '\0')
 			text[i] = ' ';
@@ -212,7 +197,7 @@ add_sockets(struct shot *s, const char *table, unsigned int field)
 	add_section(s, path);
 	snprintf(path, sizeof(path), "%s/net/%s", s->proc, table);
 	text = malloc(FILE_ROOM);
-	if (text == NULL || read_text(path, text, FILE_ROOM) <= 0) {
+	if (text == NULL || file_text(path, text, FILE_ROOM) <= 0) {
 		free(text);
 		return;
 	}

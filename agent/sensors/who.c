@@ -8,7 +8,6 @@
 #include "agent/sensors/who.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@
 #include "agent/sensors/path.h"
 #include "common/base/clock.h"
 #include "common/base/digest.h"
+#include "common/base/file.h"
 #include "common/base/id.h"
 #include "common/base/log.h"
 
@@ -50,24 +50,14 @@ struct who_cache {
 
 /* -- reading /proc ---------------------------- */
 
-/* Text of /proc/PID/NAME, cut at SIZE - 1; its length or -1. */
+/* Text of /proc/PID/NAME, cut at SIZE - 1; its length or an error. */
 static ssize_t
 proc_read(pid_t pid, const char *name, char *out, size_t size)
 {
 	char path[64];
-	ssize_t n, total = 0;
-	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	while ((size_t)total < size - 1 &&
-	    (n = read(fd, out + total, size - 1 - (size_t)total)) > 0)
-		total += n;
-	close(fd);
-	out[total] = '\0';
-	return total;
+	return file_text(path, out, size);
 }
 
 bool

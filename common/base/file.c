@@ -113,6 +113,23 @@ done:
 	return rc;
 }
 
+ssize_t
+file_text(const char *path, char *out, size_t size)
+{
+	ssize_t n, total = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	out[0] = '\0';
+	if (fd < 0)
+		return ERR_IO;
+	while ((size_t)total < size - 1 &&
+	    (n = read(fd, out + total, size - 1 - (size_t)total)) > 0)
+		total += n;
+	close(fd);
+	out[total] = '\0';
+	return total;
+}
+
 int
 file_write_all(int fd, const void *data, size_t len)
 {

@@ -21,6 +21,12 @@
 int file_read(const char *path, struct buf *out, struct why *why);
 
 /*
+ * The beginning of a file that the kernel makes (/proc, /sys) as text, cut
+ * at SIZE - 1: its length, or ERR_IO with OUT empty.
+ */
+ssize_t file_text(const char *path, char *out, size_t size);
+
+/*
  * Replace PATH by these bytes with MODE: a temporary file beside it, fsync,
  * rename, fsync of the folder (rename(2), fsync(2)).  On failure the old
  * file is untouched and no temporary one is left.

@@ -4,7 +4,11 @@
  */
 #include "common/base/text.h"
 
-#include <stdint.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/err.h"
 
 static bool
 printable(uint32_t c)
@@ -80,4 +84,19 @@ text_printable(const void *text, size_t len, bool lines)
 			return false;
 	}
 	return true;
+}
+
+int
+text_number(const char *text, int64_t min, int64_t max, int64_t *out)
+{
+	long long v;
+
+	if (*text == '\0' || text[strspn(text, "0123456789")] != '\0')
+		return ERR_SYNTAX;
+	errno = 0;
+	v = strtoll(text, NULL, 10);
+	if (errno != 0 || v < min || v > max)
+		return ERR_RANGE;
+	*out = v;
+	return 0;
 }

@@ -37,6 +37,7 @@ struct link {
 	int fd;
 	bool ended; /* on_end was called */
 	bool doomed; /* link_free was called */
+	bool paused;
 	unsigned int busy;
 	struct event read, write;
 	const char *name; /* lent */
@@ -285,6 +286,8 @@ dispatch(struct link *l, size_t len, int fd)
 	memcpy(&kind, l->in, HEADER);
 	len -= HEADER;
 	wrong = link_check(l->table, l->arg, kind, len, &row);
+	if (wrong == NULL && fd >= 0 && !row->takes_fd)
+		wrong = "a descriptor came with it";
 	if (wrong != NULL) {
 		if (fd >= 0)
 			close(fd);
@@ -348,7 +351,7 @@ on_read(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd, (void)what;
 	l->busy++;
-	for (i = 0; i < READ_BATCH && receive(l); i++)
+	for (i = 0; i < READ_BATCH && !l->paused && receive(l); i++)
 		continue;
 	leave(l);
 }
@@ -399,6 +402,18 @@ link_free(struct link **lp)
 	l->doomed = true;
 	end(l, "");
 	leave(l);
+}
+
+void
+link_pause(struct link *l, bool pause)
+{
+	if (l->ended || l->doomed || l->paused == pause)
+		return;
+	l->paused = pause;
+	if (pause)
+		event_del(&l->read);
+	else
+		event_add(&l->read, NULL);
 }
 
 size_t

@@ -23,9 +23,9 @@ struct event_base;
 struct link;
 
 /*
- * Handles one message; PAYLOAD is lent for the call, FD is -1 or a
- * descriptor that came with it (the handler owns it).  Anything but 0 ends
- * the link with that reason in WHY.
+ * Handles one message; PAYLOAD is lent for the call, FD is -1 or, for a
+ * kind that takes one, a descriptor that came with it (the handler owns
+ * it).  Anything but 0 ends the link with that reason in WHY.
  */
 typedef int link_fn(void *arg, struct link *l, const uint8_t *payload,
     size_t len, int fd, struct why *why);
@@ -37,6 +37,7 @@ struct link_kind {
 	size_t min, max;      /* payload bytes */
 	bool (*when)(void *arg); /* NULL: always */
 	link_fn *handle;
+	bool takes_fd; /* else a descriptor is closed and ends the sender */
 };
 
 /* Called once, when the link ends for whatever reason; frees nothing. */
@@ -58,6 +59,11 @@ void link_free(struct link **l);
  */
 int link_send(struct link *l, uint32_t kind, const void *payload, size_t len,
     int fd);
+/*
+ * Stop or go on receiving (backpressure): what the other side sends waits in
+ * its own queue.  While paused, its end is not noticed either.
+ */
+void link_pause(struct link *l, bool pause);
 /* Bytes queued and not yet taken by the kernel. */
 size_t link_queued(const struct link *l);
 const char *link_name(const struct link *l);

@@ -8,7 +8,6 @@
 #include "common/proc/rights.h"
 
 #include <cap-ng.h>
-#include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
@@ -20,6 +19,8 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "common/base/text.h"
 
 #define CAP_BIT(c) (UINT64_C(1) << (c))
 
@@ -78,33 +79,34 @@ caps_set(uint64_t effective, uint64_t permitted)
 	return syscall(SYS_capset, &h, d) < 0 ? -1 : 0;
 }
 
-static int
-find_user(const char *user, struct target *t, struct why *why)
+int
+rights_find_user(const char *user, uid_t *uid, gid_t *gid, struct why *why)
 {
-	struct passwd *pw;
-	unsigned long n;
-	char *end;
+	const struct passwd *pw;
+	int64_t n;
+	int rc;
 
-	t->uid = getuid();
-	t->gid = getgid();
-	if (user == NULL)
+	if (user == NULL) {
+		*uid = getuid();
+		*gid = getgid();
 		return 0;
-	errno = 0;
-	n = strtoul(user, &end, 10);
-	if (*user >= '0' && *user <= '9' && *end == '\0') {
-		if (errno != 0 || n >= UINT32_MAX)
-			return why_set(why, ERR_RANGE, "user %s: no such "
-			    "number", user);
-		t->uid = (uid_t)n;
-		t->gid = (gid_t)n;
+	}
+	/* UINT32_MAX is "no change", chown(2). */
+	rc = text_number(user, 0, UINT32_MAX - 1, &n);
+	if (rc == ERR_RANGE)
+		return why_set(why, ERR_CONFIG, "user %s: no such number",
+		    user);
+	if (rc == 0) {
+		*uid = (uid_t)n;
+		*gid = (gid_t)n;
 		return 0;
 	}
 	pw = getpwnam(user);
 	if (pw == NULL)
-		return why_set(why, ERR_PERM, "user %s: there is no such "
-		    "user on this host", user);
-	t->uid = pw->pw_uid;
-	t->gid = pw->pw_gid;
+		return why_set(why, ERR_CONFIG, "user %s: there is no such "
+		    "user on this host; make one, or name another", user);
+	*uid = pw->pw_uid;
+	*gid = pw->pw_gid;
 	return 0;
 }
 
@@ -288,7 +290,7 @@ rights_drop(const struct rights *r, struct why *why)
 	struct caps have;
 	int death = 0, err;
 
-	err = find_user(r->user, &t, why);
+	err = rights_find_user(r->user, &t.uid, &t.gid, why);
 	if (err != 0)
 		return err;
 	for (k = r->keep; k != NULL && k->cap >= 0; k++)

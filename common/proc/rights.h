@@ -36,11 +36,18 @@ struct rights {
 };
 
 /*
+ * A name, or a number that stands for uid and gid alike (tests, containers)
+ * and needs no entry in the list of users; NULL: who we are.  ERR_CONFIG.
+ */
+int rights_find_user(const char *user, uid_t *uid, gid_t *gid,
+    struct why *why);
+
+/*
  * Become that user with just those capabilities (permitted, effective;
  * inheritable, ambient and bounding emptied), set no_new_privs and
  * PR_SET_DUMPABLE 0, then read all of it back and compare.  Must be called
- * before any thread or loop exists.  ERR_PERM with WHY when anything is not
- * as asked: the caller must exit.
+ * before any thread or loop exists.  ERR_CONFIG: there is no such user;
+ * ERR_PERM with WHY when anything is not as asked: the caller must exit.
  */
 int rights_drop(const struct rights *r, struct why *why);
 

@@ -14,6 +14,7 @@
 #include "common/base/id.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
+#include "common/wire/pack.h"
 #include "common/wire/unpack.h"
 
 #define ORDER_VERSION 1
@@ -386,8 +387,6 @@ order_sign(const struct sign_key *key, const void *body, size_t len,
 {
 	Cordon__SignedOrder s = CORDON__SIGNED_ORDER__INIT;
 	uint8_t public[SIGN_KEY_LEN], id[SIGN_KEY_ID_LEN], sig[SIGN_SIG_LEN];
-	uint8_t *at;
-	size_t n;
 	int rc;
 
 	if (len == 0 || len > ORDER_MAX)
@@ -400,11 +399,7 @@ order_sign(const struct sign_key *key, const void *body, size_t len,
 	s.body = (ProtobufCBinaryData){len, (uint8_t *)(uintptr_t)body};
 	s.key_id = (ProtobufCBinaryData){sizeof(id), id};
 	s.signature = (ProtobufCBinaryData){sizeof(sig), sig};
-	n = cordon__signed_order__get_packed_size(&s);
-	if (n > ORDER_MAX)
+	if (cordon__signed_order__get_packed_size(&s) > ORDER_MAX)
 		return ERR_LIMIT;
-	rc = buf_reserve(out, n, &at);
-	if (rc == 0)
-		buf_grow(out, cordon__signed_order__pack(&s, at));
-	return rc;
+	return pack(&s.base, out);
 }

@@ -32,18 +32,19 @@ read_tip(struct db *db, struct tip *tip)
 	struct db_rows *r;
 	int rc;
 
-	r = db_query(db, "SELECT number, hash FROM audit "
+	rc = db_row(db, &r, "SELECT number, hash FROM audit "
 	    "ORDER BY number DESC LIMIT 1", "");
-	rc = db_next(r);
-	if (rc == 1) {
-		tip->number = (uint64_t)db_int(r, 0);
-		db_copy(r, 1, tip->hash, sizeof(tip->hash));
-	} else if (rc == 0) {
+	if (rc == ERR_NOENT) {
 		tip->number = 0;
 		memcpy(tip->hash, CHAIN_HASH_ZERO, sizeof(tip->hash));
+		return 0;
 	}
+	if (rc != 0)
+		return rc;
+	tip->number = (uint64_t)db_int(r, 0);
+	db_copy(r, 1, tip->hash, sizeof(tip->hash));
 	db_end(&r);
-	return rc < 0 ? rc : 0;
+	return 0;
 }
 
 /* Cut to MAX bytes at a character; what is not UTF-8 becomes \xNN. */

@@ -72,25 +72,32 @@ case_get(struct db *db, const char *case_id, struct case_row *out)
 	struct db_rows *r;
 	int rc;
 
-	r = db_query(db,
+	rc = db_row(db, &r,
 	    "SELECT case_id, title, state, opened_at, closed_at, opened_by "
 	    "FROM cases WHERE case_id = $1", "s", case_id);
-	if (r == NULL)
-		return ERR_IO;
-	rc = db_next(r);
-	if (rc == 1) {
-		memset(out, 0, sizeof(*out));
-		db_copy(r, 0, out->case_id, sizeof(out->case_id));
-		db_copy(r, 1, out->title, sizeof(out->title));
-		out->state = (enum case_state)db_int(r, 2);
-		out->opened_at = db_int(r, 3);
-		out->closed_at = db_int(r, 4);
-		db_copy(r, 5, out->opened_by, sizeof(out->opened_by));
-		rc = 0;
-	} else if (rc == 0) {
-		rc = ERR_NOENT;
-	}
+	if (rc != 0)
+		return rc;
+	memset(out, 0, sizeof(*out));
+	db_copy(r, 0, out->case_id, sizeof(out->case_id));
+	db_copy(r, 1, out->title, sizeof(out->title));
+	out->state = (enum case_state)db_int(r, 2);
+	out->opened_at = db_int(r, 3);
+	out->closed_at = db_int(r, 4);
+	db_copy(r, 5, out->opened_by, sizeof(out->opened_by));
 	db_end(&r);
+	return 0;
+}
+
+int
+case_find(struct db *db, const char *case_id, struct case_row *out,
+    struct refused *refused)
+{
+	int rc = case_get(db, case_id, out);
+
+	if (rc == ERR_NOENT)
+		return refused_set(refused, REFUSAL_NOT_FOUND,
+		    "List them with: cordonctl case list",
+		    "there is no case %s", case_id);
 	return rc;
 }
 
@@ -109,12 +116,12 @@ case_add_host(struct db *db, const char *case_id, const char *host_id,
 	    "INSERT INTO case_hosts (case_id, host_id, added_at, added_by) "
 	    "VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
 	    "ssis", case_id, h.host_id, db_now(db), who);
+	/* also when it comes back from another case to one it was in */
+	if (rc == 0 && strcmp(h.case_id, case_id) != 0)
+		rc = db_run(db, NULL,
+		    "UPDATE hosts SET case_id = $1 WHERE host_id = $2", "ss",
+		    case_id, h.host_id);
 	if (rc != 0 || added == 0)
-		return rc;
-	rc = db_run(db, NULL,
-	    "UPDATE hosts SET case_id = $1 WHERE host_id = $2", "ss", case_id,
-	    h.host_id);
-	if (rc != 0)
 		return rc;
 	return audit_add(db,
 	    &(struct audit_entry){.who = who, .what = "case.add-host",
@@ -137,7 +144,7 @@ case_fact(struct db *db, const char *case_id, const char *fact, int64_t at,
 		return rc;
 	return audit_add(db,
 	    &(struct audit_entry){.who = who, .what = "case.fact",
-	    .case_id = case_id, .object = fact}, "time of the fact recorded");
+	    .case_id = case_id, .object = fact}, "%s", fact);
 }
 
 static int
@@ -255,11 +262,7 @@ case_close(struct db *db, const char *case_id, const struct actor *actor,
 	struct tally t;
 	int rc;
 
-	rc = case_get(db, case_id, &c);
-	if (rc == ERR_NOENT)
-		return refused_set(refused, REFUSAL_NOT_FOUND,
-		    "List them with: cordonctl case list",
-		    "there is no case %s", case_id);
+	rc = case_find(db, case_id, &c, refused);
 	if (rc == 0)
 		rc = tally_hosts(db, case_id, &t);
 	if (rc != 0)

@@ -43,6 +43,9 @@ struct case_row {
 int case_open(struct db *db, const char *title, const struct actor *actor,
     struct case_row *out, struct refused *refused);
 int case_get(struct db *db, const char *case_id, struct case_row *out);
+/* The same; a case that is not there is refused. */
+int case_find(struct db *db, const char *case_id, struct case_row *out,
+    struct refused *refused);
 int case_add_host(struct db *db, const char *case_id, const char *host_id,
     const char *who);
 /* Records a fact's time once; later calls keep the first. */

@@ -10,6 +10,7 @@
 #include "common/base/digest.h"
 #include "server/audit/audit.h"
 #include "server/cases/cases.h"
+#include "server/cases/find.h"
 #include "server/cases/parts.h"
 #include "server/store/hosts.h"
 
@@ -83,11 +84,7 @@ evidence_waive(struct db *db, const char *host_id, const struct actor *actor,
 	struct host h;
 	int rc;
 
-	rc = hosts_get(db, host_id, &h);
-	if (rc == ERR_NOENT)
-		return refused_set(refused, REFUSAL_NOT_FOUND,
-		    "List them with: cordonctl host list",
-		    "there is no host %s", host_id);
+	rc = find_host(db, host_id, &h, refused);
 	if (rc != 0)
 		return rc;
 	if ((actor->roles & (1u << ROLE_RECOVERY | 1u << ROLE_COMMANDER)) == 0)
@@ -114,16 +111,14 @@ order_case(struct db *db, const char *host_id, const char *order_id,
 	struct db_rows *r;
 	int rc;
 
-	r = db_query(db,
+	rc = db_row(db, &r,
 	    "SELECT case_id FROM orders WHERE order_id = $1 AND host_id = $2",
 	    "ss", order_id, host_id);
-	if (r == NULL)
-		return ERR_IO;
-	rc = db_next(r);
-	if (rc == 1)
-		db_copy(r, 0, case_id, ID_MAX);
+	if (rc != 0)
+		return rc;
+	db_copy(r, 0, case_id, ID_MAX);
 	db_end(&r);
-	return rc == 1 ? 0 : rc == 0 ? ERR_NOENT : rc;
+	return 0;
 }
 
 int
@@ -149,10 +144,12 @@ snapshot_chunk(struct db *db, const char *host_id,
 		return rc; /* sent again after a lost acknowledgement */
 	rc = parts_add(db, blob, c->sequence, SNAPSHOT_PARTS_MAX,
 	    c->data.data, c->data.len);
-	if (rc != 0 || !c->last)
+	if ((rc != 0 && rc != ERR_LIMIT) || !c->last)
 		return rc == ERR_LIMIT ? 0 : rc;
-	rc = parts_digest(db, blob, c->sequence, sum);
-	if (rc != 0 && rc != ERR_NOENT)
+	/* one that is too large ends as broken: it is not lost in silence */
+	if (rc == 0)
+		rc = parts_digest(db, blob, c->sequence, sum);
+	if (rc != 0 && rc != ERR_NOENT && rc != ERR_LIMIT)
 		return rc;
 	good = rc == 0 && c->digest.len == sizeof(sum) &&
 	    bytes_equal(sum, c->digest.data, sizeof(sum));

@@ -14,6 +14,7 @@
 #include "common/wire/frame.h"
 #include "server/audit/audit.h"
 #include "server/cases/cases.h"
+#include "server/cases/find.h"
 #include "server/cases/run.h"
 #include "server/store/hosts.h"
 
@@ -143,11 +144,7 @@ run_allowed(struct db *db, const char *host_id, const struct actor *actor,
 	int64_t running = 0;
 	int rc;
 
-	rc = hosts_get(db, host_id, h);
-	if (rc == ERR_NOENT)
-		return refused_set(refused, REFUSAL_NOT_FOUND,
-		    "List them with: cordonctl host list",
-		    "there is no host %s", host_id);
+	rc = find_host(db, host_id, h, refused);
 	if (rc != 0)
 		return rc;
 	if ((actor->roles & roles) == 0)
@@ -291,22 +288,19 @@ run_load(struct db *db, const char *run_id, const char *host_id,
 	struct db_rows *r;
 	int rc;
 
-	r = db_query(db,
+	rc = db_row(db, &r,
 	    "SELECT kind, asked_by, done_at, outcome, case_id FROM runs "
 	    "WHERE run_id = $1 AND host_id = $2", "ss", run_id, host_id);
-	if (r == NULL)
-		return ERR_IO;
-	rc = db_next(r);
-	if (rc == 1) {
-		snprintf(run->run_id, sizeof(run->run_id), "%s", run_id);
-		db_copy(r, 0, run->kind, sizeof(run->kind));
-		db_copy(r, 1, run->asked_by, sizeof(run->asked_by));
-		run->done_at = db_int(r, 2);
-		run->outcome = (enum outcome)db_int(r, 3);
-		db_copy(r, 4, run->case_id, sizeof(run->case_id));
-	}
+	if (rc != 0)
+		return rc;
+	snprintf(run->run_id, sizeof(run->run_id), "%s", run_id);
+	db_copy(r, 0, run->kind, sizeof(run->kind));
+	db_copy(r, 1, run->asked_by, sizeof(run->asked_by));
+	run->done_at = db_int(r, 2);
+	run->outcome = (enum outcome)db_int(r, 3);
+	db_copy(r, 4, run->case_id, sizeof(run->case_id));
 	db_end(&r);
-	return rc == 1 ? 0 : rc == 0 ? ERR_NOENT : rc;
+	return 0;
 }
 
 int

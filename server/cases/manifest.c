@@ -10,6 +10,7 @@
 #include "common/wire/frame.h"
 #include "server/audit/audit.h"
 #include "server/cases/cases.h"
+#include "server/cases/find.h"
 #include "server/cases/parts.h"
 #include "server/store/hosts.h"
 
@@ -25,11 +26,7 @@ manifest_ask(struct db *db, const char *host_id, const struct actor *actor,
 	struct host h;
 	int rc;
 
-	rc = hosts_get(db, host_id, &h);
-	if (rc == ERR_NOENT)
-		return refused_set(refused, REFUSAL_NOT_FOUND,
-		    "List them with: cordonctl host list",
-		    "there is no host %s", host_id);
+	rc = find_host(db, host_id, &h, refused);
 	if (rc != 0)
 		return rc;
 	if ((actor->roles & 1u << ROLE_BASELINE) == 0)
@@ -73,16 +70,14 @@ manifest_open(struct db *db, const struct host *h, const char *manifest_id,
 	struct db_rows *r;
 	int rc;
 
-	r = db_query(db,
+	rc = db_row(db, &r,
 	    "SELECT asked_by FROM manifests WHERE manifest_id = $1 "
 	    "AND host_id = $2 AND done_at = 0", "ss", manifest_id, h->host_id);
-	if (r == NULL)
-		return ERR_IO;
-	rc = db_next(r);
-	if (rc == 1)
-		db_copy(r, 0, asked_by, NAME_MAX_LEN);
+	if (rc != 0)
+		return rc;
+	db_copy(r, 0, asked_by, NAME_MAX_LEN);
 	db_end(&r);
-	return rc == 1 ? 0 : rc == 0 ? ERR_NOENT : rc;
+	return 0;
 }
 
 static int

@@ -147,12 +147,10 @@ end_silent_runs(struct db *db)
 	    "SELECT run_id FROM runs WHERE done_at = 0 AND asked_at < $1",
 	    "i", db_now(db) - RUN_TIMEOUT_MS), ids, &n);
 	for (i = 0; rc == 0 && i < n; i++) {
-		r = db_query(db, "SELECT host_id FROM runs WHERE run_id = $1",
-		    "s", ids[i]);
-		if (r == NULL || db_next(r) != 1) {
-			db_end(&r);
-			return ERR_IO;
-		}
+		rc = db_row(db, &r, "SELECT host_id FROM runs "
+		    "WHERE run_id = $1", "s", ids[i]);
+		if (rc != 0)
+			return rc;
 		db_copy(r, 0, host_id, sizeof(host_id));
 		db_end(&r);
 		rc = hosts_get(db, host_id, &h);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The command line by table (args.h). */
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/text.h"
 #include "server/ctl/args.h"
 
 enum kind { FLAG, WORD, NUMBER, SPAN, LIST };
@@ -102,22 +101,15 @@ static int
 number(const struct option *o, const char *value, int64_t *out,
     struct why *why)
 {
-	long long v = 0;
-	char *end = NULL;
-	int64_t span;
+	int64_t v;
 
 	if (o->kind == SPAN) {
-		if (clock_parse_span(value, &span) != 0)
+		if (clock_parse_span(value, &v) != 0)
 			return why_set(why, ERR_SYNTAX,
 			    "--%s: write 90s, 15m, 1h or 7d", o->name);
-		v = span;
-	} else {
-		errno = 0;
-		v = strtoll(value, &end, 10);
-		if (errno != 0 || *value < '0' || *value > '9' ||
-		    *end != '\0')
-			return why_set(why, ERR_SYNTAX,
-			    "--%s: write a whole number", o->name);
+	} else if (text_number(value, 0, INT64_MAX, &v) != 0) {
+		return why_set(why, ERR_SYNTAX,
+		    "--%s: write a whole number", o->name);
 	}
 	if (v < o->min || v > o->max)
 		return why_set(why, ERR_SYNTAX, "--%s: must be within "

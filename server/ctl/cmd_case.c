@@ -43,7 +43,7 @@ show_list(struct out *o, const json_t *got, const char *key, enum text label,
 	size_t i;
 
 	json_array_foreach(json_object_get(got, key), i, one) {
-		snprintf(text, sizeof(text), "%s  %s  %s  %s", out_when(o,
+		snprintf(text, sizeof(text), "%s  %s  %s  %s", out_stamp(o,
 		    json_time(one, at)), out_q(o, one, names[0]), out_q(o,
 		    one, names[1]), out_q(o, one, names[2]));
 		out_row(o, label, text);

@@ -18,7 +18,9 @@ signal_print(struct out *o, const json_t *s)
 	    "seq"), out_stamp(o, json_time(s, "at")), out_q(o, s, "host"),
 	    out_word(o, WORDS_SEVERITY, json_str(s, "severity")), out_q(o, s,
 	    "kind"));
-	fprintf(o->out, "  %s", out_q(o, s, "text"));
+	fprintf(o->out, "  %s", out_q(o, s, "object"));
+	if (strcmp(json_str(s, "object"), json_str(s, "text")) != 0)
+		fprintf(o->out, "  %s", out_q(o, s, "text"));
 	if (json_str(cause, "program")[0] != '\0') {
 		char who[OUT_TEXT_MAX];
 

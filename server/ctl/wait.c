@@ -167,7 +167,8 @@ look(struct ctl *c, const json_t *plan, struct told *t, size_t count[3])
 static const char *
 fail_text(struct out *o, const json_t *host)
 {
-	const char *why = out_q(o, host, "order_why");
+	const char *why = json_str(host, "proven_why")[0] != '\0' ?
+	    out_q(o, host, "proven_why") : out_q(o, host, "order_why");
 	const char *state = out_word(o, WORDS_ORDER_STATE, json_str(host,
 	    "order_state"));
 	char *text = out_buf(o);

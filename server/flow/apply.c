@@ -50,11 +50,7 @@ plan_case(struct db *db, const struct plan_ask *ask, const struct host *first,
 	int rc;
 
 	if (ask->case_id != NULL && ask->case_id[0] != '\0') {
-		rc = case_get(db, ask->case_id, &c);
-		if (rc == ERR_NOENT)
-			return refused_set(refused, REFUSAL_NOT_FOUND,
-			    "List them with: cordonctl case list",
-			    "there is no case %s", ask->case_id);
+		rc = case_find(db, ask->case_id, &c, refused);
 		if (rc != 0)
 			return rc;
 		if (c.state == CASE_CLOSED || c.state == CASE_DISMISSED)

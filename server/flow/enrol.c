@@ -63,19 +63,18 @@ token_find(struct db *db, const char *text, struct token *t)
 
 	digest_of(text, strlen(text), digest);
 	hex_encode(t->sha256, digest, sizeof(digest));
-	r = db_query(db, "SELECT grp, tier, uses_left, expires_at, created_by "
-	    "FROM tokens WHERE token_sha256 = $1 AND kind = 'agent'", "s",
-	    t->sha256);
-	rc = db_next(r);
-	if (rc == 1) {
-		db_copy(r, 0, t->grp, sizeof(t->grp));
-		t->tier = (enum tier)db_int(r, 1);
-		t->uses_left = db_int(r, 2);
-		t->expires_at = db_int(r, 3);
-		db_copy(r, 4, t->created_by, sizeof(t->created_by));
-	}
+	rc = db_row(db, &r, "SELECT grp, tier, uses_left, expires_at, "
+	    "created_by FROM tokens WHERE token_sha256 = $1 "
+	    "AND kind = 'agent'", "s", t->sha256);
+	if (rc != 0)
+		return rc;
+	db_copy(r, 0, t->grp, sizeof(t->grp));
+	t->tier = (enum tier)db_int(r, 1);
+	t->uses_left = db_int(r, 2);
+	t->expires_at = db_int(r, 3);
+	db_copy(r, 4, t->created_by, sizeof(t->created_by));
 	db_end(&r);
-	return rc == 1 ? 0 : rc == 0 ? ERR_NOENT : rc;
+	return 0;
 }
 
 /* The host's own name if it is free, else with -2, -3 ... behind it. */
@@ -235,26 +234,23 @@ int
 flow_admit(struct db *db, const char *host_id, const char *serial,
     char refused[32], struct why *why)
 {
-	int64_t cert_revoked = 0, host_revoked = 0;
+	int64_t cert_revoked, host_revoked;
 	struct db_rows *r;
 	int rc;
 
-	r = db_query(db, "SELECT c.revoked_at, h.revoked FROM certs c JOIN "
+	rc = db_row(db, &r, "SELECT c.revoked_at, h.revoked FROM certs c JOIN "
 	    "hosts h ON h.host_id = c.owner WHERE c.serial = $1 AND "
 	    "c.owner = $2 AND c.kind = 'agent'", "ss", serial, host_id);
-	rc = db_next(r);
-	if (rc == 1) {
-		cert_revoked = db_int(r, 0);
-		host_revoked = db_int(r, 1);
-	}
-	db_end(&r);
-	if (rc < 0)
-		return rc;
-	if (rc == 0) {
+	if (rc == ERR_NOENT) {
 		snprintf(refused, 32, "certificate-unknown");
 		return why_set(why, ERR_PERM, "certificate %s of %s is not "
 		    "known here", serial, host_id);
 	}
+	if (rc != 0)
+		return rc;
+	cert_revoked = db_int(r, 0);
+	host_revoked = db_int(r, 1);
+	db_end(&r);
 	if (cert_revoked != 0 || host_revoked != 0) {
 		snprintf(refused, 32, "revoked");
 		return why_set(why, ERR_PERM, "%s of %s is revoked",

@@ -12,6 +12,7 @@
 
 #include "common/base/digest.h"
 #include "common/wire/frame.h"
+#include "common/wire/pack.h"
 #include "server/audit/audit.h"
 #include "server/store/hosts.h"
 
@@ -102,28 +103,27 @@ chain_next(const uint8_t prev[DIGEST_LEN], const Cordon__Signal *sig,
 {
 	Cordon__Signal bare = *sig;
 	struct digest *d = NULL;
-	uint8_t *packed;
-	size_t len;
-	int rc = ERR_NOMEM;
+	struct buf packed;
+	int rc;
 
 	bare.chain.data = NULL;
 	bare.chain.len = 0;
-	len = cordon__signal__get_packed_size(&bare);
-	packed = malloc(len > 0 ? len : 1);
-	if (packed == NULL)
+	buf_init(&packed, FRAME_MAX);
+	rc = pack(&bare.base, &packed);
+	if (rc != 0)
 		goto done;
-	cordon__signal__pack(&bare, packed);
 	d = digest_new();
-	if (d == NULL)
+	if (d == NULL) {
+		rc = ERR_NOMEM;
 		goto done;
+	}
 	digest_begin(d);
 	digest_add(d, prev, DIGEST_LEN);
-	digest_add(d, packed, len);
+	digest_add(d, packed.data, packed.len);
 	digest_end(d, out);
-	rc = 0;
 done:
 	digest_free(&d);
-	free(packed);
+	buf_done(&packed);
 	return rc;
 }
 

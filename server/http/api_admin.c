@@ -12,7 +12,6 @@
 
 #include "common/base/digest.h"
 #include "common/base/id.h"
-#include "common/net/addr.h"
 #include "server/audit/audit.h"
 #include "server/http/call.h"
 #include "server/http/json_out.h"
@@ -61,25 +60,6 @@ static const struct field token_fields[] = {
 { .name = NULL },
 };
 
-/* "10.1.2.3:8443" for each collector that orders pin. */
-static json_t *
-collectors_json(const struct orders_settings *s)
-{
-	json_t *list = json_array();
-	char text[ADDR_TEXT_MAX];
-	struct addr a;
-	size_t i;
-
-	for (i = 0; i < s->ncollectors; i++) {
-		memcpy(a.ip, s->collectors[i].ip, sizeof(a.ip));
-		a.ip_len = s->collectors[i].ip_len;
-		a.port = s->collectors[i].port;
-		json_array_append_new(list,
-		    json_string(addr_format(text, &a)));
-	}
-	return list;
-}
-
 int
 api_token(struct db *db, struct call *c)
 {
@@ -121,63 +101,52 @@ api_token(struct db *db, struct call *c)
 	put_time(c->out, "expires_at", row.expires_at);
 	put_text(c->out, "ca_sha256", hex_encode(hex, c->set->ca_sha256, 32));
 	json_object_set_new(c->out, "collectors",
-	    collectors_json(c->set->flow->orders));
+	    json_collectors(c->set->flow->orders));
 	return 0;
 }
 
 /* -- operators ----------------------------------------------------------- */
 
-static int
-operator_roles(struct db *db, const char *name, json_t *list)
+static json_t *
+role_row(struct db_rows *r)
 {
-	struct db_rows *r;
-	json_t *o;
-	int rc;
+	json_t *o = json_object();
 
-	r = db_query(db, "SELECT role, grp FROM operator_roles "
-	    "WHERE operator = $1 ORDER BY grp, role", "s", name);
-	if (r == NULL)
-		return ERR_IO;
-	while ((rc = db_next(r)) == 1) {
-		o = json_object();
-		put_text(o, "role", word_name(WORDS_ROLE, (int)db_int(r, 0)));
-		put_text(o, "group", db_text(r, 1));
-		json_array_append_new(list, o);
-	}
-	db_end(&r);
-	return rc;
+	put_text(o, "role", word_name(WORDS_ROLE, (int)db_int(r, 0)));
+	put_text(o, "group", db_text(r, 1));
+	return o;
+}
+
+static json_t *
+operator_row(struct db_rows *r)
+{
+	json_t *o = json_object();
+
+	put_text(o, "name", db_text(r, 0));
+	put_time(o, "created_at", db_int(r, 1));
+	put_text(o, "created_by", db_text(r, 2));
+	put_bool(o, "disabled", db_int(r, 3) != 0);
+	return o;
 }
 
 int
 api_operators(struct db *db, struct call *c)
 {
-	struct db_rows *r;
-	json_t *list = json_array(), *o, *roles;
+	json_t *o;
 	size_t i;
 	int rc;
 
 	c->out = json_object();
-	json_object_set_new(c->out, "operators", list);
-	r = db_query(db, "SELECT name, created_at, created_by, disabled "
-	    "FROM operators ORDER BY name LIMIT 1000", "");
-	if (r == NULL)
-		return ERR_IO;
-	while ((rc = db_next(r)) == 1) {
-		o = json_object();
-		put_text(o, "name", db_text(r, 0));
-		put_time(o, "created_at", db_int(r, 1));
-		put_text(o, "created_by", db_text(r, 2));
-		put_bool(o, "disabled", db_int(r, 3) != 0);
-		json_array_append_new(list, o);
-	}
-	db_end(&r);
-	json_array_foreach(list, i, o) {
+	rc = rows_into(c->out, "operators", db_query(db,
+	    "SELECT name, created_at, created_by, disabled "
+	    "FROM operators ORDER BY name LIMIT 1000", ""), operator_row);
+	json_array_foreach(json_object_get(c->out, "operators"), i, o) {
 		if (rc != 0)
 			break;
-		roles = json_array();
-		json_object_set_new(o, "roles", roles);
-		rc = operator_roles(db, json_string_value(json_object_get(o,
-		    "name")), roles);
+		rc = rows_into(o, "roles", db_query(db,
+		    "SELECT role, grp FROM operator_roles "
+		    "WHERE operator = $1 ORDER BY grp, role", "s",
+		    json_string_value(json_object_get(o, "name"))), role_row);
 	}
 	return rc;
 }
@@ -371,19 +340,17 @@ token_take(struct db *db, struct call *c, const char *token,
 		return call_no(c, 403, "token-unknown",
 		    "Ask an admin for a new token: cordonctl operator add.",
 		    "this token is unknown, used up or expired");
-	r = db_query(db, "SELECT t.operator FROM tokens t JOIN operators o "
-	    "ON o.name = t.operator WHERE t.token_sha256 = $1 "
-	    "AND o.disabled = 0", "s", hex);
-	if (r == NULL)
-		return ERR_IO;
-	rc = db_next(r);
-	if (rc == 1)
-		db_copy(r, 0, name, NAME_MAX_LEN);
-	db_end(&r);
-	if (rc == 0)
+	rc = db_row(db, &r, "SELECT t.operator FROM tokens t "
+	    "JOIN operators o ON o.name = t.operator "
+	    "WHERE t.token_sha256 = $1 AND o.disabled = 0", "s", hex);
+	if (rc == ERR_NOENT)
 		return call_no(c, 403, "forbidden", "Ask an admin.",
 		    "this operator is disabled");
-	return rc == 1 ? 0 : rc;
+	if (rc != 0)
+		return rc;
+	db_copy(r, 0, name, NAME_MAX_LEN);
+	db_end(&r);
+	return 0;
 }
 
 int

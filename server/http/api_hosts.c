@@ -138,17 +138,14 @@ host_readiness(struct db *db, json_t *o, const struct host *h)
 	struct db_rows *r;
 	int rc;
 
-	r = db_query(db, "SELECT readiness, heartbeat FROM hosts "
+	rc = db_row(db, &r, "SELECT readiness, heartbeat FROM hosts "
 	    "WHERE host_id = $1", "s", h->host_id);
-	if (r == NULL)
-		return ERR_IO;
-	rc = db_next(r);
-	if (rc == 1) {
-		put_json(o, "readiness", db_text(r, 0), "[]");
-		put_json(o, "heartbeat", db_text(r, 1), "{}");
-	}
+	if (rc != 0)
+		return rc;
+	put_json(o, "readiness", db_text(r, 0), "[]");
+	put_json(o, "heartbeat", db_text(r, 1), "{}");
 	db_end(&r);
-	return rc < 0 ? rc : 0;
+	return 0;
 }
 
 static int

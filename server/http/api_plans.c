@@ -165,23 +165,20 @@ int
 api_order(struct db *db, struct call *c)
 {
 	struct db_rows *r;
-	bool mine = false;
+	bool mine;
 	int rc;
 
-	r = db_query(db,
+	rc = db_row(db, &r,
 	    "SELECT " ORDER_COLUMNS "FROM orders o JOIN hosts h "
 	    "ON h.host_id = o.host_id WHERE o.order_id = $1", "s", c->param);
-	if (r == NULL)
-		return ERR_IO;
-	rc = db_next(r);
-	if (rc == 1) {
-		mine = person_sees(&c->person, db_text(r, ORDER_GRP), 0);
-		if (mine)
-			c->out = json_order(r);
-	}
-	db_end(&r);
-	if (rc < 0)
+	if (rc == ERR_NOENT)
+		return call_not_found(c, "order", c->param);
+	if (rc != 0)
 		return rc;
+	mine = person_sees(&c->person, db_text(r, ORDER_GRP), 0);
+	if (mine)
+		c->out = json_order(r);
+	db_end(&r);
 	return mine ? 0 : call_not_found(c, "order", c->param);
 }
 

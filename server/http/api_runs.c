@@ -16,58 +16,40 @@ run_head(struct db *db, const char *run_id, json_t *o, char host_id[ID_MAX])
 	struct db_rows *r;
 	int rc;
 
-	r = db_query(db,
+	rc = db_row(db, &r,
 	    "SELECT host_id, kind, case_id, asked_by, asked_at, done_at, "
 	    "outcome FROM runs WHERE run_id = $1", "s", run_id);
-	if (r == NULL)
-		return ERR_IO;
-	rc = db_next(r);
-	if (rc == 1) {
-		db_copy(r, 0, host_id, ID_MAX);
-		put_text(o, "run", run_id);
-		put_text(o, "kind", db_text(r, 1));
-		put_text(o, "case", db_text(r, 2));
-		put_text(o, "asked_by", db_text(r, 3));
-		put_time(o, "asked_at", db_int(r, 4));
-		put_time(o, "done_at", db_int(r, 5));
-		put_text(o, "state", db_int(r, 5) != 0 ? "done" : "running");
-		put_text(o, "outcome",
-		    word_name(WORDS_OUTCOME, (int)db_int(r, 6)));
-	}
+	if (rc != 0)
+		return rc;
+	db_copy(r, 0, host_id, ID_MAX);
+	put_text(o, "run", run_id);
+	put_text(o, "kind", db_text(r, 1));
+	put_text(o, "case", db_text(r, 2));
+	put_text(o, "asked_by", db_text(r, 3));
+	put_time(o, "asked_at", db_int(r, 4));
+	put_time(o, "done_at", db_int(r, 5));
+	put_text(o, "state", db_int(r, 5) != 0 ? "done" : "running");
+	put_text(o, "outcome", word_name(WORDS_OUTCOME, (int)db_int(r, 6)));
 	db_end(&r);
-	return rc == 1 ? 0 : rc == 0 ? ERR_NOENT : rc;
+	return 0;
 }
 
-static int
-run_checks(struct db *db, const char *run_id, json_t *list)
+static json_t *
+check_row(struct db_rows *r)
 {
-	struct db_rows *r;
-	json_t *o;
-	int rc;
+	json_t *o = json_object();
 
-	r = db_query(db,
-	    "SELECT check_id, must, outcome, text, findings, at, waived_by, "
-	    "waiver FROM run_checks WHERE run_id = $1 ORDER BY check_id",
-	    "s", run_id);
-	if (r == NULL)
-		return ERR_IO;
-	while ((rc = db_next(r)) == 1) {
-		o = json_object();
-		put_text(o, "id", db_text(r, 0));
-		put_bool(o, "must", db_int(r, 1) != 0);
-		put_text(o, "outcome",
-		    word_name(WORDS_OUTCOME, (int)db_int(r, 2)));
-		put_text(o, "text", db_text(r, 3));
-		put_json(o, "findings", db_text(r, 4), "[]");
-		put_time(o, "at", db_int(r, 5));
-		if (db_text(r, 6)[0] != '\0') {
-			put_text(o, "waived_by", db_text(r, 6));
-			put_text(o, "waiver", db_text(r, 7));
-		}
-		json_array_append_new(list, o);
+	put_text(o, "id", db_text(r, 0));
+	put_bool(o, "must", db_int(r, 1) != 0);
+	put_text(o, "outcome", word_name(WORDS_OUTCOME, (int)db_int(r, 2)));
+	put_text(o, "text", db_text(r, 3));
+	put_json(o, "findings", db_text(r, 4), "[]");
+	put_time(o, "at", db_int(r, 5));
+	if (db_text(r, 6)[0] != '\0') {
+		put_text(o, "waived_by", db_text(r, 6));
+		put_text(o, "waiver", db_text(r, 7));
 	}
-	db_end(&r);
-	return rc;
+	return o;
 }
 
 /* A run that this person may see, as JSON in c->out. */
@@ -76,7 +58,6 @@ run_load(struct db *db, struct call *c, struct actor *a)
 {
 	char host_id[ID_MAX];
 	struct host h;
-	json_t *list;
 	int rc;
 
 	json_decref(c->out);
@@ -90,9 +71,10 @@ run_load(struct db *db, struct call *c, struct actor *a)
 		return c->status == 404 ?
 		    call_not_found(c, "run", c->param) : rc;
 	put_text(c->out, "host", h.name);
-	list = json_array();
-	json_object_set_new(c->out, "checks", list);
-	return run_checks(db, c->param, list);
+	return rows_into(c->out, "checks", db_query(db,
+	    "SELECT check_id, must, outcome, text, findings, at, waived_by, "
+	    "waiver FROM run_checks WHERE run_id = $1 ORDER BY check_id",
+	    "s", c->param), check_row);
 }
 
 int
@@ -134,33 +116,30 @@ api_run_waive(struct db *db, struct call *c)
 int
 api_manifest(struct db *db, struct call *c)
 {
-	char host_id[ID_MAX] = "";
+	char host_id[ID_MAX];
 	struct db_rows *r;
 	struct host h;
 	int rc;
 
-	r = db_query(db,
+	rc = db_row(db, &r,
 	    "SELECT host_id, asked_by, asked_at, done_at, sha256, why "
 	    "FROM manifests WHERE manifest_id = $1", "s", c->param);
-	if (r == NULL)
-		return ERR_IO;
-	rc = db_next(r);
-	if (rc == 1) {
-		db_copy(r, 0, host_id, sizeof(host_id));
-		c->out = json_object();
-		put_text(c->out, "manifest", c->param);
-		put_text(c->out, "state", db_int(r, 3) == 0 ? "asked" :
-		    db_text(r, 4)[0] != '\0' ? "done" : "failed");
-		put_text(c->out, "asked_by", db_text(r, 1));
-		put_time(c->out, "asked_at", db_int(r, 2));
-		put_time(c->out, "done_at", db_int(r, 3));
-		put_text(c->out, "sha256", db_text(r, 4));
-		put_text(c->out, "why", db_text(r, 5));
-	}
-	db_end(&r);
-	if (rc < 0)
+	if (rc == ERR_NOENT)
+		return call_not_found(c, "manifest", c->param);
+	if (rc != 0)
 		return rc;
-	if (rc == 0 || call_host(c, db, host_id, &h, NULL) != 0)
+	db_copy(r, 0, host_id, sizeof(host_id));
+	c->out = json_object();
+	put_text(c->out, "manifest", c->param);
+	put_text(c->out, "state", db_int(r, 3) == 0 ? "asked" :
+	    db_text(r, 4)[0] != '\0' ? "done" : "failed");
+	put_text(c->out, "asked_by", db_text(r, 1));
+	put_time(c->out, "asked_at", db_int(r, 2));
+	put_time(c->out, "done_at", db_int(r, 3));
+	put_text(c->out, "sha256", db_text(r, 4));
+	put_text(c->out, "why", db_text(r, 5));
+	db_end(&r);
+	if (call_host(c, db, host_id, &h, NULL) != 0)
 		return call_not_found(c, "manifest", c->param);
 	put_text(c->out, "host", h.name);
 	return 0;

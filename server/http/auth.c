@@ -12,26 +12,17 @@
 static int
 cert_known(struct db *db, const struct x509_id *peer, struct why *why)
 {
-	struct db_rows *r;
-	int rc, known = 0;
-	int64_t revoked = 0;
+	int64_t revoked;
+	int rc;
 
-	r = db_query(db,
+	rc = db_one_int(db, &revoked,
 	    "SELECT revoked_at FROM certs WHERE serial = $1 AND owner = $2 "
 	    "AND kind = 'operator'", "ss", peer->serial, peer->name);
-	if (r == NULL)
-		return why_set(why, ERR_IO, "the store cannot be read");
-	rc = db_next(r);
-	if (rc == 1) {
-		known = 1;
-		revoked = db_int(r, 0);
-	}
-	db_end(&r);
-	if (rc < 0)
-		return why_set(why, ERR_IO, "the store cannot be read");
-	if (!known)
+	if (rc == ERR_NOENT)
 		return why_set(why, ERR_PERM,
 		    "this certificate is not known to the collector");
+	if (rc != 0)
+		return why_set(why, ERR_IO, "the store cannot be read");
 	if (revoked != 0)
 		return why_set(why, ERR_PERM, "this certificate is revoked");
 	return 0;
@@ -41,25 +32,20 @@ static int
 load_operator(struct db *db, struct person *p, struct why *why)
 {
 	struct db_rows *r;
+	bool disabled;
 	int rc;
-	int64_t disabled = 0;
 
-	r = db_query(db,
+	rc = db_row(db, &r,
 	    "SELECT created_at, disabled FROM operators WHERE name = $1", "s",
 	    p->name);
-	if (r == NULL)
-		return why_set(why, ERR_IO, "the store cannot be read");
-	rc = db_next(r);
-	if (rc == 1) {
-		p->created_at = db_int(r, 0);
-		disabled = db_int(r, 1);
-	}
-	db_end(&r);
-	if (rc < 0)
-		return why_set(why, ERR_IO, "the store cannot be read");
-	if (rc == 0)
+	if (rc == ERR_NOENT)
 		return why_set(why, ERR_PERM, "no such operator");
-	if (disabled != 0)
+	if (rc != 0)
+		return why_set(why, ERR_IO, "the store cannot be read");
+	p->created_at = db_int(r, 0);
+	disabled = db_int(r, 1) != 0;
+	db_end(&r);
+	if (disabled)
 		return why_set(why, ERR_PERM, "this operator is disabled");
 	return 0;
 }

@@ -3,8 +3,6 @@
  * Bodies and queries, read strictly by table (body.h).  In the collector,
  * on the main loop; every byte here is foreign.
  */
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/id.h"
@@ -324,22 +322,19 @@ query_int(const struct query *q, const char *name, int64_t standard,
     int64_t min, int64_t max, int64_t *out, struct why *why)
 {
 	const char *text = query_get(q, name, NULL);
-	long long v;
-	char *end;
+	int rc;
 
 	if (text == NULL) {
 		*out = standard;
 		return 0;
 	}
-	errno = 0;
-	v = strtoll(text, &end, 10);
-	if (*text < '0' || *text > '9' || *end != '\0')
-		return why_set(why, ERR_SYNTAX,
+	rc = text_number(text, min, max, out);
+	if (rc == ERR_SYNTAX)
+		return why_set(why, rc,
 		    "query \"%s\" must be a whole number", name);
-	if (errno != 0 || v < min || v > max)
-		return why_set(why, ERR_RANGE,
+	if (rc != 0)
+		return why_set(why, rc,
 		    "query \"%s\" must be within %lld..%lld", name,
 		    (long long)min, (long long)max);
-	*out = v;
 	return 0;
 }

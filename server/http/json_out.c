@@ -54,6 +54,20 @@ put_json(json_t *o, const char *key, const char *text, const char *empty)
 	json_object_set_new(o, key, v);
 }
 
+int
+rows_into(json_t *out, const char *key, struct db_rows *r,
+    json_t *(*one)(struct db_rows *r))
+{
+	json_t *list = json_array();
+	int rc;
+
+	json_object_set_new(out, key, list);
+	while ((rc = db_next(r)) == 1)
+		json_array_append_new(list, one(r));
+	db_end(&r);
+	return rc;
+}
+
 static void
 put_host_facts(json_t *o, const struct host *h)
 {
@@ -110,24 +124,15 @@ json_host(struct db *db, const struct host *h)
 /* -- plans --------------------------------------------------------------- */
 
 static json_t *
-plan_approvals(struct db *db, const char *plan_id)
+approval_row(struct db_rows *r)
 {
-	struct db_rows *r;
-	json_t *list = json_array(), *o;
+	json_t *o = json_object();
 
-	r = db_query(db,
-	    "SELECT approver, verdict, at, reason FROM approvals "
-	    "WHERE plan_id = $1 ORDER BY at", "s", plan_id);
-	while (r != NULL && db_next(r) == 1) {
-		o = json_object();
-		put_text(o, "approver", db_text(r, 0));
-		put_text(o, "verdict", db_text(r, 1));
-		put_time(o, "at", db_int(r, 2));
-		put_text(o, "reason", db_text(r, 3));
-		json_array_append_new(list, o);
-	}
-	db_end(&r);
-	return list;
+	put_text(o, "approver", db_text(r, 0));
+	put_text(o, "verdict", db_text(r, 1));
+	put_time(o, "at", db_int(r, 2));
+	put_text(o, "reason", db_text(r, 3));
+	return o;
 }
 
 struct plan_walk {
@@ -143,23 +148,20 @@ plan_order(struct db *db, json_t *o, const char *order_id)
 	struct db_rows *r;
 	int rc;
 
-	r = db_query(db,
+	rc = db_row(db, &r,
 	    "SELECT state, why, sent_at, applied_at, proven_at, took_us "
 	    "FROM orders WHERE order_id = $1", "s", order_id);
-	if (r == NULL)
-		return ERR_IO;
-	rc = db_next(r);
-	if (rc == 1) {
-		put_text(o, "order_state",
-		    word_name(WORDS_ORDER_STATE, (int)db_int(r, 0)));
-		put_text(o, "order_why", db_text(r, 1));
-		put_time(o, "sent_at", db_int(r, 2));
-		put_time(o, "applied_at", db_int(r, 3));
-		put_time(o, "proven_at", db_int(r, 4));
-		put_int(o, "took_us", db_int(r, 5));
-	}
+	if (rc != 0)
+		return rc == ERR_NOENT ? 0 : rc;
+	put_text(o, "order_state",
+	    word_name(WORDS_ORDER_STATE, (int)db_int(r, 0)));
+	put_text(o, "order_why", db_text(r, 1));
+	put_time(o, "sent_at", db_int(r, 2));
+	put_time(o, "applied_at", db_int(r, 3));
+	put_time(o, "proven_at", db_int(r, 4));
+	put_int(o, "took_us", db_int(r, 5));
 	db_end(&r);
-	return rc < 0 ? rc : 0;
+	return 0;
 }
 
 static int
@@ -187,13 +189,15 @@ plan_host(void *arg, const char *host_id, const char *order_id)
 	put_time(o, "last_seen", h.last_seen);
 	put_text(o, "isolation", isolation_name(isolation_of(&h,
 	    hosts_order_state(w->db, &h), db_now(w->db))));
+	put_text(o, "proven_why", strcmp(h.proven_order, order_id) == 0 ?
+	    h.proven_why : "");
 	put_text(o, "order", order_id);
 	json_array_append_new(w->list, o);
 	return order_id[0] != '\0' ? plan_order(w->db, o, order_id) : 0;
 }
 
-static json_t *
-plan_keeps(const struct orders_settings *s)
+json_t *
+json_collectors(const struct orders_settings *s)
 {
 	json_t *list = json_array();
 	char text[ADDR_TEXT_MAX];
@@ -223,6 +227,11 @@ json_plan(struct db *db, const struct flow *f, const struct plan *p,
 	json_object_set_new(o, "hosts", w.list);
 	rc = plan_hosts_each(db, p->plan_id, plan_host, &w);
 	if (rc == 0)
+		rc = rows_into(o, "approvals", db_query(db,
+		    "SELECT approver, verdict, at, reason FROM approvals "
+		    "WHERE plan_id = $1 ORDER BY at", "s", p->plan_id),
+		    approval_row);
+	if (rc == 0)
 		rc = db_one_int(db, &fleet,
 		    "SELECT count(*) FROM hosts WHERE revoked = 0", "");
 	*foreign = w.foreign;
@@ -242,13 +251,12 @@ json_plan(struct db *db, const struct flow *f, const struct plan *p,
 	put_int(o, "approvals_needed", p->approvals_needed);
 	put_int(o, "approvals_given", p->approvals_given);
 	put_bool(o, "owner_needed", p->owner_needed);
-	json_object_set_new(o, "approvals", plan_approvals(db, p->plan_id));
 	put_int(o, "review_seconds", p->review_seconds);
 	put_time(o, "created_at", p->created_at);
 	put_time(o, "expires_at", p->expires_at);
 	put_time(o, "applied_at", p->applied_at);
 	put_text(o, "why", p->why);
-	json_object_set_new(o, "keeps", plan_keeps(f->orders));
+	json_object_set_new(o, "keeps", json_collectors(f->orders));
 	put_int(o, "fleet", fleet);
 	return o;
 }

@@ -25,6 +25,13 @@ void put_bool(json_t *o, const char *key, bool v);
 void put_json(json_t *o, const char *key, const char *text,
     const char *empty);
 
+/* Takes R: each row, made by ONE, into a list KEY of OUT. */
+int rows_into(json_t *out, const char *key, struct db_rows *r,
+    json_t *(*one)(struct db_rows *r));
+
+/* "10.1.2.3:8443" for each collector that orders pin. */
+json_t *json_collectors(const struct orders_settings *s);
+
 /* Each: a new object, or NULL when the store fails. */
 json_t *json_host(struct db *db, const struct host *h);
 /*

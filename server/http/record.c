@@ -1,23 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Rows and lines of the audit log as JSON (record.h). */
+/* Lines of the audit log as JSON (record.h). */
 #include <stdio.h>
 #include <string.h>
 
 #include "server/http/record.h"
-
-int
-rows_into(json_t *out, const char *key, struct db_rows *r,
-    json_t *(*one)(struct db_rows *r))
-{
-	json_t *list = json_array();
-	int rc = r != NULL ? 0 : ERR_IO;
-
-	json_object_set_new(out, key, list);
-	while (r != NULL && (rc = db_next(r)) == 1)
-		json_array_append_new(list, one(r));
-	db_end(&r);
-	return rc;
-}
 
 /* The search was by text; is it really this key's value? */
 static bool

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Lists of rows and lines of the audit log as JSON, for the resources that
- * tell a story: cases, hosts, why.  Inside store jobs.
+ * Lines of the audit log as JSON, for the resources that tell a story:
+ * cases, hosts, why.  Inside store jobs.
  */
 #ifndef CORDON_SERVER_HTTP_RECORD_H
 #define CORDON_SERVER_HTTP_RECORD_H
@@ -13,10 +13,6 @@
 #include "server/store/db.h"
 
 #define RECORD_LINES 200 /* the newest; oldest of them first */
-
-/* Takes R: each row, made by ONE, into a list KEY of OUT. */
-int rows_into(json_t *out, const char *key, struct db_rows *r,
-    json_t *(*one)(struct db_rows *r));
 
 /*
  * Append to LIST the lines of the audit log whose KEY ("host", "case",

@@ -20,6 +20,7 @@
 #include "common/base/clock.h"
 #include "common/base/id.h"
 #include "common/base/log.h"
+#include "common/wire/pack.h"
 #include "common/wire/unpack.h"
 #include "server/links/signer.h"
 #include "server/links/signer.pb-c.h"
@@ -203,21 +204,6 @@ ask(struct signer_client *c, uint32_t kind, const struct buf *request,
 	c->pause_until = rc != 0 ?
 	    clock_boot_ms() + SIGNER_CLIENT_PAUSE_MS : 0;
 	return rc;
-}
-
-static int
-pack(const ProtobufCMessage *m, struct buf *out)
-{
-	size_t size = protobuf_c_message_get_packed_size(m);
-	uint8_t *at;
-	int rc;
-
-	rc = buf_reserve(out, size, &at);
-	if (rc != 0)
-		return rc;
-	protobuf_c_message_pack(m, at);
-	buf_grow(out, size);
-	return 0;
 }
 
 /*

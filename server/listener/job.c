@@ -10,6 +10,7 @@
 
 #include "common/base/log.h"
 #include "common/wire/frame.h"
+#include "common/wire/pack.h"
 #include "common/wire/unpack.h"
 #include "server/listener/session_int.h"
 
@@ -356,7 +357,6 @@ send_enrolled(struct session *s, struct flow_enrol_out *out)
 	Cordon__Enrolled m = CORDON__ENROLLED__INIT;
 	Cordon__Endpoint ep[16], *list[16];
 	struct buf b;
-	uint8_t *at;
 	int rc;
 
 	m.host_id = out->host_id;
@@ -372,11 +372,9 @@ send_enrolled(struct session *s, struct flow_enrol_out *out)
 	m.n_collectors = fill_collectors(o->set.flow->orders, ep, list);
 	m.collectors = list;
 	buf_init(&b, frame_max(FRAME_ENROLLED));
-	rc = buf_reserve(&b, cordon__enrolled__get_packed_size(&m), &at);
-	if (rc == 0) {
-		buf_grow(&b, cordon__enrolled__pack(&m, at));
+	rc = pack(&m.base, &b);
+	if (rc == 0)
 		rc = conn_send(s->conn, FRAME_ENROLLED, b.data, b.len);
-	}
 	buf_done(&b);
 	return rc;
 }

@@ -30,9 +30,8 @@ isolation_name(enum isolation i)
 	return isolation_names[i];
 }
 
-/* The host answered no, or the order died on the way. */
-static bool
-state_is_no(enum order_state state)
+bool
+order_state_is_no(enum order_state state)
 {
 	switch (state) {
 	case ORDER_REFUSED:
@@ -69,7 +68,7 @@ opening_of(const struct host *h, enum order_state state)
 		if (h->desired_order[0] == '\0')
 			return ISO_OPEN;
 	}
-	return state_is_no(state) ? ISO_FAILED : ISO_OPENING;
+	return order_state_is_no(state) ? ISO_FAILED : ISO_OPENING;
 }
 
 enum isolation
@@ -79,7 +78,7 @@ isolation_of(const struct host *h, enum order_state state, int64_t now)
 
 	if (open_desired(h))
 		return opening_of(h, state);
-	if (state_is_no(state))
+	if (order_state_is_no(state))
 		return ISO_FAILED;
 	if (reported_as_desired(h) && h->proven_at != 0 &&
 	    strcmp(h->proven_order, h->desired_order) == 0) {
@@ -101,7 +100,7 @@ static void
 failure_text(char *out, size_t size, const struct host *h,
     enum order_state state, const char *span, enum lang lang)
 {
-	if (state_is_no(state))
+	if (order_state_is_no(state))
 		snprintf(out, size, "%s",
 		    word_text(WORDS_ORDER_STATE, state, lang));
 	else if (h->proven_at != 0 && !h->proven_ok &&

@@ -91,6 +91,8 @@ enum isolation {
 #define PROOF_FAILED_MS 300000
 #define PROOF_OLD_MS 180000
 
+/* The host answered no, or the order died on the way. */
+bool order_state_is_no(enum order_state state);
 /* Pure; NOW in wall ms.  ORDER_STATE: of the desired order. */
 enum isolation isolation_of(const struct host *h, enum order_state state,
     int64_t now);

@@ -6,12 +6,15 @@
  */
 #include "server/orders/issue.h"
 
+#include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/digest.h"
 #include "common/wire/frame.h"
 #include "common/wire/order.h"
+#include "common/wire/pack.h"
 #include "server/audit/audit.h"
 #include "server/orders/order_row.h"
 
@@ -99,16 +102,35 @@ probe_allowed(const struct orders_settings *s,
 	return false;
 }
 
+/* One of the host's own addresses ("10.1.2.3/24 ..."): never cut off. */
+static bool
+probe_is_self(const struct host *h, const struct orders_endpoint_probe *p)
+{
+	char list[TEXT_MAX_LEN], *one, *rest = NULL;
+	uint8_t ip[16];
+
+	snprintf(list, sizeof(list), "%s", h->addresses);
+	for (one = strtok_r(list, " ", &rest); one != NULL;
+	    one = strtok_r(NULL, " ", &rest)) {
+		one[strcspn(one, "/")] = '\0';
+		if (inet_pton(p->ip_len == 4 ? AF_INET : AF_INET6, one,
+		    ip) == 1 && memcmp(ip, p->ip, p->ip_len) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void
 add_probes(struct draft *d, const struct orders_settings *s,
-    enum profile profile)
+    const struct host *h, enum profile profile)
 {
 	size_t i, n = 0;
 
 	d->body.probes = &d->at[d->npoints];
 	for (i = 0; i < s->nprobes && n < ORDER_PROBES_MAX; i++) {
-		if (profile == PROFILE_RECOVERY &&
-		    probe_allowed(s, &s->probes[i]))
+		if (probe_is_self(h, &s->probes[i]) ||
+		    (profile == PROFILE_RECOVERY &&
+		    probe_allowed(s, &s->probes[i])))
 			continue;
 		add_point(d, s->probes[i].ip, s->probes[i].ip_len,
 		    s->probes[i].ip_len * 8U, s->probes[i].protocol,
@@ -138,7 +160,7 @@ fill_cut(struct draft *d, const struct orders_settings *s,
 	}
 	if (p->profile == PROFILE_RECOVERY)
 		add_allowed(d, s);
-	add_probes(d, s, p->profile);
+	add_probes(d, s, o->host, p->profile);
 	b->notice_en = (char *)s->notice_en;
 	b->notice_zh = (char *)s->notice_zh;
 }
@@ -172,18 +194,18 @@ static int
 pack_and_sign(const struct orders_settings *s, const struct draft *d,
     struct issue *o, struct why *why)
 {
-	size_t len = cordon__order_body__get_packed_size(&d->body);
-	uint8_t *packed;
+	struct buf body;
 	int rc;
 
-	if (len > ORDER_MAX)
-		return why_set(why, ERR_RANGE, "the order is too large");
-	packed = malloc(len);
-	if (packed == NULL)
-		return why_set(why, ERR_NOMEM, "out of memory");
-	cordon__order_body__pack(&d->body, packed);
-	rc = s->sign(s->sign_arg, packed, len, &o->bytes, why);
-	free(packed);
+	buf_init(&body, ORDER_MAX);
+	rc = pack(&d->body.base, &body);
+	if (rc == 0)
+		rc = s->sign(s->sign_arg, body.data, body.len, &o->bytes, why);
+	else if (rc == ERR_LIMIT)
+		rc = why_set(why, ERR_RANGE, "the order is too large");
+	else
+		why_set(why, rc, "out of memory");
+	buf_done(&body);
 	return rc;
 }
 

@@ -72,21 +72,6 @@ need_met(const struct need *need, const struct need_votes *v)
 	return v->heads >= 1 && v->either >= 2;
 }
 
-static bool
-came_to_nothing(enum order_state state)
-{
-	switch (state) {
-	case ORDER_REFUSED:
-	case ORDER_FAILED:
-	case ORDER_REVERTED:
-	case ORDER_CANCELLED:
-	case ORDER_EXPIRED:
-		return true;
-	default:
-		return false;
-	}
-}
-
 bool
 need_stage_allows(enum stage stage, enum plan_action action,
     enum order_state state)
@@ -96,15 +81,15 @@ need_stage_allows(enum stage stage, enum plan_action action,
 		return action == ACTION_ISOLATE;
 	case STAGE_CONTAINED:
 		return action == ACTION_RECOVER ||
-		    (action == ACTION_ISOLATE && came_to_nothing(state));
+		    (action == ACTION_ISOLATE && order_state_is_no(state));
 	case STAGE_RECOVERING:
 		return action == ACTION_ISOLATE || action == ACTION_RESTORE ||
-		    (action == ACTION_RECOVER && came_to_nothing(state));
+		    (action == ACTION_RECOVER && order_state_is_no(state));
 	case STAGE_VERIFYING:
 		return action == ACTION_ISOLATE || action == ACTION_RESTORE;
 	case STAGE_PROBATION:
 		return action == ACTION_ISOLATE ||
-		    (action == ACTION_RESTORE && came_to_nothing(state));
+		    (action == ACTION_RESTORE && order_state_is_no(state));
 	case STAGE_RETIRED:
 		break;
 	}

@@ -22,37 +22,33 @@ order_row_get(struct db *db, const char *order_id, struct order_row *out)
 	size_t len;
 	int rc;
 
-	r = db_query(db,
+	rc = db_row(db, &r,
 	    "SELECT order_id, host_id, plan_id, case_id, epoch, profile, "
 	    "state, created_at, sent_at, answered_at, deliver_before, tries, "
 	    "why, secret FROM orders WHERE order_id = $1", "s", order_id);
-	if (r == NULL)
-		return ERR_IO;
-	rc = db_next(r);
-	if (rc == 1) {
-		db_copy(r, 0, o.order_id, sizeof(o.order_id));
-		db_copy(r, 1, o.host_id, sizeof(o.host_id));
-		db_copy(r, 2, o.plan_id, sizeof(o.plan_id));
-		db_copy(r, 3, o.case_id, sizeof(o.case_id));
-		o.epoch = (uint64_t)db_int(r, 4);
-		o.profile = (enum profile)db_int(r, 5);
-		o.state = (enum order_state)db_int(r, 6);
-		o.created_at = db_int(r, 7);
-		o.sent_at = db_int(r, 8);
-		o.answered_at = db_int(r, 9);
-		o.deliver_before = db_int(r, 10);
-		o.tries = db_int(r, 11);
-		db_copy(r, 12, o.why, sizeof(o.why));
-		secret = db_null(r, 13) ? NULL : db_blob(r, 13, &len);
-		o.has_secret = secret != NULL && len == sizeof(o.secret);
-		if (o.has_secret)
-			memcpy(o.secret, secret, sizeof(o.secret));
-	}
+	if (rc != 0)
+		return rc;
+	db_copy(r, 0, o.order_id, sizeof(o.order_id));
+	db_copy(r, 1, o.host_id, sizeof(o.host_id));
+	db_copy(r, 2, o.plan_id, sizeof(o.plan_id));
+	db_copy(r, 3, o.case_id, sizeof(o.case_id));
+	o.epoch = (uint64_t)db_int(r, 4);
+	o.profile = (enum profile)db_int(r, 5);
+	o.state = (enum order_state)db_int(r, 6);
+	o.created_at = db_int(r, 7);
+	o.sent_at = db_int(r, 8);
+	o.answered_at = db_int(r, 9);
+	o.deliver_before = db_int(r, 10);
+	o.tries = db_int(r, 11);
+	db_copy(r, 12, o.why, sizeof(o.why));
+	secret = db_null(r, 13) ? NULL : db_blob(r, 13, &len);
+	o.has_secret = secret != NULL && len == sizeof(o.secret);
+	if (o.has_secret)
+		memcpy(o.secret, secret, sizeof(o.secret));
 	db_end(&r);
-	if (rc == 1)
-		*out = o;
+	*out = o;
 	order_row_done(&o);
-	return rc == 1 ? 0 : rc == 0 ? ERR_NOENT : rc;
+	return 0;
 }
 
 void
@@ -164,17 +160,12 @@ order_row_send(struct db *db, const struct order_row *o)
 	size_t len;
 	int rc;
 
-	r = db_query(db, "SELECT signed FROM orders WHERE order_id = $1", "s",
-	    o->order_id);
-	if (r == NULL)
-		return ERR_IO;
-	rc = db_next(r);
-	if (rc == 1) {
-		data = db_blob(r, 0, &len);
-		rc = db_send(db, o->host_id, FRAME_ORDER, data, len);
-	} else if (rc == 0) {
-		rc = ERR_NOENT;
-	}
+	rc = db_row(db, &r, "SELECT signed FROM orders WHERE order_id = $1",
+	    "s", o->order_id);
+	if (rc != 0)
+		return rc;
+	data = db_blob(r, 0, &len);
+	rc = db_send(db, o->host_id, FRAME_ORDER, data, len);
 	db_end(&r);
 	return rc;
 }

@@ -54,7 +54,7 @@ plan_get(struct db *db, const char *plan_id, struct plan *out)
 	struct db_rows *r;
 	int rc;
 
-	r = db_query(db,
+	rc = db_row(db, &r,
 	    "SELECT action, profile, state, origin, case_id, reason, "
 	    "requester, digest, approvals_needed, owner_needed, "
 	    "review_seconds, created_at, expires_at, applied_at, why, "
@@ -62,33 +62,26 @@ plan_get(struct db *db, const char *plan_id, struct plan *out)
 	    "plans.plan_id AND a.digest = plans.digest AND a.verdict = "
 	    "'approve' AND a.approver <> plans.requester), plan_id "
 	    "FROM plans WHERE plan_id = $1", "s", plan_id);
-	if (r == NULL)
-		return ERR_IO;
-	rc = db_next(r);
-	if (rc == 1) {
-		p.action = (enum plan_action)db_int(r, 0);
-		p.profile = (enum profile)db_int(r, 1);
-		p.state = (enum plan_state)db_int(r, 2);
-		p.origin = (enum plan_origin)db_int(r, 3);
-		db_copy(r, 4, p.case_id, sizeof(p.case_id));
-		db_copy(r, 5, p.reason, sizeof(p.reason));
-		db_copy(r, 6, p.requester, sizeof(p.requester));
-		db_copy(r, 7, p.digest, sizeof(p.digest));
-		p.approvals_needed = (int)db_int(r, 8);
-		p.owner_needed = db_int(r, 9) != 0;
-		p.review_seconds = db_int(r, 10);
-		p.created_at = db_int(r, 11);
-		p.expires_at = db_int(r, 12);
-		p.applied_at = db_int(r, 13);
-		db_copy(r, 14, p.why, sizeof(p.why));
-		p.approvals_given = (int)db_int(r, 15);
-		db_copy(r, 16, p.plan_id, sizeof(p.plan_id));
-	}
-	db_end(&r);
-	if (rc < 0)
+	if (rc != 0)
 		return rc;
-	if (rc == 0)
-		return ERR_NOENT;
+	p.action = (enum plan_action)db_int(r, 0);
+	p.profile = (enum profile)db_int(r, 1);
+	p.state = (enum plan_state)db_int(r, 2);
+	p.origin = (enum plan_origin)db_int(r, 3);
+	db_copy(r, 4, p.case_id, sizeof(p.case_id));
+	db_copy(r, 5, p.reason, sizeof(p.reason));
+	db_copy(r, 6, p.requester, sizeof(p.requester));
+	db_copy(r, 7, p.digest, sizeof(p.digest));
+	p.approvals_needed = (int)db_int(r, 8);
+	p.owner_needed = db_int(r, 9) != 0;
+	p.review_seconds = db_int(r, 10);
+	p.created_at = db_int(r, 11);
+	p.expires_at = db_int(r, 12);
+	p.applied_at = db_int(r, 13);
+	db_copy(r, 14, p.why, sizeof(p.why));
+	p.approvals_given = (int)db_int(r, 15);
+	db_copy(r, 16, p.plan_id, sizeof(p.plan_id));
+	db_end(&r);
 	*out = p;
 	return 0;
 }

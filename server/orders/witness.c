@@ -40,20 +40,17 @@ asked_get(struct db *db, const char *host_id, struct asked *a)
 {
 	char key[KEY_MAX];
 	struct db_rows *r;
-	int rc, n = 0;
+	int rc, n;
 
 	memset(a, 0, sizeof(*a));
 	key_of(key, host_id);
-	r = db_query(db, "SELECT value FROM meta WHERE key = $1", "s", key);
-	if (r == NULL)
-		return ERR_IO;
-	rc = db_next(r);
-	if (rc == 1)
-		n = sscanf(db_text(r, 0), "%31s %31s %31s %" SCNd64,
-		    a->ask_id, a->witness, a->order_id, &a->at);
-	db_end(&r);
-	if (rc < 0)
+	rc = db_row(db, &r, "SELECT value FROM meta WHERE key = $1", "s",
+	    key);
+	if (rc != 0)
 		return rc;
+	n = sscanf(db_text(r, 0), "%31s %31s %31s %" SCNd64, a->ask_id,
+	    a->witness, a->order_id, &a->at);
+	db_end(&r);
 	return n == 4 ? 0 : ERR_NOENT;
 }
 

@@ -6,12 +6,12 @@
  */
 #include "server/policy/policy.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/text.h"
 #include "server/policy/rule.h"
 
 #define SECTION "rule "
@@ -72,16 +72,10 @@ static int
 set_int(int64_t *out, const char *v, int64_t min, int64_t max,
     struct why *why)
 {
-	long long n;
-	char *end;
-
-	errno = 0;
-	n = strtoll(v, &end, 10);
-	if (errno != 0 || end == v || *end != '\0' || n < min || n > max)
+	if (text_number(v, min, max, out) != 0)
 		return why_set(why, ERR_CONFIG,
 		    "write a number from %lld to %lld", (long long)min,
 		    (long long)max);
-	*out = n;
 	return 0;
 }
 

@@ -98,16 +98,12 @@ door_bind(const char *path, uid_t allowed, int *out, struct why *why)
 
 static int
 answer(struct door *d, struct link *l, uint32_t kind, const uint8_t *payload,
-    size_t len, int fd, struct why *why)
+    size_t len, struct why *why)
 {
 	struct buf out;
 	uint32_t answer_kind;
 	int rc;
 
-	if (fd >= 0) {
-		close(fd);
-		return why_set(why, ERR_PROTO, "a descriptor came along");
-	}
 	buf_init(&out, KEEPER_ANSWER_MAX);
 	rc = keeper_answer(d->keeper, kind, payload, len, &answer_kind, &out,
 	    why);
@@ -121,36 +117,42 @@ static int
 on_order(void *arg, struct link *l, const uint8_t *p, size_t len, int fd,
     struct why *why)
 {
-	return answer(arg, l, SIGNER_SIGN_ORDER, p, len, fd, why);
+	(void)fd;
+	return answer(arg, l, SIGNER_SIGN_ORDER, p, len, why);
 }
 
 static int
 on_manifest(void *arg, struct link *l, const uint8_t *p, size_t len, int fd,
     struct why *why)
 {
-	return answer(arg, l, SIGNER_SIGN_MANIFEST, p, len, fd, why);
+	(void)fd;
+	return answer(arg, l, SIGNER_SIGN_MANIFEST, p, len, why);
 }
 
 static int
 on_head(void *arg, struct link *l, const uint8_t *p, size_t len, int fd,
     struct why *why)
 {
-	return answer(arg, l, SIGNER_SIGN_HEAD, p, len, fd, why);
+	(void)fd;
+	return answer(arg, l, SIGNER_SIGN_HEAD, p, len, why);
 }
 
 static int
 on_keys(void *arg, struct link *l, const uint8_t *p, size_t len, int fd,
     struct why *why)
 {
-	return answer(arg, l, SIGNER_KEYS_ASK, p, len, fd, why);
+	(void)fd;
+	return answer(arg, l, SIGNER_KEYS_ASK, p, len, why);
 }
 
 static const struct link_kind requests[] = {
-	{ SIGNER_SIGN_ORDER, "sign-order", 4, ORDER_MAX, NULL, on_order },
-	{ SIGNER_SIGN_MANIFEST, "sign-manifest", 4, 256, NULL, on_manifest },
-	{ SIGNER_SIGN_HEAD, "sign-head", 4, 128, NULL, on_head },
-	{ SIGNER_KEYS_ASK, "keys-ask", 0, 0, NULL, on_keys },
-	{ 0, NULL, 0, 0, NULL, NULL },
+	{ SIGNER_SIGN_ORDER, "sign-order", 4, ORDER_MAX, NULL,
+	    on_order, false },
+	{ SIGNER_SIGN_MANIFEST, "sign-manifest", 4, 256, NULL,
+	    on_manifest, false },
+	{ SIGNER_SIGN_HEAD, "sign-head", 4, 128, NULL, on_head, false },
+	{ SIGNER_KEYS_ASK, "keys-ask", 0, 0, NULL, on_keys, false },
+	{ 0, NULL, 0, 0, NULL, NULL, false },
 };
 
 static void

@@ -18,6 +18,7 @@
 #include "common/base/log.h"
 #include "common/base/sign.h"
 #include "common/wire/order.h"
+#include "common/wire/pack.h"
 #include "common/wire/unpack.h"
 #include "server/links/signer.h"
 #include "server/links/signer.pb-c.h"
@@ -138,9 +139,6 @@ static int
 pack_signed(struct buf *out, const void *data, size_t len, const char *text)
 {
 	Cordon__Signed m = CORDON__SIGNED__INIT;
-	uint8_t *at;
-	size_t size;
-	int rc;
 
 	if (data != NULL) {
 		m.data.data = (uint8_t *)(uintptr_t)data;
@@ -148,13 +146,7 @@ pack_signed(struct buf *out, const void *data, size_t len, const char *text)
 	} else {
 		m.why = (char *)(uintptr_t)text;
 	}
-	size = cordon__signed__get_packed_size(&m);
-	rc = buf_reserve(out, size, &at);
-	if (rc != 0)
-		return rc;
-	cordon__signed__pack(&m, at);
-	buf_grow(out, size);
-	return 0;
+	return pack(&m.base, out);
 }
 
 static int
@@ -329,10 +321,8 @@ answer_keys(struct keeper *k, const void *payload, size_t len,
     struct buf *out, struct why *why)
 {
 	Cordon__Keys m = CORDON__KEYS__INIT;
-	uint8_t order[SIGN_KEY_LEN], audit[SIGN_KEY_LEN], *at;
+	uint8_t order[SIGN_KEY_LEN], audit[SIGN_KEY_LEN];
 	Cordon__KeysAsk *ask;
-	size_t size;
-	int rc;
 
 	ask = unpack(&cordon__keys_ask__descriptor, payload, len);
 	if (ask == NULL)
@@ -344,13 +334,7 @@ answer_keys(struct keeper *k, const void *payload, size_t len,
 	m.order_key.len = sizeof(order);
 	m.audit_key.data = audit;
 	m.audit_key.len = sizeof(audit);
-	size = cordon__keys__get_packed_size(&m);
-	rc = buf_reserve(out, size, &at);
-	if (rc != 0)
-		return rc;
-	cordon__keys__pack(&m, at);
-	buf_grow(out, size);
-	return 0;
+	return pack(&m.base, out);
 }
 
 int

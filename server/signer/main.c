@@ -4,10 +4,8 @@
  * signs what it is asked for, within a budget.  One process, no capability,
  * no network; it talks to one user over one unix socket.
  */
-#include <errno.h>
 #include <event2/event.h>
 #include <getopt.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -18,6 +16,7 @@
 
 #include "common/base/file.h"
 #include "common/base/log.h"
+#include "common/base/text.h"
 #include "common/proc/rights.h"
 #include "server/links/signer.h"
 #include "server/signer/door.h"
@@ -85,41 +84,6 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-static int
-parse_number(const char *text, int64_t max, int64_t *n)
-{
-	char *end;
-	long long v;
-
-	errno = 0;
-	v = strtoll(text, &end, 10);
-	if (errno != 0 || end == text || *end != '\0' || v < 0 || v > max)
-		return ERR_RANGE;
-	*n = v;
-	return 0;
-}
-
-/* NAME or number; a number needs no entry in the list of users. */
-static int
-find_uid(const char *text, uid_t *uid, gid_t *gid, struct why *why)
-{
-	const struct passwd *pw;
-	int64_t n;
-
-	if (parse_number(text, UINT32_MAX - 1, &n) == 0) {
-		*uid = (uid_t)n;
-		*gid = (gid_t)n;
-		return 0;
-	}
-	pw = getpwnam(text);
-	if (pw == NULL)
-		return why_set(why, ERR_NOENT, "there is no user \"%s\"",
-		    text);
-	*uid = pw->pw_uid;
-	*gid = pw->pw_gid;
-	return 0;
-}
-
 /* -1: go on; else the exit status. */
 static int
 parse_options(int argc, char **argv, struct options *o)
@@ -141,7 +105,7 @@ parse_options(int argc, char **argv, struct options *o)
 			o->allow = optarg;
 			break;
 		case OPT_BUDGET:
-			if (parse_number(optarg, JOURNAL_BUDGET_MAX,
+			if (text_number(optarg, 0, JOURNAL_BUDGET_MAX,
 			    &o->budget) != 0) {
 				fprintf(stderr, "--budget-hosts-hour: 0 to "
 				    "%d\n", JOURNAL_BUDGET_MAX);
@@ -188,7 +152,7 @@ prepare_state(const struct options *o, struct why *why)
 		rc = file_lock_dir(o->state, &lock, why);
 	if (rc != 0 || geteuid() != 0)
 		return rc;
-	rc = find_uid(o->user, &uid, &gid, why);
+	rc = rights_find_user(o->user, &uid, &gid, why);
 	if (rc == 0 && fchown(lock, uid, gid) != 0)
 		rc = why_sys(why, ERR_IO, "cannot give %s to %s", o->state,
 		    o->user);
@@ -294,7 +258,7 @@ main(int argc, char **argv)
 	/* As root, if we are: what belongs to root. */
 	rc = prepare_state(&o, &why);
 	if (rc == 0 && !o.init)
-		rc = find_uid(o.allow, &allowed, &unused, &why);
+		rc = rights_find_user(o.allow, &allowed, &unused, &why);
 	if (rc == 0 && !o.init)
 		rc = door_bind(o.socket, allowed, &fd, &why);
 

@@ -204,6 +204,33 @@ db_copy(struct db_rows *r, int col, char *out, size_t size)
 	out[len] = '\0';
 }
 
+static int
+first(struct db *db, struct db_rows **r, const char *sql, const char *types,
+    va_list ap)
+{
+	int rc;
+
+	*r = query(db, sql, types, ap);
+	rc = db_next(*r);
+	if (rc == 1)
+		return 0;
+	db_end(r);
+	return rc == 0 ? ERR_NOENT : rc;
+}
+
+int
+db_row(struct db *db, struct db_rows **r, const char *sql, const char *types,
+    ...)
+{
+	va_list ap;
+	int rc;
+
+	va_start(ap, types);
+	rc = first(db, r, sql, types, ap);
+	va_end(ap);
+	return rc;
+}
+
 int
 db_one_int(struct db *db, int64_t *out, const char *sql, const char *types,
     ...)
@@ -213,15 +240,13 @@ db_one_int(struct db *db, int64_t *out, const char *sql, const char *types,
 	int rc;
 
 	va_start(ap, types);
-	r = query(db, sql, types, ap);
+	rc = first(db, &r, sql, types, ap);
 	va_end(ap);
-	if (r == NULL)
-		return ERR_IO;
-	rc = db_next(r);
-	if (rc == 1)
-		*out = db_int(r, 0);
+	if (rc != 0)
+		return rc;
+	*out = db_int(r, 0);
 	db_end(&r);
-	return rc == 1 ? 0 : rc == 0 ? ERR_NOENT : rc;
+	return 0;
 }
 
 const char *

@@ -41,6 +41,12 @@ bool db_null(struct db_rows *r, int col);
 /* Copy column text into a fixed array, cut safely at a UTF-8 border. */
 void db_copy(struct db_rows *r, int col, char *out, size_t size);
 
+/*
+ * A query whose first row is all that is wanted: 0 and *R stands on it
+ * (db_end), ERR_NOENT, or an error; *R is NULL then.
+ */
+int db_row(struct db *db, struct db_rows **r, const char *sql,
+    const char *types, ...);
 /* First column of the first row; ERR_NOENT if there is none. */
 int db_one_int(struct db *db, int64_t *out, const char *sql,
     const char *types, ...);

@@ -67,15 +67,15 @@ hosts_get(struct db *db, const char *id_or_name, struct host *h)
 	int rc;
 
 	/* An id wins over a name that looks like it. */
-	r = db_query(db, "SELECT " COLUMNS " FROM hosts "
+	rc = db_row(db, &r, "SELECT " COLUMNS " FROM hosts "
 	    "WHERE host_id = $1 OR name = $1 "
 	    "ORDER BY CASE WHEN host_id = $1 THEN 0 ELSE 1 END LIMIT 1",
 	    "s", id_or_name);
-	rc = db_next(r);
-	if (rc == 1)
-		fill(r, h);
+	if (rc != 0)
+		return rc;
+	fill(r, h);
 	db_end(&r);
-	return rc == 1 ? 0 : rc == 0 ? ERR_NOENT : rc;
+	return 0;
 }
 
 int
