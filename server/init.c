@@ -457,9 +457,9 @@ init_run(const struct settings *s, const struct init_ask *ask,
 		return why_set(why, ERR_NOMEM, "out of memory");
 	in->s = s;
 	in->ask = ask;
-	if (!name_valid(ask->operator))
+	if (!name_valid(ask->operator) || actor_reserved(ask->operator))
 		rc = why_set(why, ERR_RANGE, "operator: 1 to 63 letters, "
-		    "digits, '.', '-', '_'");
+		    "digits, '.', '-', '_', and not policy, system or agent");
 	else
 		rc = rights_find_user(ask->user, &in->uid, &in->gid, why);
 	if (rc == 0)

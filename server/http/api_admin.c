@@ -187,6 +187,10 @@ operator_write(struct db *db, struct call *c,
 	size_t i, n = 0;
 	int rc;
 
+	if (actor_reserved(body->name))
+		return call_no(c, 409, refusal_code(REFUSAL_CONFLICT),
+		    "Choose another name.", "%s is a name of the record's "
+		    "own", body->name);
 	rc = db_run(db, NULL, "INSERT INTO operators (name, created_at, "
 	    "created_by) VALUES ($1, $2, $3)", "sis", body->name, db_now(db),
 	    c->person.name);

@@ -179,3 +179,10 @@ isolation_text(char *out, size_t size, const struct host *h,
 	}
 	return out;
 }
+
+bool
+actor_reserved(const char *name)
+{
+	return strcmp(name, ACTOR_POLICY) == 0 ||
+	    strcmp(name, ACTOR_SYSTEM) == 0 || strcmp(name, ACTOR_AGENT) == 0;
+}

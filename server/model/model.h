@@ -19,6 +19,11 @@
 #define ACTOR_POLICY "policy" /* who, when a rule did it */
 #define ACTOR_SYSTEM "system" /* who, when the clock did it */
 
+#define ACTOR_AGENT "agent"   /* who, when a host said it */
+
+/* No person may be called so: the record could not tell them apart. */
+bool actor_reserved(const char *name);
+
 /* A host as stored: the stage and the facts, never merged. */
 struct host {
 	char host_id[ID_MAX];

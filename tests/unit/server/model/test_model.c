@@ -168,6 +168,17 @@ names_are_stable(void **state)
 	assert_string_equal(isolation_name((enum isolation)99), "?");
 }
 
+static void
+the_records_own_names(void **state)
+{
+	(void)state;
+	assert_true(actor_reserved("policy"));
+	assert_true(actor_reserved("system"));
+	assert_true(actor_reserved("agent"));
+	assert_false(actor_reserved("policy2"));
+	assert_false(actor_reserved("wang"));
+}
+
 int
 main(void)
 {
@@ -175,6 +186,7 @@ main(void)
 		cmocka_unit_test(isolation_is_the_weakest_fact),
 		cmocka_unit_test(no_label_lies),
 		cmocka_unit_test(names_are_stable),
+		cmocka_unit_test(the_records_own_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
