@@ -364,10 +364,10 @@ judge_gone(struct files *f, const char *top, const struct change_of *like)
 	collected_done(&all);
 }
 
-/* One name in an open folder that is new to us; folders go to TODO. */
+/* One name in an open folder that is new to us; folders go to LATER. */
 static void
 judge_child(struct files *f, int fd, const char *path, const char *name,
-    const struct change_of *like, struct collected *todo)
+    const struct change_of *like, struct collected *later)
 {
 	struct change_of c = *like;
 	struct entry old, now;
@@ -386,12 +386,12 @@ judge_child(struct files *f, int fd, const char *path, const char *name,
 	judge(f->base, f->env->out, f->env->roots,
 	    change_kind(c.old, c.now), &c);
 	if (S_ISDIR(now.mode))
-		collect(todo, path, NULL);
+		collect(later, path, NULL);
 }
 
 static void
 judge_folder(struct files *f, const char *dir, const struct change_of *like,
-    struct collected *todo)
+    struct collected *later)
 {
 	char path[PATH_LEN];
 	const struct dirent *de;
@@ -410,7 +410,7 @@ judge_folder(struct files *f, const char *dir, const struct change_of *like,
 		if (strcmp(de->d_name, ".") != 0 &&
 		    strcmp(de->d_name, "..") != 0 &&
 		    path_join(path, dir, de->d_name) == 0)
-			judge_child(f, fd, path, de->d_name, like, todo);
+			judge_child(f, fd, path, de->d_name, like, later);
 	closedir(d);
 }
 
@@ -418,13 +418,13 @@ judge_folder(struct files *f, const char *dir, const struct change_of *like,
 static void
 judge_tree(struct files *f, const char *top, const struct change_of *like)
 {
-	struct collected todo = {NULL, 0, 0};
+	struct collected later = {NULL, 0, 0};
 	size_t i;
 
-	collect(&todo, top, NULL);
-	for (i = 0; i < todo.n; i++)
-		judge_folder(f, todo.path[i], like, &todo);
-	collected_done(&todo);
+	collect(&later, top, NULL);
+	for (i = 0; i < later.n; i++)
+		judge_folder(f, later.path[i], like, &later);
+	collected_done(&later);
 }
 
 /* What was remembered below FROM is now below TO. */

@@ -6,8 +6,10 @@
  */
 #include "server/reports/gather.h"
 
+#include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
 
 /* How a column of a query becomes JSON. */
 enum as {
@@ -28,7 +30,8 @@ struct column {
 
 struct list {
 	const char *key;
-	const char *sql; /* $1 from, $2 to, $3 case or '' */
+	const char *sql; /* $1 from, $2 to, $3 case or ''; one row above
+			    REPORT_ROWS_MAX, which tells that there are more */
 	struct column column[20];
 };
 
@@ -41,7 +44,7 @@ static const struct list lists[] = {
 	"h.case_id FROM hosts h WHERE h.enrolled_at <= $2 "
 	"AND $1 <= $2 AND ($3 = '' OR EXISTS (SELECT 1 FROM case_hosts c "
 	"WHERE c.case_id = $3 AND c.host_id = h.host_id)) "
-	"ORDER BY h.name LIMIT 5000",
+	"ORDER BY h.name LIMIT 5001",
 	{{"name", AS_TEXT, 0}, {"group", AS_TEXT, 0},
 	    {"tier", AS_WORD, WORDS_TIER}, {"service", AS_TEXT, 0},
 	    {"stage", AS_WORD, WORDS_STAGE},
@@ -54,7 +57,7 @@ static const struct list lists[] = {
 	"s.cause, s.decision, s.score, s.case_id FROM signals s "
 	"JOIN hosts h ON h.host_id = s.host_id WHERE s.stored_at >= $1 "
 	"AND s.stored_at <= $2 AND ($3 = '' OR s.case_id = $3) "
-	"AND s.severity > 1 ORDER BY s.seq LIMIT 5000",
+	"AND s.severity > 1 ORDER BY s.seq LIMIT 5001",
 	{{"at", AS_TIME, 0}, {"host", AS_TEXT, 0}, {"kind", AS_TEXT, 0},
 	    {"severity", AS_WORD, WORDS_SEVERITY}, {"object", AS_TEXT, 0},
 	    {"text", AS_TEXT, 0}, {"cause", AS_JSON, 0},
@@ -63,7 +66,7 @@ static const struct list lists[] = {
     {"cases",
 	"SELECT case_id, title, state, opened_at, opened_by, closed_at, "
 	"outcome FROM cases WHERE opened_at <= $2 AND (closed_at = 0 OR "
-	"closed_at >= $1) AND " IN_CASE "ORDER BY opened_at LIMIT 5000",
+	"closed_at >= $1) AND " IN_CASE "ORDER BY opened_at LIMIT 5001",
 	{{"case", AS_TEXT, 0}, {"title", AS_TEXT, 0},
 	    {"state", AS_WORD, WORDS_CASE_STATE}, {"opened_at", AS_TIME, 0},
 	    {"opened_by", AS_TEXT, 0}, {"closed_at", AS_TIME, 0},
@@ -72,7 +75,7 @@ static const struct list lists[] = {
 	"SELECT plan_id, action, profile, state, origin, case_id, reason, "
 	"requester, approvals_needed, created_at, applied_at, applied_by, "
 	"digest FROM plans WHERE created_at >= $1 AND created_at <= $2 AND "
-	IN_CASE "ORDER BY created_at LIMIT 5000",
+	IN_CASE "ORDER BY created_at LIMIT 5001",
 	{{"plan", AS_TEXT, 0}, {"action", AS_WORD, WORDS_ACTION},
 	    {"profile", AS_WORD, WORDS_PROFILE},
 	    {"state", AS_WORD, WORDS_PLAN_STATE},
@@ -85,7 +88,7 @@ static const struct list lists[] = {
 	"SELECT a.plan_id, a.approver, a.verdict, a.at, a.reason "
 	"FROM approvals a JOIN plans p ON p.plan_id = a.plan_id "
 	"WHERE a.at >= $1 AND a.at <= $2 AND ($3 = '' OR p.case_id = $3) "
-	"ORDER BY a.at LIMIT 5000",
+	"ORDER BY a.at LIMIT 5001",
 	{{"plan", AS_TEXT, 0}, {"approver", AS_TEXT, 0},
 	    {"verdict", AS_TEXT, 0}, {"at", AS_TIME, 0},
 	    {"reason", AS_TEXT, 0}}},
@@ -95,7 +98,7 @@ static const struct list lists[] = {
 	"o.proven_at, o.took_us, o.why FROM orders o "
 	"JOIN hosts h ON h.host_id = o.host_id WHERE o.created_at >= $1 "
 	"AND o.created_at <= $2 AND ($3 = '' OR o.case_id = $3) "
-	"ORDER BY o.created_at LIMIT 5000",
+	"ORDER BY o.created_at LIMIT 5001",
 	{{"order", AS_TEXT, 0}, {"host", AS_TEXT, 0}, {"epoch", AS_INT, 0},
 	    {"plan", AS_TEXT, 0}, {"case", AS_TEXT, 0},
 	    {"profile", AS_WORD, WORDS_PROFILE},
@@ -108,14 +111,14 @@ static const struct list lists[] = {
 	"FROM proofs p JOIN hosts h ON h.host_id = p.host_id "
 	"JOIN orders o ON o.order_id = p.order_id WHERE p.stored_at >= $1 "
 	"AND p.stored_at <= $2 AND ($3 = '' OR o.case_id = $3) "
-	"ORDER BY p.seq LIMIT 5000",
+	"ORDER BY p.seq LIMIT 5001",
 	{{"host", AS_TEXT, 0}, {"order", AS_TEXT, 0}, {"at", AS_TIME, 0},
 	    {"ok", AS_BOOL, 0}, {"detail", AS_JSON, 0}}},
     {"evidence",
 	"SELECT e.evidence_id, e.case_id, h.name, e.kind, e.sha256, e.at, "
 	"e.added_by, e.text FROM evidence e JOIN hosts h "
 	"ON h.host_id = e.host_id WHERE e.at >= $1 AND e.at <= $2 "
-	"AND ($3 = '' OR e.case_id = $3) ORDER BY e.at LIMIT 5000",
+	"AND ($3 = '' OR e.case_id = $3) ORDER BY e.at LIMIT 5001",
 	{{"evidence", AS_TEXT, 0}, {"case", AS_TEXT, 0}, {"host", AS_TEXT, 0},
 	    {"kind", AS_TEXT, 0}, {"sha256", AS_TEXT, 0}, {"at", AS_TIME, 0},
 	    {"added_by", AS_TEXT, 0}, {"text", AS_TEXT, 0}}},
@@ -126,7 +129,7 @@ static const struct list lists[] = {
 	"ON h.host_id = r.host_id JOIN run_checks c ON c.run_id = r.run_id "
 	"WHERE r.asked_at >= $1 AND r.asked_at <= $2 "
 	"AND ($3 = '' OR r.case_id = $3) "
-	"ORDER BY r.asked_at, r.run_id, c.check_id LIMIT 5000",
+	"ORDER BY r.asked_at, r.run_id, c.check_id LIMIT 5001",
 	{{"host", AS_TEXT, 0}, {"run", AS_TEXT, 0}, {"kind", AS_TEXT, 0},
 	    {"asked_by", AS_TEXT, 0}, {"asked_at", AS_TIME, 0},
 	    {"done_at", AS_TIME, 0}, {"run_outcome", AS_WORD, WORDS_OUTCOME},
@@ -139,7 +142,7 @@ static const struct list lists[] = {
 	"FROM rechecks r JOIN hosts h ON h.host_id = r.host_id "
 	"WHERE r.probation >= $1 AND r.probation <= $2 AND ($3 = '' OR "
 	"EXISTS (SELECT 1 FROM case_hosts c WHERE c.case_id = $3 "
-	"AND c.host_id = r.host_id)) ORDER BY h.name, r.due_at LIMIT 5000",
+	"AND c.host_id = r.host_id)) ORDER BY h.name, r.due_at LIMIT 5001",
 	{{"host", AS_TEXT, 0}, {"name", AS_TEXT, 0}, {"due_at", AS_TIME, 0},
 	    {"state", AS_TEXT, 0}, {"run", AS_TEXT, 0}}},
 };
@@ -152,12 +155,23 @@ time_json(int64_t ms)
 	return ms == 0 ? NULL : json_string(clock_format(text, ms, true));
 }
 
+/* What is no UTF-8 is quoted: a name must not hide by its bytes. */
+static json_t *
+text_json(const char *text)
+{
+	char quoted[4096];
+	json_t *j = json_string(text);
+
+	return j != NULL ? j : json_string(log_quote(quoted, sizeof(quoted),
+	    text, strlen(text)));
+}
+
 static json_t *
 column_json(struct db_rows *r, int col, const struct column *c)
 {
 	switch (c->as) {
 	case AS_TEXT:
-		return json_string(db_text(r, col));
+		return text_json(db_text(r, col));
 	case AS_INT:
 		return json_integer(db_int(r, col));
 	case AS_TIME:
@@ -175,7 +189,8 @@ column_json(struct db_rows *r, int col, const struct column *c)
 }
 
 static json_t *
-list_read(struct db *db, const struct list *l, const struct report_ask *ask)
+list_read(struct db *db, const struct list *l, const struct report_ask *ask,
+    json_t *cut)
 {
 	json_t *rows = json_array(), *row, *value;
 	struct db_rows *r;
@@ -188,6 +203,10 @@ list_read(struct db *db, const struct list *l, const struct report_ask *ask)
 		return NULL;
 	}
 	while ((rc = db_next(r)) == 1) {
+		if (json_array_size(rows) == REPORT_ROWS_MAX) {
+			json_array_append_new(cut, json_string(l->key));
+			break;
+		}
 		row = json_object();
 		for (col = 0; l->column[col].key != NULL; col++) {
 			value = column_json(r, col, &l->column[col]);
@@ -226,7 +245,7 @@ log_head(struct db *db)
 json_t *
 report_gather(struct db *db, const struct report_ask *ask)
 {
-	json_t *o = json_object(), *list;
+	json_t *o = json_object(), *cut = json_array(), *list;
 	size_t i;
 
 	json_object_set_new(o, "made_at", time_json(db_now(db)));
@@ -236,8 +255,9 @@ report_gather(struct db *db, const struct report_ask *ask)
 	if (ask->case_id != NULL && ask->case_id[0] != '\0')
 		json_object_set_new(o, "case", json_string(ask->case_id));
 	json_object_set_new(o, "log_head", log_head(db));
+	json_object_set_new(o, "cut", cut);
 	for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-		list = list_read(db, &lists[i], ask);
+		list = list_read(db, &lists[i], ask, cut);
 		if (list == NULL) {
 			json_decref(o);
 			return NULL;

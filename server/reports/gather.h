@@ -10,7 +10,8 @@
 
 #include "server/reports/report.h"
 
-#define REPORT_ROWS_MAX 5000 /* of each list; more are counted, not shown */
+/* Of each list; those that hold more are named in "cut". */
+#define REPORT_ROWS_MAX 5000
 
 /* New reference, or NULL when the store failed or memory is short. */
 json_t *report_gather(struct db *db, const struct report_ask *ask);

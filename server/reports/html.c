@@ -10,6 +10,8 @@
 #include "common/base/clock.h"
 #include "server/reports/gather.h"
 
+#define FINDINGS_SHOWN 10 /* of a check; all are in the JSON */
+
 /* What the page says, in both languages; keys stay as they are. */
 enum say {
 	SAY_TITLE, SAY_MADE, SAY_HEAD, SAY_SUMMARY, SAY_HOSTS, SAY_SIGNALS,
@@ -97,34 +99,45 @@ str(const json_t *row, const char *key)
 	return text != NULL ? text : "";
 }
 
+/* -- cells: each draws KEY of ROW; TREE is the whole record ------------------ */
+
+typedef void cell_fn(struct page *p, const json_t *tree, const json_t *row,
+    const char *key);
+
 static void
-cell(struct page *p, const char *text)
+cell_text(struct page *p, const json_t *tree, const json_t *row,
+    const char *key)
 {
+	(void)tree;
 	put(p, "<td>");
-	put_text(p, text);
+	put_text(p, str(row, key));
 	put(p, "</td>");
 }
 
 /* Long text without places to break: paths, digests. */
 static void
-cell_long(struct page *p, const char *text)
+cell_long(struct page *p, const json_t *tree, const json_t *row,
+    const char *key)
 {
+	(void)tree;
 	put(p, "<td class=w>");
-	put_text(p, text);
+	put_text(p, str(row, key));
 	put(p, "</td>");
 }
 
 /* A stable word, in its colour. */
 static void
-cell_word(struct page *p, const char *word)
+cell_word(struct page *p, const json_t *tree, const json_t *row,
+    const char *key)
 {
 	static const char *const good[] = {
 	    "normal", "pass", "passed", "proven", "applied", "waived", NULL};
 	static const char *const bad[] = {"contained", "fail", "failed",
 	    "refused", "reverted", "critical", "high", "denied", NULL};
-	const char *class = "";
+	const char *class = "", *word = str(row, key);
 	int i;
 
+	(void)tree;
 	for (i = 0; good[i] != NULL; i++)
 		if (strcmp(word, good[i]) == 0)
 			class = " class=good";
@@ -137,8 +150,12 @@ cell_word(struct page *p, const char *word)
 }
 
 static void
-cell_time(struct page *p, const char *rfc3339)
+cell_time(struct page *p, const json_t *tree, const json_t *row,
+    const char *key)
 {
+	const char *rfc3339 = str(row, key);
+
+	(void)tree;
 	put(p, "<td class=t>");
 	if (strlen(rfc3339) >= 19)
 		put(p, "%.10s %.8s", rfc3339, rfc3339 + 11);
@@ -146,120 +163,166 @@ cell_time(struct page *p, const char *rfc3339)
 }
 
 static void
-head(struct page *p, enum say title, const enum say *columns, size_t n)
+cell_ms(struct page *p, const json_t *tree, const json_t *row,
+    const char *key)
 {
-	size_t i;
+	(void)tree;
+	put(p, "<td class=n>%.1f ms</td>",
+	    json_real_value(json_object_get(row, key)));
+}
 
-	put(p, "<h2>%s</h2>\n<table><thead><tr>", say(p, title));
-	for (i = 0; i < n; i++)
-		put(p, "<th>%s</th>", say(p, columns[i]));
-	put(p, "</tr></thead><tbody>\n");
+/* Who did it: program and user of a signal's cause. */
+static void
+cell_cause(struct page *p, const json_t *tree, const json_t *row,
+    const char *key)
+{
+	const json_t *cause = json_object_get(row, key);
+
+	(void)tree;
+	put(p, "<td class=w>");
+	put_text(p, str(cause, "program"));
+	put(p, " ");
+	put_text(p, str(cause, "user"));
+	put(p, "</td>");
 }
 
 static void
-foot(struct page *p, size_t rows)
+cell_decision(struct page *p, const json_t *tree, const json_t *row,
+    const char *key)
 {
-	put(p, "</tbody></table>\n");
-	if (rows == 0)
-		put(p, "<p class=none>%s</p>\n", say(p, SAY_NONE));
+	cell_text(p, tree, json_object_get(row, key), "what");
 }
 
-#define HEAD(p, title, ...) \
-	head(p, title, (const enum say[]){__VA_ARGS__}, \
-	    sizeof((const enum say[]){__VA_ARGS__}) / sizeof(enum say))
-
+/* How many proofs came for an order, and how many of them were bad. */
 static void
-put_hosts(struct page *p, const json_t *list)
-{
-	const json_t *h;
-	size_t i;
-
-	HEAD(p, SAY_HOSTS, SAY_HOST, SAY_GROUP, SAY_TIER, SAY_STAGE,
-	    SAY_PROFILE, SAY_PROOF);
-	json_array_foreach(list, i, h) {
-		put(p, "<tr>");
-		cell(p, str(h, "name"));
-		cell(p, str(h, "group"));
-		cell(p, str(h, "tier"));
-		cell_word(p, str(h, "stage"));
-		cell(p, str(h, "desired"));
-		cell_time(p, str(h, "proven_at"));
-		put(p, "</tr>\n");
-	}
-	foot(p, json_array_size(list));
-}
-
-static void
-put_signals(struct page *p, const json_t *list)
-{
-	const json_t *s;
-	size_t i;
-
-	HEAD(p, SAY_SIGNALS, SAY_TIME, SAY_HOST, SAY_KIND, SAY_SEVERITY,
-	    SAY_OBJECT, SAY_BY, SAY_DECISION);
-	json_array_foreach(list, i, s) {
-		const json_t *cause = json_object_get(s, "cause");
-
-		put(p, "<tr>");
-		cell_time(p, str(s, "at"));
-		cell(p, str(s, "host"));
-		cell(p, str(s, "kind"));
-		cell_word(p, str(s, "severity"));
-		cell_long(p, str(s, "object"));
-		put(p, "<td class=w>");
-		put_text(p, str(cause, "program"));
-		put(p, " ");
-		put_text(p, str(cause, "user"));
-		put(p, "</td>");
-		cell(p, str(json_object_get(s, "decision"), "what"));
-		put(p, "</tr>\n");
-	}
-	foot(p, json_array_size(list));
-}
-
-static size_t
-count_proofs(const json_t *proofs, const char *order, size_t *bad)
+cell_proofs(struct page *p, const json_t *tree, const json_t *row,
+    const char *key)
 {
 	const json_t *one;
-	size_t i, n = 0;
+	size_t i, n = 0, bad = 0;
 
-	*bad = 0;
-	json_array_foreach(proofs, i, one) {
-		if (strcmp(str(one, "order"), order) != 0)
+	json_array_foreach(json_object_get(tree, "proofs"), i, one) {
+		if (strcmp(str(one, "order"), str(row, key)) != 0)
 			continue;
 		n++;
-		*bad += !json_is_true(json_object_get(one, "ok"));
+		bad += !json_is_true(json_object_get(one, "ok"));
 	}
-	return n;
+	put(p, "<td class=%s>%zu", bad > 0 ? "bad" : "n", n);
+	if (bad > 0)
+		put(p, " (%zu %s)", bad, say(p, SAY_UNPROVEN));
+	put(p, "</td>");
 }
 
 static void
-put_orders(struct page *p, const json_t *tree)
+cell_approvals(struct page *p, const json_t *tree, const json_t *row,
+    const char *key)
 {
-	const json_t *list = json_object_get(tree, "orders"), *o;
-	size_t i, n, bad;
+	const json_t *a;
+	size_t i;
 
-	HEAD(p, SAY_ISOLATIONS, SAY_HOST, SAY_ORDER, SAY_PROFILE, SAY_STATE,
-	    SAY_ORDERED, SAY_APPLIED, SAY_PROVEN, SAY_KERNEL, SAY_PROOFS);
-	json_array_foreach(list, i, o) {
-		put(p, "<tr>");
-		cell(p, str(o, "host"));
-		cell(p, str(o, "order"));
-		cell(p, str(o, "profile"));
-		cell_word(p, str(o, "state"));
-		cell_time(p, str(o, "created_at"));
-		cell_time(p, str(o, "applied_at"));
-		cell_time(p, str(o, "proven_at"));
-		put(p, "<td class=n>%.1f ms</td>",
-		    json_real_value(json_object_get(o, "took_ms")));
-		n = count_proofs(json_object_get(tree, "proofs"),
-		    str(o, "order"), &bad);
-		put(p, "<td class=%s>%zu", bad > 0 ? "bad" : "n", n);
-		if (bad > 0)
-			put(p, " (%zu %s)", bad, say(p, SAY_UNPROVEN));
-		put(p, "</td></tr>\n");
+	put(p, "<td>");
+	json_array_foreach(json_object_get(tree, "approvals"), i, a) {
+		if (strcmp(str(a, "plan"), str(row, key)) != 0)
+			continue;
+		put_text(p, str(a, "approver"));
+		put(p, " (");
+		put_text(p, str(a, "verdict"));
+		put(p, ") ");
 	}
-	foot(p, json_array_size(list));
+	put(p, "</td>");
+}
+
+/* The text of a check, then its first findings. */
+static void
+cell_findings(struct page *p, const json_t *tree, const json_t *row,
+    const char *key)
+{
+	const json_t *f;
+	size_t i;
+
+	(void)tree;
+	put(p, "<td class=w>");
+	put_text(p, str(row, key));
+	json_array_foreach(json_object_get(row, "findings"), i, f) {
+		if (i == FINDINGS_SHOWN)
+			break;
+		put(p, "<br>");
+		put_text(p, str(f, "code"));
+		put(p, " ");
+		put_text(p, str(f, "object"));
+	}
+	put(p, "</td>");
+}
+
+/* -- sections ---------------------------------------------------------------- */
+
+static const struct section {
+	enum say title;
+	const char *list; /* key of the tree */
+	struct {
+		enum say head;
+		const char *key;
+		cell_fn *cell; /* NULL ends the row */
+	} column[10];
+} sections[] = {
+    {SAY_CASES, "cases", {{SAY_CASE, "case", cell_text},
+	{SAY_TITLE_OF_CASE, "title", cell_long},
+	{SAY_STATE, "state", cell_word}, {SAY_TIME, "opened_at", cell_time},
+	{SAY_BY, "opened_by", cell_text}}},
+    {SAY_HOSTS, "hosts", {{SAY_HOST, "name", cell_text},
+	{SAY_GROUP, "group", cell_text}, {SAY_TIER, "tier", cell_text},
+	{SAY_STAGE, "stage", cell_word}, {SAY_PROFILE, "desired", cell_text},
+	{SAY_PROOF, "proven_at", cell_time}}},
+    {SAY_SIGNALS, "signals", {{SAY_TIME, "at", cell_time},
+	{SAY_HOST, "host", cell_text}, {SAY_KIND, "kind", cell_text},
+	{SAY_SEVERITY, "severity", cell_word},
+	{SAY_OBJECT, "object", cell_long}, {SAY_BY, "cause", cell_cause},
+	{SAY_DECISION, "decision", cell_decision}}},
+    {SAY_PLANS, "plans", {{SAY_TIME, "created_at", cell_time},
+	{SAY_PLAN, "plan", cell_text}, {SAY_ACTION, "action", cell_text},
+	{SAY_STATE, "state", cell_word}, {SAY_REASON, "reason", cell_long},
+	{SAY_WHO, "requester", cell_text},
+	{SAY_APPROVED_BY, "plan", cell_approvals}}},
+    {SAY_ISOLATIONS, "orders", {{SAY_HOST, "host", cell_text},
+	{SAY_ORDER, "order", cell_text}, {SAY_PROFILE, "profile", cell_text},
+	{SAY_STATE, "state", cell_word},
+	{SAY_ORDERED, "created_at", cell_time},
+	{SAY_APPLIED, "applied_at", cell_time},
+	{SAY_PROVEN, "proven_at", cell_time},
+	{SAY_KERNEL, "took_ms", cell_ms},
+	{SAY_PROOFS, "order", cell_proofs}}},
+    {SAY_EVIDENCE, "evidence", {{SAY_TIME, "at", cell_time},
+	{SAY_HOST, "host", cell_text}, {SAY_KIND, "kind", cell_text},
+	{SAY_BY, "added_by", cell_text}, {SAY_TEXT, "text", cell_long},
+	{SAY_OBJECT, "sha256", cell_long}}},
+    {SAY_CHECKS, "checks", {{SAY_TIME, "asked_at", cell_time},
+	{SAY_HOST, "host", cell_text}, {SAY_KIND, "kind", cell_text},
+	{SAY_CHECK, "check", cell_text}, {SAY_RESULT, "outcome", cell_word},
+	{SAY_TEXT, "text", cell_findings}}},
+    {SAY_RECHECKS, "rechecks", {{SAY_HOST, "host", cell_text},
+	{SAY_NAME, "name", cell_text}, {SAY_DUE, "due_at", cell_time},
+	{SAY_STATE, "state", cell_word}}},
+};
+
+static void
+put_section(struct page *p, const json_t *tree, const struct section *s)
+{
+	const json_t *list = json_object_get(tree, s->list), *row;
+	size_t i, c;
+
+	put(p, "<h2>%s</h2>\n<table><thead><tr>", say(p, s->title));
+	for (c = 0; s->column[c].cell != NULL; c++)
+		put(p, "<th>%s</th>", say(p, s->column[c].head));
+	put(p, "</tr></thead><tbody>\n");
+	json_array_foreach(list, i, row) {
+		put(p, "<tr>");
+		for (c = 0; s->column[c].cell != NULL; c++)
+			s->column[c].cell(p, tree, row, s->column[c].key);
+		put(p, "</tr>\n");
+	}
+	put(p, "</tbody></table>\n");
+	if (json_array_size(list) == 0)
+		put(p, "<p class=none>%s</p>\n", say(p, SAY_NONE));
 }
 
 /* Order to applied to proven as bars: one line of SVG an order. */
@@ -302,126 +365,6 @@ put_bars(struct page *p, const json_t *list)
 }
 
 static void
-put_plans(struct page *p, const json_t *tree)
-{
-	const json_t *list = json_object_get(tree, "plans"), *plan, *a;
-	const json_t *approvals = json_object_get(tree, "approvals");
-	size_t i, j;
-
-	HEAD(p, SAY_PLANS, SAY_TIME, SAY_PLAN, SAY_ACTION, SAY_STATE,
-	    SAY_REASON, SAY_WHO, SAY_APPROVED_BY);
-	json_array_foreach(list, i, plan) {
-		put(p, "<tr>");
-		cell_time(p, str(plan, "created_at"));
-		cell(p, str(plan, "plan"));
-		cell(p, str(plan, "action"));
-		cell_word(p, str(plan, "state"));
-		cell_long(p, str(plan, "reason"));
-		cell(p, str(plan, "requester"));
-		put(p, "<td>");
-		json_array_foreach(approvals, j, a) {
-			if (strcmp(str(a, "plan"), str(plan, "plan")) != 0)
-				continue;
-			put_text(p, str(a, "approver"));
-			put(p, " (");
-			put_text(p, str(a, "verdict"));
-			put(p, ") ");
-		}
-		put(p, "</td></tr>\n");
-	}
-	foot(p, json_array_size(list));
-}
-
-static void
-put_checks(struct page *p, const json_t *list)
-{
-	const json_t *c, *f;
-	size_t i, j;
-
-	HEAD(p, SAY_CHECKS, SAY_TIME, SAY_HOST, SAY_KIND, SAY_CHECK,
-	    SAY_RESULT, SAY_TEXT);
-	json_array_foreach(list, i, c) {
-		put(p, "<tr>");
-		cell_time(p, str(c, "asked_at"));
-		cell(p, str(c, "host"));
-		cell(p, str(c, "kind"));
-		cell(p, str(c, "check"));
-		cell_word(p, str(c, "outcome"));
-		put(p, "<td class=w>");
-		put_text(p, str(c, "text"));
-		json_array_foreach(json_object_get(c, "findings"), j, f) {
-			if (j == 10)
-				break;
-			put(p, "<br>");
-			put_text(p, str(f, "code"));
-			put(p, " ");
-			put_text(p, str(f, "object"));
-		}
-		put(p, "</td></tr>\n");
-	}
-	foot(p, json_array_size(list));
-}
-
-static void
-put_rechecks(struct page *p, const json_t *list)
-{
-	const json_t *r;
-	size_t i;
-
-	HEAD(p, SAY_RECHECKS, SAY_HOST, SAY_NAME, SAY_DUE, SAY_STATE);
-	json_array_foreach(list, i, r) {
-		put(p, "<tr>");
-		cell(p, str(r, "host"));
-		cell(p, str(r, "name"));
-		cell_time(p, str(r, "due_at"));
-		cell_word(p, str(r, "state"));
-		put(p, "</tr>\n");
-	}
-	foot(p, json_array_size(list));
-}
-
-static void
-put_evidence(struct page *p, const json_t *list)
-{
-	const json_t *e;
-	size_t i;
-
-	HEAD(p, SAY_EVIDENCE, SAY_TIME, SAY_HOST, SAY_KIND, SAY_BY, SAY_TEXT,
-	    SAY_OBJECT);
-	json_array_foreach(list, i, e) {
-		put(p, "<tr>");
-		cell_time(p, str(e, "at"));
-		cell(p, str(e, "host"));
-		cell(p, str(e, "kind"));
-		cell(p, str(e, "added_by"));
-		cell(p, str(e, "text"));
-		cell_long(p, str(e, "sha256"));
-		put(p, "</tr>\n");
-	}
-	foot(p, json_array_size(list));
-}
-
-static void
-put_cases(struct page *p, const json_t *list)
-{
-	const json_t *c;
-	size_t i;
-
-	HEAD(p, SAY_CASES, SAY_CASE, SAY_TITLE_OF_CASE, SAY_STATE, SAY_TIME,
-	    SAY_BY);
-	json_array_foreach(list, i, c) {
-		put(p, "<tr>");
-		cell(p, str(c, "case"));
-		cell(p, str(c, "title"));
-		cell_word(p, str(c, "state"));
-		cell_time(p, str(c, "opened_at"));
-		cell(p, str(c, "opened_by"));
-		put(p, "</tr>\n");
-	}
-	foot(p, json_array_size(list));
-}
-
-static void
 put_top(struct page *p, const json_t *tree)
 {
 	const json_t *log = json_object_get(tree, "log_head");
@@ -452,6 +395,19 @@ put_top(struct page *p, const json_t *tree)
 	put(p, "</p>\n");
 }
 
+/* Were there more rows than the report holds? */
+static bool
+is_cut(const json_t *tree, const char *key)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(json_object_get(tree, "cut"), i, one)
+		if (strcmp(json_string_value(one), key) == 0)
+			return true;
+	return false;
+}
+
 static void
 put_summary(struct page *p, const json_t *tree)
 {
@@ -467,9 +423,10 @@ put_summary(struct page *p, const json_t *tree)
 
 	put(p, "<h2>%s</h2>\n<table><tbody>\n", say(p, SAY_SUMMARY));
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		put(p, "<tr><td>%s</td><td class=n>%zu</td></tr>\n",
+		put(p, "<tr><td>%s</td><td class=n>%zu%s</td></tr>\n",
 		    say(p, rows[i].what),
-		    json_array_size(json_object_get(tree, rows[i].key)));
+		    json_array_size(json_object_get(tree, rows[i].key)),
+		    is_cut(tree, rows[i].key) ? "+" : "");
 	put(p, "</tbody></table>\n");
 }
 
@@ -478,20 +435,17 @@ report_html(struct db *db, const struct report_ask *ask, struct buf *out)
 {
 	struct page p = {.out = out, .lang = ask->lang};
 	json_t *tree = report_gather(db, ask);
+	size_t i;
 
 	if (tree == NULL)
 		return ERR_IO;
 	put_top(&p, tree);
 	put_summary(&p, tree);
-	put_cases(&p, json_object_get(tree, "cases"));
-	put_hosts(&p, json_object_get(tree, "hosts"));
-	put_signals(&p, json_object_get(tree, "signals"));
-	put_plans(&p, tree);
-	put_orders(&p, tree);
-	put_bars(&p, json_object_get(tree, "orders"));
-	put_evidence(&p, json_object_get(tree, "evidence"));
-	put_checks(&p, json_object_get(tree, "checks"));
-	put_rechecks(&p, json_object_get(tree, "rechecks"));
+	for (i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
+		put_section(&p, tree, &sections[i]);
+		if (sections[i].title == SAY_ISOLATIONS)
+			put_bars(&p, json_object_get(tree, "orders"));
+	}
 	put(&p, "</body></html>\n");
 	json_decref(tree);
 	return p.rc;
