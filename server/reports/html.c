@@ -114,6 +114,17 @@ cell_text(struct page *p, const json_t *tree, const json_t *row,
 	put(p, "</td>");
 }
 
+/* A name or id, on one line. */
+static void
+cell_id(struct page *p, const json_t *tree, const json_t *row,
+    const char *key)
+{
+	(void)tree;
+	put(p, "<td class=t>");
+	put_text(p, str(row, key));
+	put(p, "</td>");
+}
+
 /* Long text without places to break: paths, digests. */
 static void
 cell_long(struct page *p, const json_t *tree, const json_t *row,
@@ -265,26 +276,26 @@ static const struct section {
 		cell_fn *cell; /* NULL ends the row */
 	} column[10];
 } sections[] = {
-    {SAY_CASES, "cases", {{SAY_CASE, "case", cell_text},
+    {SAY_CASES, "cases", {{SAY_CASE, "case", cell_id},
 	{SAY_TITLE_OF_CASE, "title", cell_long},
 	{SAY_STATE, "state", cell_word}, {SAY_TIME, "opened_at", cell_time},
 	{SAY_BY, "opened_by", cell_text}}},
-    {SAY_HOSTS, "hosts", {{SAY_HOST, "name", cell_text},
+    {SAY_HOSTS, "hosts", {{SAY_HOST, "name", cell_id},
 	{SAY_GROUP, "group", cell_text}, {SAY_TIER, "tier", cell_text},
 	{SAY_STAGE, "stage", cell_word}, {SAY_PROFILE, "desired", cell_text},
 	{SAY_PROOF, "proven_at", cell_time}}},
     {SAY_SIGNALS, "signals", {{SAY_TIME, "at", cell_time},
-	{SAY_HOST, "host", cell_text}, {SAY_KIND, "kind", cell_text},
+	{SAY_HOST, "host", cell_id}, {SAY_KIND, "kind", cell_text},
 	{SAY_SEVERITY, "severity", cell_word},
 	{SAY_OBJECT, "object", cell_long}, {SAY_BY, "cause", cell_cause},
 	{SAY_DECISION, "decision", cell_decision}}},
     {SAY_PLANS, "plans", {{SAY_TIME, "created_at", cell_time},
-	{SAY_PLAN, "plan", cell_text}, {SAY_ACTION, "action", cell_text},
+	{SAY_PLAN, "plan", cell_id}, {SAY_ACTION, "action", cell_text},
 	{SAY_STATE, "state", cell_word}, {SAY_REASON, "reason", cell_long},
 	{SAY_WHO, "requester", cell_text},
 	{SAY_APPROVED_BY, "plan", cell_approvals}}},
-    {SAY_ISOLATIONS, "orders", {{SAY_HOST, "host", cell_text},
-	{SAY_ORDER, "order", cell_text}, {SAY_PROFILE, "profile", cell_text},
+    {SAY_ISOLATIONS, "orders", {{SAY_HOST, "host", cell_id},
+	{SAY_ORDER, "order", cell_id}, {SAY_PROFILE, "profile", cell_text},
 	{SAY_STATE, "state", cell_word},
 	{SAY_ORDERED, "created_at", cell_time},
 	{SAY_APPLIED, "applied_at", cell_time},
@@ -292,14 +303,14 @@ static const struct section {
 	{SAY_KERNEL, "took_ms", cell_ms},
 	{SAY_PROOFS, "order", cell_proofs}}},
     {SAY_EVIDENCE, "evidence", {{SAY_TIME, "at", cell_time},
-	{SAY_HOST, "host", cell_text}, {SAY_KIND, "kind", cell_text},
+	{SAY_HOST, "host", cell_id}, {SAY_KIND, "kind", cell_text},
 	{SAY_BY, "added_by", cell_text}, {SAY_TEXT, "text", cell_long},
 	{SAY_OBJECT, "sha256", cell_long}}},
     {SAY_CHECKS, "checks", {{SAY_TIME, "asked_at", cell_time},
-	{SAY_HOST, "host", cell_text}, {SAY_KIND, "kind", cell_text},
+	{SAY_HOST, "host", cell_id}, {SAY_KIND, "kind", cell_text},
 	{SAY_CHECK, "check", cell_text}, {SAY_RESULT, "outcome", cell_word},
 	{SAY_TEXT, "text", cell_findings}}},
-    {SAY_RECHECKS, "rechecks", {{SAY_HOST, "host", cell_text},
+    {SAY_RECHECKS, "rechecks", {{SAY_HOST, "host", cell_id},
 	{SAY_NAME, "name", cell_text}, {SAY_DUE, "due_at", cell_time},
 	{SAY_STATE, "state", cell_word}}},
 };

@@ -51,7 +51,8 @@ def session(host, peer):
 def setup(w):
     title("1. A collector, three hosts, and a machine that they talk to")
     col = w.collector(settings={
-        "orders": {"operator_min_age": "1s", "budget_percent_hour": "100", "probe": ["tcp 10.77.1.14:5432"]},
+        "orders": {"operator_min_age": "1s", "budget_percent_hour": "100", "probe": [
+            "tcp 10.77.1.14:5432", "tcp [fd77:1::14]:5432", "udp 10.77.1.14:9999", "udp [fd77:1::14]:9999"]},
         "probation": {"recheck": ["m1 4s", "m2 8s"], "late": "10m"}})
     hosts = [w.host(name) for name in ("fin-ws-1", "fin-ws-2", "fin-db-1")]
     peer = w.peer("ledger-db")
