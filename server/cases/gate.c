@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/wire/frame.h"
 #include "server/audit/audit.h"
 #include "server/cases/cases.h"
@@ -210,6 +211,17 @@ recheck_run(struct db *db, const struct cases_settings *s,
 	return rc;
 }
 
+/* What is no UTF-8 is quoted: a name must not hide by its bytes. */
+static json_t *
+text_json(const char *text)
+{
+	char quoted[1024];
+	json_t *j = json_string(text);
+
+	return j != NULL ? j : json_string(log_quote(quoted, sizeof(quoted),
+	    text, strlen(text)));
+}
+
 /* Findings as a JSON list; the caller frees.  NULL: no memory. */
 static char *
 findings_json(const Cordon__CheckResult *r)
@@ -222,10 +234,10 @@ findings_json(const Cordon__CheckResult *r)
 		const Cordon__Finding *f = r->findings[i];
 
 		one = json_object();
-		json_object_set_new(one, "code", json_string(f->code));
-		json_object_set_new(one, "object", json_string(f->object));
-		json_object_set_new(one, "was", json_string(f->was));
-		json_object_set_new(one, "now", json_string(f->now));
+		json_object_set_new(one, "code", text_json(f->code));
+		json_object_set_new(one, "object", text_json(f->object));
+		json_object_set_new(one, "was", text_json(f->was));
+		json_object_set_new(one, "now", text_json(f->now));
 		json_array_append_new(list, one);
 	}
 	text = json_dumps(list, JSON_COMPACT);
@@ -255,8 +267,7 @@ check_store(struct db *db, const Cordon__CheckResult *r)
 	return rc;
 }
 
-/* The worst of the must checks; OUTCOME_NONE while one is open. */
-static int
+int
 run_outcome(struct db *db, const char *run_id, enum outcome *out)
 {
 	int64_t open = 0, failed = 0, unknown = 0;
@@ -305,14 +316,21 @@ run_load(struct db *db, const char *run_id, const char *host_id,
 
 int
 run_finish(struct db *db, const struct host *h, const struct run *run,
-    enum outcome outcome, bool *relapse)
+    enum outcome outcome)
 {
 	const char *word = word_name(WORDS_OUTCOME, (int)outcome);
 	int rc;
 
 	rc = db_run(db, NULL,
-	    "UPDATE runs SET done_at = $1, outcome = $2 WHERE run_id = $3",
-	    "iis", db_now(db), (int64_t)outcome, run->run_id);
+	    "UPDATE run_checks SET outcome = $1, at = $2, "
+	    "text = 'not answered' WHERE run_id = $3 AND outcome = $4",
+	    "iisi", (int64_t)OUTCOME_UNKNOWN, db_now(db), run->run_id,
+	    (int64_t)OUTCOME_NONE);
+	if (rc == 0)
+		rc = db_run(db, NULL,
+		    "UPDATE runs SET done_at = $1, outcome = $2 "
+		    "WHERE run_id = $3", "iis", db_now(db), (int64_t)outcome,
+		    run->run_id);
 	if (rc == 0)
 		rc = audit_add(db,
 		    &(struct audit_entry){.who = run->asked_by,
@@ -327,7 +345,6 @@ run_finish(struct db *db, const struct host *h, const struct run *run,
 			    ACTOR_SYSTEM, "the gate did not pass");
 		return 0;
 	}
-	*relapse = h->stage == STAGE_PROBATION && outcome == OUTCOME_FAIL;
 	return recheck_done(db, h->host_id, run->run_id, outcome);
 }
 
@@ -335,7 +352,7 @@ int
 check_result(struct db *db, const struct cases_settings *s,
     const char *host_id, const Cordon__CheckResult *r, bool *relapse)
 {
-	enum outcome outcome;
+	enum outcome before, outcome;
 	struct run run;
 	struct host h;
 	int rc;
@@ -349,23 +366,74 @@ check_result(struct db *db, const struct cases_settings *s,
 		return rc == ERR_NOENT ? 0 : rc;
 	if (run.done_at != 0)
 		return 0; /* late: the run has ended */
-	rc = check_store(db, r);
+	rc = run_outcome(db, run.run_id, &before);
+	if (rc == 0)
+		rc = check_store(db, r);
 	if (rc == 0)
 		rc = run_outcome(db, run.run_id, &outcome);
 	if (rc != 0)
 		return rc;
+	/* by the first red one: a host can keep back the end of a run */
+	*relapse = h.stage == STAGE_PROBATION &&
+	    strcmp(run.kind, RUN_GATE) != 0 && before != OUTCOME_FAIL &&
+	    outcome == OUTCOME_FAIL;
 	if (r->last && outcome == OUTCOME_NONE)
 		outcome = OUTCOME_UNKNOWN; /* it left some unanswered */
 	if (outcome == OUTCOME_NONE || (!r->last && outcome == OUTCOME_FAIL))
 		return 0; /* wait for the rest, so that all of it is shown */
-	return run_finish(db, &h, &run, outcome, relapse);
+	return run_finish(db, &h, &run, outcome);
+}
+
+/* A run that has ended passes after all: what its end had held back. */
+static int
+run_waived(struct db *db, const struct host *h, const struct run *run,
+    const char *who)
+{
+	if (strcmp(run->kind, RUN_GATE) != 0)
+		return recheck_done(db, h->host_id, run->run_id,
+		    OUTCOME_PASS);
+	/* only the gate that sent it back to recovering, just then */
+	if (h->stage != STAGE_RECOVERING || h->stage_since != run->done_at)
+		return 0;
+	return stage_set(db, h->host_id, STAGE_VERIFYING, who,
+	    "the gate passed by a waiver");
+}
+
+/* Look at a run again, one of whose checks was waived. */
+static int
+run_again(struct db *db, const char *run_id, const char *who)
+{
+	enum outcome outcome;
+	char host_id[ID_MAX];
+	struct db_rows *r;
+	struct run run;
+	struct host h;
+	int rc;
+
+	rc = db_row(db, &r, "SELECT host_id FROM runs WHERE run_id = $1", "s",
+	    run_id);
+	if (rc != 0)
+		return rc;
+	db_copy(r, 0, host_id, sizeof(host_id));
+	db_end(&r);
+	rc = hosts_get(db, host_id, &h);
+	if (rc == 0)
+		rc = run_load(db, run_id, h.host_id, &run);
+	if (rc == 0)
+		rc = run_outcome(db, run_id, &outcome);
+	if (rc != 0 || run.done_at == 0)
+		return rc;
+	rc = db_run(db, NULL, "UPDATE runs SET outcome = $1 WHERE run_id = $2",
+	    "is", (int64_t)outcome, run_id);
+	if (rc == 0 && outcome == OUTCOME_PASS)
+		rc = run_waived(db, &h, &run, who);
+	return rc;
 }
 
 int
 check_waive(struct db *db, const char *run_id, const char *check_id,
     const struct actor *actor, const char *reason, struct refused *refused)
 {
-	enum outcome outcome;
 	int64_t changed = 0;
 	int rc;
 
@@ -389,17 +457,11 @@ check_waive(struct db *db, const char *run_id, const char *check_id,
 		    "Look at the run with: cordonctl verify --show RUN",
 		    "run %s has no failed or unknown check %s", run_id,
 		    check_id);
-	rc = run_outcome(db, run_id, &outcome);
-	if (rc == 0)
-		rc = db_run(db, NULL,
-		    "UPDATE runs SET outcome = $1 WHERE run_id = $2 "
-		    "AND done_at > 0", "is", (int64_t)outcome, run_id);
-	if (rc == 0)
-		rc = audit_add(db,
-		    &(struct audit_entry){.who = actor->name,
-		    .what = "check.waive", .object = run_id},
-		    "%s waived: %s", check_id, reason);
-	return rc;
+	rc = audit_add(db,
+	    &(struct audit_entry){.who = actor->name,
+	    .what = "check.waive", .object = run_id},
+	    "%s waived: %s", check_id, reason);
+	return rc == 0 ? run_again(db, run_id, actor->name) : rc;
 }
 
 bool

@@ -37,10 +37,12 @@ recheck_bind(struct db *db, const char *host_id, const char *run_id)
 {
 	return db_run(db, NULL,
 	    "UPDATE rechecks SET run_id = $1, state = 'running' "
-	    "WHERE host_id = $2 AND due_at = (SELECT min(due_at) "
+	    "WHERE host_id = $2 AND probation = (SELECT max(probation) "
+	    "FROM rechecks WHERE host_id = $2) AND name = (SELECT name "
 	    "FROM rechecks WHERE host_id = $2 AND due_at <= $3 "
 	    "AND state IN ('due', 'missed') AND probation = "
-	    "(SELECT max(probation) FROM rechecks WHERE host_id = $2))",
+	    "(SELECT max(probation) FROM rechecks WHERE host_id = $2) "
+	    "ORDER BY due_at LIMIT 1)",
 	    "ssi", run_id, host_id, db_now(db));
 }
 
@@ -84,6 +86,7 @@ start_due(struct db *db, const struct cases_settings *s)
 	    "SELECT DISTINCT r.host_id FROM rechecks r JOIN hosts h "
 	    "ON h.host_id = r.host_id WHERE r.state = 'due' "
 	    "AND r.due_at <= $1 AND h.stage = $2 AND h.online = 1 "
+	    "AND r.probation >= h.stage_since "
 	    "AND NOT EXISTS (SELECT 1 FROM runs u WHERE u.host_id = "
 	    "h.host_id AND u.done_at = 0 AND u.asked_at > $3)", "iii",
 	    db_now(db), (int64_t)STAGE_PROBATION,
@@ -112,7 +115,8 @@ mark_missed(struct db *db, const struct cases_settings *s)
 	rc = collect(db_query(db,
 	    "SELECT DISTINCT r.host_id FROM rechecks r JOIN hosts h "
 	    "ON h.host_id = r.host_id WHERE r.state = 'due' "
-	    "AND r.due_at < $1 AND h.stage = $2", "ii", before,
+	    "AND r.due_at < $1 AND h.stage = $2 "
+	    "AND r.probation >= h.stage_since", "ii", before,
 	    (int64_t)STAGE_PROBATION), ids, &n);
 	for (i = 0; rc == 0 && i < n; i++) {
 		rc = hosts_get(db, ids[i], &h);
@@ -120,7 +124,8 @@ mark_missed(struct db *db, const struct cases_settings *s)
 			rc = db_run(db, NULL,
 			    "UPDATE rechecks SET state = 'missed' "
 			    "WHERE host_id = $1 AND state = 'due' "
-			    "AND due_at < $2", "si", h.host_id, before);
+			    "AND due_at < $2 AND probation >= $3", "sii",
+			    h.host_id, before, h.stage_since);
 		if (rc == 0)
 			rc = audit_add(db,
 			    &(struct audit_entry){.who = ACTOR_SYSTEM,
@@ -131,12 +136,12 @@ mark_missed(struct db *db, const struct cases_settings *s)
 	return rc;
 }
 
-/* Runs that nobody answered end as unknown. */
+/* Runs whose last word never came end as what is known of them. */
 static int
 end_silent_runs(struct db *db)
 {
 	char ids[TICK_HOSTS_MAX][ID_MAX], host_id[ID_MAX];
-	bool relapse = false;
+	enum outcome outcome;
 	struct db_rows *r;
 	struct host h;
 	struct run run;
@@ -157,8 +162,11 @@ end_silent_runs(struct db *db)
 		if (rc == 0)
 			rc = run_load(db, ids[i], h.host_id, &run);
 		if (rc == 0)
-			rc = run_finish(db, &h, &run, OUTCOME_UNKNOWN,
-			    &relapse);
+			rc = run_outcome(db, ids[i], &outcome);
+		if (rc == 0)
+			rc = run_finish(db, &h, &run,
+			    outcome != OUTCOME_NONE ? outcome :
+			    OUTCOME_UNKNOWN);
 	}
 	return rc;
 }

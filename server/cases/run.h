@@ -27,9 +27,11 @@ int run_start(struct db *db, const struct cases_settings *s,
 /* ERR_NOENT: no such run of that host. */
 int run_load(struct db *db, const char *run_id, const char *host_id,
     struct run *run);
-/* Ends a run: stage, schedule, audit.  RELAPSE is set, never cleared. */
+/* The worst of the must checks; OUTCOME_NONE while one is open. */
+int run_outcome(struct db *db, const char *run_id, enum outcome *out);
+/* Ends a run: open checks are unknown, stage, schedule, audit. */
 int run_finish(struct db *db, const struct host *h, const struct run *run,
-    enum outcome outcome, bool *relapse);
+    enum outcome outcome);
 
 /* Give the oldest re-check that is due or missed this run. */
 int recheck_bind(struct db *db, const char *host_id, const char *run_id);

@@ -5,6 +5,7 @@
  * approvals, budget.  Runs on the writer thread.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "common/base/log.h"
 #include "server/audit/audit.h"
@@ -37,20 +38,51 @@ case_for(struct db *db, const struct host *h, const char *title,
 	return rc;
 }
 
-/* Is a plan for this host waiting already? */
+/* An open plan for this host, a rule's own first; ERR_NOENT. */
 static int
-plan_waiting(struct db *db, const struct host *h, bool *waiting)
+open_plan(struct db *db, const struct host *h, struct plan *out)
 {
-	int64_t n = 0;
+	char plan_id[ID_MAX];
+	struct db_rows *r;
 	int rc;
 
-	rc = db_one_int(db, &n,
-	    "SELECT count(*) FROM plans p JOIN plan_hosts ph "
+	rc = db_row(db, &r,
+	    "SELECT p.plan_id FROM plans p JOIN plan_hosts ph "
 	    "ON ph.plan_id = p.plan_id WHERE ph.host_id = $1 "
-	    "AND p.state IN ($2, $3)", "sii", h->host_id,
-	    (int64_t)PLAN_PROPOSED, (int64_t)PLAN_APPROVED);
-	*waiting = n > 0;
-	return rc;
+	    "AND p.state IN ($2, $3) AND p.expires_at > $4 "
+	    "ORDER BY CASE WHEN p.requester = $5 THEN 0 ELSE 1 END LIMIT 1",
+	    "siiis", h->host_id, (int64_t)PLAN_PROPOSED,
+	    (int64_t)PLAN_APPROVED, db_now(db), ACTOR_POLICY);
+	if (rc != 0)
+		return rc;
+	db_copy(r, 0, plan_id, sizeof(plan_id));
+	db_end(&r);
+	return plan_get(db, plan_id, out);
+}
+
+/*
+ * What is open already: DONE if people are asked and nothing is to be added,
+ * AGAIN (PLAN filled) if a rule's own isolation only could not be applied
+ * yet.  A mere proposal makes way for an isolation; a person's plan stays.
+ */
+static int
+look_at_open(struct db *db, const struct host *h, bool now,
+    struct plan *plan, bool *done, bool *again)
+{
+	struct refused refused;
+	bool own;
+	int rc;
+
+	*done = *again = false;
+	rc = open_plan(db, h, plan);
+	if (rc != 0)
+		return rc == ERR_NOENT ? 0 : rc;
+	own = strcmp(plan->requester, ACTOR_POLICY) == 0;
+	*done = !now || (own && plan->approvals_needed > 0);
+	*again = !*done && own && plan->origin == ORIGIN_POLICY;
+	if (*done || *again || !own)
+		return 0;
+	return plan_cancel(db, plan->plan_id, &policy_actor, &refused);
 }
 
 /* Plan an isolation as policy; apply it if NOW and nobody must approve. */
@@ -72,14 +104,15 @@ plan_as_policy(struct db *db, const struct flow *f, const struct host *h,
 	};
 	struct refused refused = {.code = REFUSAL_NONE};
 	struct plan plan;
-	bool waiting;
+	bool done, again;
 	int rc;
 
-	rc = plan_waiting(db, h, &waiting);
-	if (rc != 0 || waiting)
+	rc = look_at_open(db, h, now, &plan, &done, &again);
+	if (rc != 0 || done)
 		return rc;
 	snprintf(reason, sizeof(reason), "by rule: %.480s", why);
-	rc = flow_plan_make(db, f, &ask, &plan, &refused);
+	if (!again)
+		rc = flow_plan_make(db, f, &ask, &plan, &refused);
 	if (rc == 0 && now && plan.approvals_needed == 0)
 		rc = flow_plan_apply(db, f, plan.plan_id, plan.digest, 1,
 		    &policy_actor, &plan, &refused);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/base/digest.h"
+#include "common/base/log.h"
 #include "common/wire/frame.h"
 #include "common/wire/pack.h"
 #include "server/audit/audit.h"
@@ -27,12 +28,20 @@ struct chain_at {
 	bool broken; /* said once a batch */
 };
 
+/* Cut at a character; what is no UTF-8 is quoted, so that it is seen. */
 static json_t *
 text_json(const char *text)
 {
-	json_t *j = json_stringn(text, strnlen(text, SIGNAL_TEXT_MAX));
+	char quoted[SIGNAL_TEXT_MAX + 1];
+	size_t len = strnlen(text, SIGNAL_TEXT_MAX + 1);
+	json_t *j;
 
-	return j != NULL ? j : json_string("(not UTF-8)");
+	if (len > SIGNAL_TEXT_MAX)
+		for (len--; len > 0 && ((uint8_t)text[len] & 0xc0) == 0x80;)
+			len--;
+	j = json_stringn(text, len);
+	return j != NULL ? j : json_string(log_quote(quoted, sizeof(quoted),
+	    text, len));
 }
 
 static char *
