@@ -258,6 +258,8 @@ take_ask(struct db *db, const char *host_id, const Cordon__WitnessResult *w,
 	    strcmp(a->witness, host_id) != 0 || a->ask_id[0] == '-')
 		return ERR_NOENT;
 	strcpy(a->ask_id, "-");
+	if (!w->tried) /* busy, or not on the segment: the next one soon */
+		a->at = db_now(db) - WITNESS_AGAIN_MS + WITNESS_SOON_MS;
 	return asked_put(db, w->host_id, a);
 }
 

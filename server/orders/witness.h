@@ -9,6 +9,7 @@
 #include "server/store/db.h"
 
 #define WITNESS_AGAIN_MS 300000 /* no answer, or not from there: ask anew */
+#define WITNESS_SOON_MS 10000  /* it did not try: perhaps busy */
 #define WITNESS_ASKS_MAX 32	/* in one tick */
 
 /* Ask for every proven isolation that nobody has looked at yet. */
