@@ -58,6 +58,12 @@ void query_add(char *path, size_t size, const char *name,
 void plan_print(struct out *o, const json_t *plan);
 /* Wait until each host of the plan is done or failed; exit code. */
 int plan_wait(struct ctl *c, const char *plan_id);
+enum fate { FATE_OPEN, FATE_GOOD, FATE_BAD };
+/*
+ * A host of an applied plan, as /v1/plans/ID has it: done, failed, or still
+ * under way?  OPENS: the plan restores, "applied" is enough.
+ */
+enum fate plan_fate(const json_t *host, bool opens);
 /* "rules, collector, 4/4 probes fail (v4, v6)" of a proof's detail. */
 const char *proof_text(struct out *o, const json_t *detail);
 

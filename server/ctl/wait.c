@@ -15,8 +15,6 @@
 #define TURN_SLOW_US 500000
 #define FAST_MS 5000
 
-enum fate { FATE_OPEN, FATE_GOOD, FATE_BAD };
-
 /* What was said so far: steps of one host, or counts of many. */
 struct told {
 	bool sent, applied, any;
@@ -32,20 +30,20 @@ state_in(const char *state, const char *const *list)
 	return false;
 }
 
-/* A host of an applied plan: done, failed, or still under way? */
-static enum fate
-fate_of(const json_t *host, bool opens)
+enum fate
+plan_fate(const json_t *host, bool opens)
 {
 	static const char *const bad[] = { "refused", "failed", "reverted",
 		"superseded", "cancelled", "expired", NULL };
 	const char *state = json_str(host, "order_state");
 
-	if (strcmp(state, "proven") == 0 ||
-	    (opens && strcmp(state, "applied") == 0))
-		return FATE_GOOD;
+	/* first what went wrong: a bad proof may follow a good one */
 	if (state_in(state, bad) ||
 	    strcmp(json_str(host, "isolation"), "failed") == 0)
 		return FATE_BAD;
+	if (strcmp(state, "proven") == 0 ||
+	    (opens && strcmp(state, "applied") == 0))
+		return FATE_GOOD;
 	return FATE_OPEN;
 }
 
@@ -156,7 +154,7 @@ look(struct ctl *c, const json_t *plan, struct told *t, size_t count[3])
 
 	memset(count, 0, 3 * sizeof(count[0]));
 	json_array_foreach((json_t *)(uintptr_t)hosts, i, one)
-		count[fate_of(one, opens)]++;
+		count[plan_fate(one, opens)]++;
 	if (n == 1)
 		tell_one(c, t, json_array_get(hosts, 0));
 	else
@@ -190,7 +188,7 @@ say_results(struct ctl *c, const json_t *plan)
 	json_array_foreach((json_t *)(uintptr_t)hosts, i, one) {
 		const char *name = out_q(&c->o, one, "name");
 
-		switch (fate_of(one, done == T_DONE_RESTORE)) {
+		switch (plan_fate(one, done == T_DONE_RESTORE)) {
 		case FATE_GOOD:
 			out_say(&c->o, done, out_mark(&c->o, MARK_GOOD), name,
 			    NULL);

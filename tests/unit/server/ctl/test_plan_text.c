@@ -163,6 +163,43 @@ test_proof(void **state)
 	json_decref(d);
 }
 
+/* A host whose proof failed is never called done, proven before or not. */
+static void
+test_fate(void **state)
+{
+	static const struct {
+		const char *order, *isolation;
+		bool opens;
+		enum fate want;
+	} rows[] = {
+		{ "sent", "sending", false, FATE_OPEN },
+		{ "applied", "unproven", false, FATE_OPEN },
+		{ "proven", "proven", false, FATE_GOOD },
+		{ "proven", "old-proof", false, FATE_GOOD },
+		{ "proven", "failed", false, FATE_BAD },
+		{ "applied", "failed", false, FATE_BAD },
+		{ "sent", "late", false, FATE_OPEN },
+		{ "refused", "failed", false, FATE_BAD },
+		{ "reverted", "", false, FATE_BAD },
+		{ "superseded", "proven", false, FATE_BAD },
+		{ "applied", "open", true, FATE_GOOD },
+		{ "sent", "opening", true, FATE_OPEN },
+		{ "failed", "failed", true, FATE_BAD },
+		{ "", "", true, FATE_OPEN },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		json_t *host = json_pack("{s:s, s:s}", "order_state",
+		    rows[i].order, "isolation", rows[i].isolation);
+
+		assert_int_equal(plan_fate(host, rows[i].opens),
+		    rows[i].want);
+		json_decref(host);
+	}
+}
+
 int
 main(void)
 {
@@ -172,6 +209,7 @@ main(void)
 		cmocka_unit_test(test_approvals),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_proof),
+		cmocka_unit_test(test_fate),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
