@@ -12,12 +12,13 @@
 #include "agent/enforcer/nft_read.h"
 #include "agent/enforcer/nft_txn.h"
 #include "common/base/clock.h"
+#include "common/base/log.h"
 
 #define TRIES 4
 
 struct cage {
 	struct netlink *owner, *reader, *route;
-	struct devices devices;
+	struct ground ground;
 	struct readiness readiness;
 	struct nft_view have;
 	struct ruleset *want; /* never NULL; empty when open */
@@ -42,17 +43,21 @@ reread(struct cage *c, struct why *why)
 	return 0;
 }
 
+/* Rules and ways: what IN needs of the host as it is now. */
 static int
-refresh_devices(struct cage *c, struct why *why)
+look_around(struct cage *c, const struct ruleset_input *in,
+    char text[GROUND_TEXT_MAX], struct why *why)
 {
-	struct devices d;
+	struct ground now;
 	int rc;
 
-	rc = devices_list(c->route, &d, why);
+	rc = ground_take(c->route, in, &now, why);
 	if (rc != 0)
 		return rc;
-	devices_done(&c->devices);
-	c->devices = d;
+	ground_hold(&now, &c->ground, text);
+	ground_lines(&now, in->profile != CORDON__PROFILE__PROFILE_STRICT);
+	ground_done(&c->ground);
+	c->ground = now;
 	return 0;
 }
 
@@ -68,34 +73,44 @@ adopt(struct cage *c, struct why *why)
 	return rc != 0 ? rc : reread(c, why);
 }
 
-int
-cage_open(uint32_t network_uid, struct cage **out, struct why *why)
+static int
+open_owner(struct cage *c, int fd, struct why *why)
 {
+	if (fd >= 0 && netlink_take(NETLINK_NETFILTER, fd, &c->owner) == 0)
+		return 0;
+	return netlink_open(NETLINK_NETFILTER, 0, &c->owner, why);
+}
+
+int
+cage_open(const struct cage_config *config, struct cage **out,
+    struct why *why)
+{
+	char text[GROUND_TEXT_MAX];
 	struct cage *c;
 	int rc;
 
 	c = calloc(1, sizeof(*c));
 	if (c == NULL)
 		return why_set(why, ERR_NOMEM, "cage");
-	c->in.network_uid = network_uid;
+	c->in.network_uid = config->network_uid;
 	c->in.profile = CORDON__PROFILE__PROFILE_OPEN;
 	c->want = ruleset_new();
 	rc = c->want == NULL ? why_set(why, ERR_NOMEM, "cage") : 0;
 	if (rc == 0)
-		rc = netlink_open(NETLINK_NETFILTER, 0, &c->owner, why);
+		rc = open_owner(c, config->owner_fd, why);
 	if (rc == 0)
 		rc = netlink_open(NETLINK_NETFILTER, 0, &c->reader, why);
 	if (rc == 0)
 		rc = netlink_open(NETLINK_ROUTE, 0, &c->route, why);
 	if (rc == 0)
-		rc = refresh_devices(c, why);
+		rc = look_around(c, &c->in, text, why);
 	if (rc == 0)
 		rc = reread(c, why);
 	if (rc == 0)
 		rc = adopt(c, why);
 	if (rc == 0)
-		rc = readiness_probe(c->owner, &c->devices, c->have.rs,
-		    &c->readiness, why);
+		rc = readiness_probe(c->owner, &c->ground.devices, c->have.rs,
+		    config->without, &c->readiness, why);
 	c->in.features = c->readiness.features;
 	if (rc != 0) {
 		cage_close(&c);
@@ -115,32 +130,52 @@ cage_close(struct cage **cage)
 	netlink_close(&c->owner);
 	netlink_close(&c->reader);
 	netlink_close(&c->route);
-	devices_done(&c->devices);
+	ground_done(&c->ground);
 	nft_view_done(&c->have);
 	ruleset_free(&c->want);
 	free(c);
 	*cage = NULL;
 }
 
-/* What the kernel should hold for IN, with the devices as they are now. */
+/* The rules of IN on the ground as it is known. */
 static int
-build(struct cage *c, const struct ruleset_input *in, struct ruleset **rs,
-    struct why *why)
+build_here(struct cage *c, const struct ruleset_input *in,
+    struct ruleset **rs, struct why *why)
 {
 	struct ruleset_input now = *in;
+	int rc;
+
+	now.devices = c->ground.devices.list;
+	now.ndevices = c->ground.devices.n;
+	now.own = c->ground.own.list;
+	now.nown = c->ground.own.n;
+	now.hops = c->ground.hops;
+	now.searching = c->ground.searching;
+	rc = ruleset_build(&now, rs);
+	return rc != 0 ? why_set(why, rc, "rules: %s", err_str(rc)) : 0;
+}
+
+/*
+ * What the kernel should hold for IN, with a fresh look around.  PIN: the
+ * neighbours of the line are set as well, before rules depend on them.
+ */
+static int
+build(struct cage *c, const struct ruleset_input *in, bool pin,
+    struct ruleset **rs, struct why *why)
+{
+	char text[GROUND_TEXT_MAX];
 	int rc;
 
 	if (in->profile == CORDON__PROFILE__PROFILE_OPEN) {
 		*rs = ruleset_new();
 		return *rs == NULL ? why_set(why, ERR_NOMEM, "rules") : 0;
 	}
-	rc = refresh_devices(c, why);
+	rc = look_around(c, in, text, why);
 	if (rc != 0)
 		return rc;
-	now.devices = c->devices.list;
-	now.ndevices = c->devices.n;
-	rc = ruleset_build(&now, rs);
-	return rc != 0 ? why_set(why, rc, "rules: %s", err_str(rc)) : 0;
+	if (pin && (in->features & FEATURE_PIN))
+		ground_pin(c->route, &c->ground);
+	return build_here(c, in, rs, why);
 }
 
 static int
@@ -162,7 +197,7 @@ commit(struct cage *c, const struct ruleset_input *in, int64_t *ack_us,
 	int tries, rc = 0;
 
 	for (tries = 0; tries < TRIES; tries++) {
-		rc = build(c, in, &rs, why);
+		rc = build(c, in, true, &rs, why);
 		if (rc != 0)
 			return rc;
 		rc = nft_update(c->owner, rs, c->have.rs, why);
@@ -181,6 +216,17 @@ commit(struct cage *c, const struct ruleset_input *in, int64_t *ack_us,
 	return rc;
 }
 
+/* Nothing of ours is left behind; a neighbour entry that stays harms none. */
+static void
+let_go(struct cage *c)
+{
+	struct why why;
+
+	if (ground_unpin(c->route, false, &why) != 0)
+		log_warn("release: %s", why.text);
+	c->ground.nhops = 0;
+}
+
 int
 cage_set(struct cage *c, const Cordon__OrderBody *body,
     Cordon__Profile profile, int64_t *ack_us, struct why *why)
@@ -189,9 +235,12 @@ cage_set(struct cage *c, const Cordon__OrderBody *body,
 	char diff[256];
 	int rc;
 
+	in.loose = in.loose && body == in.body;
 	in.body = body;
 	in.profile = profile;
 	rc = commit(c, &in, ack_us, why);
+	if (rc == 0 && profile == CORDON__PROFILE__PROFILE_OPEN)
+		let_go(c);
 	if (rc == 0)
 		rc = reread(c, why);
 	if (rc == 0 && compare(c, diff, sizeof(diff), why) != 0)
@@ -209,7 +258,7 @@ cage_rehearse(struct cage *c, const Cordon__OrderBody *body,
 
 	in.body = body;
 	in.profile = profile;
-	rc = build(c, &in, &rs, why);
+	rc = build(c, &in, false, &rs, why);
 	if (rc != 0)
 		return rc;
 	rc = nft_replace(c->owner, rs, c->have.rs, TXN_CHECK, why);
@@ -235,60 +284,84 @@ cage_repair(struct cage *c, struct why *why)
 	return cage_set(c, c->in.body, c->in.profile, NULL, why);
 }
 
-static bool
-devices_same(const struct devices *a, const struct devices *b)
-{
-	size_t i;
-
-	if (a->n != b->n)
-		return false;
-	for (i = 0; i < a->n; i++)
-		if (a->list[i].index != b->list[i].index ||
-		    a->list[i].ether != b->list[i].ether ||
-		    a->list[i].tagged != b->list[i].tagged ||
-		    strcmp(a->list[i].name, b->list[i].name) != 0)
-			return false;
-	return true;
-}
-
 /*
  * The kernel may have dropped chains with a device, so what it holds is
  * read first.
  */
-int
-cage_devices(struct cage *c, bool *changed, struct why *why)
+static int
+set_again(struct cage *c, struct why *why)
 {
-	struct devices now;
-	int rc;
+	int rc = reread(c, why);
 
-	rc = devices_list(c->route, &now, why);
-	if (rc != 0)
-		return rc;
-	*changed = !devices_same(&now, &c->devices);
-	devices_done(&c->devices);
-	c->devices = now;
-	if (!*changed || !cage_closed(c))
-		return 0;
-	rc = reread(c, why);
 	return rc != 0 ? rc : cage_set(c, c->in.body, c->in.profile, NULL,
 	    why);
 }
 
 int
-cage_cut_flows(struct cage *c, struct flows_cut *out, struct why *why)
+cage_follow(struct cage *c, bool *changed, char text[GROUND_TEXT_MAX],
+    struct why *why)
 {
-	struct addresses own;
+	struct ground before = c->ground;
 	int rc;
 
-	memset(out, 0, sizeof(*out));
-	if (!cage_closed(c))
+	*changed = false;
+	text[0] = '\0';
+	memset(&c->ground, 0, sizeof(c->ground));
+	rc = ground_take(c->route, &c->in, &c->ground, why);
+	if (rc != 0) {
+		c->ground = before;
+		return rc;
+	}
+	ground_hold(&c->ground, &before, text);
+	ground_lines(&c->ground,
+	    c->in.profile != CORDON__PROFILE__PROFILE_STRICT);
+	if (cage_closed(c) && (c->in.features & FEATURE_PIN))
+		ground_pin(c->route, &c->ground);
+	*changed = !ground_same(&before, &c->ground);
+	ground_done(&before);
+	return *changed && cage_closed(c) ? set_again(c, why) : 0;
+}
+
+int
+cage_relearn(struct cage *c, struct why *why)
+{
+	size_t i;
+	int rc;
+
+	if (!cage_closed(c) || !(c->in.features & FEATURE_PIN))
 		return 0;
-	rc = addresses_list(c->route, &own, why);
+	rc = ground_unpin(c->route, true, why);
 	if (rc != 0)
 		return rc;
-	rc = flows_cut(&c->in, &own, out, why);
-	addresses_done(&own);
-	return rc;
+	for (i = 0; i < c->ground.nhops; i++)
+		if (c->ground.hops[i].pinned) {
+			c->ground.hops[i].had = true;
+			memcpy(c->ground.hops[i].had_mac,
+			    c->ground.hops[i].mac, 6);
+			c->ground.hops[i].pinned = false;
+		}
+	c->in.loose = true;
+	return set_again(c, why);
+}
+
+bool
+cage_is_hop(const struct cage *c, const uint8_t *ip, size_t len)
+{
+	return ground_is_hop(&c->ground, ip, len);
+}
+
+int
+cage_owner_fd(const struct cage *c)
+{
+	return netlink_fd(c->owner);
+}
+
+int
+cage_cut_flows(struct cage *c, struct flows_cut *out, struct why *why)
+{
+	memset(out, 0, sizeof(*out));
+	return cage_closed(c) ? flows_cut(&c->in, &c->ground.own, out, why) :
+				0;
 }
 
 int
@@ -334,7 +407,7 @@ cage_readiness(const struct cage *c)
 const struct devices *
 cage_device_list(const struct cage *c)
 {
-	return &c->devices;
+	return &c->ground.devices;
 }
 
 unsigned int

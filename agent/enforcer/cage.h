@@ -11,14 +11,22 @@
 #include <stdint.h>
 
 #include "agent/enforcer/flows.h"
+#include "agent/enforcer/ground.h"
 #include "agent/enforcer/readiness.h"
 #include "agent/enforcer/ruleset.h"
 #include "common/base/err.h"
 
 struct cage;
 
+struct cage_config {
+	uint32_t network_uid;
+	int owner_fd;	      /* the parked socket, taken; or -1 */
+	unsigned int without; /* features not to be used */
+};
+
 /* Sockets, devices, features, and what is there under our name. */
-int cage_open(uint32_t network_uid, struct cage **out, struct why *why);
+int cage_open(const struct cage_config *config, struct cage **out,
+    struct why *why);
 /* The rules stay (persist); only the sockets go. */
 void cage_close(struct cage **cage);
 
@@ -42,8 +50,19 @@ int cage_rehearse(struct cage *c, const Cordon__OrderBody *body,
 int cage_verify(struct cage *c, char *diff, size_t size, struct why *why);
 /* Put right what cage_verify found. */
 int cage_repair(struct cage *c, struct why *why);
-/* Cover new devices, let go of gone ones.  *CHANGED: there were any. */
-int cage_devices(struct cage *c, bool *changed, struct why *why);
+/*
+ * Devices, addresses, routes or neighbours changed: follow where that is
+ * right, hold where it is not.  *CHANGED: the rules had to.  TEXT: "" or how
+ * somebody tried to lead the line elsewhere, or that it goes another way.
+ */
+int cage_follow(struct cage *c, bool *changed, char text[GROUND_TEXT_MAX],
+    struct why *why);
+/* Nothing was heard for long: ask anew who the first station is. */
+int cage_relearn(struct cage *c, struct why *why);
+/* Is that the first station of the line? */
+bool cage_is_hop(const struct cage *c, const uint8_t *ip, size_t len);
+/* The socket that owns the tables, to be parked with others. */
+int cage_owner_fd(const struct cage *c);
 /* End sockets and connections that the rules in force do not allow. */
 int cage_cut_flows(struct cage *c, struct flows_cut *out, struct why *why);
 /* Picture of everybody else's rules (foreign.h). */

@@ -5,6 +5,7 @@
 #include "agent/enforcer/devices.h"
 
 #include <libmnl/libmnl.h>
+#include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_arp.h>
 #include <linux/if_link.h>
@@ -12,8 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TRIES 8
+#define IFA_PROTOCOL 11	  /* IFA_PROTO, Linux 5.18 */
+#define PROTOCOL_ROUTER 2 /* IFAPROT_KERNEL_RA: from an advertisement */
 
 struct link_list {
 	struct devices *d;
@@ -22,17 +26,77 @@ struct link_list {
 	size_t ntagged;
 };
 
-static bool
-is_vlan(const struct nlattr *info)
+/* "vlan", "veth"; "" for a device of hardware. */
+static void
+get_kind(const struct nlattr *info, char out[16])
 {
 	const struct nlattr *a;
 
 	mnl_attr_for_each_nested(a, info)
-		if (mnl_attr_get_type(a) == IFLA_INFO_KIND &&
-		    mnl_attr_get_payload_len(a) >= 4 &&
-		    memcmp(mnl_attr_get_payload(a), "vlan", 4) == 0)
+		if (mnl_attr_get_type(a) == IFLA_INFO_KIND)
+			snprintf(out, 16, "%.*s",
+			    (int)mnl_attr_get_payload_len(a),
+			    (const char *)mnl_attr_get_payload(a));
+}
+
+/* Kinds whose IFLA_LINK is the device that carries their frames. */
+static bool
+stands_on(const char *kind)
+{
+	static const char *const kinds[] = {"vlan", "macvlan", "macvtap",
+	    "ipvlan", "ipvtap", "macsec"};
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strcmp(kinds[i], kind) == 0)
 			return true;
 	return false;
+}
+
+/*
+ * Wireless devices, and those that wpa_supplicant(8) answers for, have to
+ * prove themselves to what they are connected to.
+ */
+static enum eapol
+find_eapol(const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/class/net/%s/phy80211", name);
+	if (access(path, F_OK) == 0)
+		return EAPOL_ANY;
+	snprintf(path, sizeof(path), "/run/wpa_supplicant/%s", name);
+	return access(path, F_OK) == 0 ? EAPOL_GROUP : EAPOL_NONE;
+}
+
+/* One attribute of a device; KIND has room for 16 bytes. */
+static void
+take_attr(struct device *dev, const struct nlattr *a, char *kind,
+    uint32_t *link)
+{
+	uint16_t len = mnl_attr_get_payload_len(a);
+
+	switch (mnl_attr_get_type(a)) {
+	case IFLA_IFNAME:
+		snprintf(dev->name, sizeof(dev->name), "%.*s", (int)len,
+		    (const char *)mnl_attr_get_payload(a));
+		break;
+	case IFLA_ADDRESS:
+		if (len == 6)
+			memcpy(dev->mac, mnl_attr_get_payload(a), 6);
+		break;
+	case IFLA_LINK:
+		if (len == sizeof(*link))
+			*link = mnl_attr_get_u32(a);
+		break;
+	case IFLA_MASTER:
+		if (len == sizeof(dev->master))
+			dev->master = mnl_attr_get_u32(a);
+		break;
+	case IFLA_LINKINFO:
+		get_kind(a, kind);
+		break;
+	}
 }
 
 static int
@@ -42,8 +106,8 @@ on_link(void *arg, const struct nlmsghdr *nlh)
 	const struct ifinfomsg *info;
 	const struct nlattr *a;
 	struct device dev = {0};
-	uint32_t lower = 0;
-	bool vlan = false;
+	uint32_t link = 0;
+	char kind[16] = "";
 
 	if (nlh->nlmsg_type != RTM_NEWLINK ||
 	    mnl_nlmsg_get_payload_len(nlh) < sizeof(*info))
@@ -53,25 +117,20 @@ on_link(void *arg, const struct nlmsghdr *nlh)
 		return 0;
 	dev.index = (uint32_t)info->ifi_index;
 	dev.ether = info->ifi_type == ARPHRD_ETHER;
-	mnl_attr_for_each(a, nlh, sizeof(*info)) {
-		if (mnl_attr_get_type(a) == IFLA_IFNAME)
-			snprintf(dev.name, sizeof(dev.name), "%.*s",
-			    (int)mnl_attr_get_payload_len(a),
-			    (const char *)mnl_attr_get_payload(a));
-		else if (mnl_attr_get_type(a) == IFLA_LINK &&
-		    mnl_attr_get_payload_len(a) == sizeof(lower))
-			lower = mnl_attr_get_u32(a);
-		else if (mnl_attr_get_type(a) == IFLA_LINKINFO)
-			vlan = is_vlan(a);
-	}
+	dev.up = info->ifi_flags & IFF_LOWER_UP;
+	mnl_attr_for_each(a, nlh, sizeof(*info))
+		take_attr(&dev, a, kind, &link);
+	if (stands_on(kind))
+		dev.lower = link;
 	if (dev.name[0] == '\0')
 		return 0;
 	if (l->d->n >= RULESET_DEVICES_MAX) {
 		l->d->more = true;
 		return 0;
 	}
-	if (vlan && lower != 0)
-		l->tagged[l->ntagged++] = lower;
+	if (strcmp(kind, "vlan") == 0)
+		l->tagged[l->ntagged++] = link;
+	dev.eapol = find_eapol(dev.name);
 	l->d->list[l->d->n++] = dev;
 	return 0;
 }
@@ -142,25 +201,41 @@ devices_done(struct devices *d)
 	memset(d, 0, sizeof(*d));
 }
 
+/* IFA_ADDRESS is the other side's on a point-to-point link. */
 static int
 on_address(void *arg, const struct nlmsghdr *nlh)
 {
+	const struct nlattr *a, *ours = NULL;
+	struct own_address *to;
 	struct addresses *out = arg;
-	const struct nlattr *a;
-	size_t len;
+	const struct ifaddrmsg *m;
+	uint32_t flags;
+	uint16_t len;
 
 	if (nlh->nlmsg_type != RTM_NEWADDR ||
-	    mnl_nlmsg_get_payload_len(nlh) < sizeof(struct ifaddrmsg))
+	    mnl_nlmsg_get_payload_len(nlh) < sizeof(*m))
 		return 0;
-	mnl_attr_for_each(a, nlh, sizeof(struct ifaddrmsg)) {
+	m = mnl_nlmsg_get_payload(nlh);
+	flags = m->ifa_flags;
+	mnl_attr_for_each(a, nlh, sizeof(*m)) {
 		len = mnl_attr_get_payload_len(a);
-		if ((mnl_attr_get_type(a) != IFA_ADDRESS &&
-		    mnl_attr_get_type(a) != IFA_LOCAL) ||
-		    (len != 4 && len != 16) || out->n >= DEVICES_ADDRESSES_MAX)
-			continue;
-		memcpy(out->list[out->n].ip, mnl_attr_get_payload(a), len);
-		out->list[out->n++].len = (uint8_t)len;
+		if (mnl_attr_get_type(a) == IFA_LOCAL ||
+		    (mnl_attr_get_type(a) == IFA_ADDRESS && ours == NULL))
+			ours = a;
+		else if (mnl_attr_get_type(a) == IFA_PROTOCOL && len == 1 &&
+		    mnl_attr_get_u8(a) == PROTOCOL_ROUTER)
+			flags |= IFA_F_PERMANENT; /* needs no client */
 	}
+	if (ours == NULL || out->n >= DEVICES_ADDRESSES_MAX)
+		return 0;
+	len = mnl_attr_get_payload_len(ours);
+	if (len != 4 && len != 16)
+		return 0;
+	to = &out->list[out->n++];
+	to->device = m->ifa_index;
+	memcpy(to->ip, mnl_attr_get_payload(ours), len);
+	to->len = (uint8_t)len;
+	to->leased = !(flags & IFA_F_PERMANENT);
 	return 0;
 }
 

@@ -23,10 +23,7 @@ struct devices {
 };
 
 struct addresses {
-	struct {
-		uint8_t ip[16];
-		uint8_t len; /* 4 or 16 */
-	} *list; /* owned */
+	struct own_address *list; /* owned */
 	size_t n;
 };
 

@@ -234,28 +234,22 @@ on_answer(void *arg, const struct answer *a)
 	send_answer(arg, a);
 }
 
+/* TEXT is for people, DETAIL the evidence, WHO may be nobody. */
 static void
-on_tamper(void *arg, const struct watch_who *who, const char *what,
-    bool repaired)
+tell_tamper(struct hub *h, const struct watch_who *who, const char *text,
+    const char *detail)
 {
 	const struct signal_kind *k = signal_kind_find("agent.tamper");
 	Cordon__Signal s = CORDON__SIGNAL__INIT;
 	Cordon__Cause cause = CORDON__CAUSE__INIT;
-	Cordon__Pair diff = CORDON__PAIR__INIT, *pairs[] = {&diff};
-	struct hub *h = arg;
-	char text[256], program[WATCH_PROGRAM_MAX], quoted[512];
+	Cordon__Pair pair = CORDON__PAIR__INIT, *pairs[] = {&pair};
+	char program[WATCH_PROGRAM_MAX], quoted[512];
 	uint8_t bytes[4096];
 
-	log_warn("rules touched by %s (pid %u): %s; %s",
-	    who->program[0] != '\0' ? who->program : "?", who->pid, what,
-	    repaired ? "repaired" : "NOT repaired");
-	snprintf(text, sizeof(text), "isolation rules touched by %s (pid %u)"
-	    ", %s", who->program[0] != '\0' ? who->program : "an unknown "
-	    "program", who->pid, repaired ? "repaired" : "not repaired");
 	snprintf(program, sizeof(program), "%s", who->program);
-	log_quote(quoted, sizeof(quoted), what, strlen(what));
-	diff.key = (char *)(uintptr_t)"difference";
-	diff.value = quoted;
+	log_quote(quoted, sizeof(quoted), detail, strlen(detail));
+	pair.key = (char *)(uintptr_t)"difference";
+	pair.value = quoted;
 	cause.grade = who->pid != 0 ? CORDON__GRADE__GRADE_EXACT :
 	    CORDON__GRADE__GRADE_UNKNOWN;
 	cause.pid = who->pid;
@@ -267,15 +261,40 @@ on_tamper(void *arg, const struct watch_who *who, const char *what,
 	s.severity = k != NULL ? k->severity :
 	    CORDON__SEVERITY__SEVERITY_CRITICAL;
 	s.object = (char *)(uintptr_t)"nftables table cordon";
-	s.text = text;
+	s.text = (char *)(uintptr_t)text;
 	s.cause = &cause;
 	s.evidence = pairs;
 	s.n_evidence = 1;
 	send_signal(h, bytes, cordon__signal__pack(&s, bytes));
 }
 
+static void
+on_tamper(void *arg, const struct watch_who *who, const char *what,
+    bool repaired)
+{
+	const char *program = who->program[0] != '\0' ? who->program :
+	    "an unknown program";
+	char text[256];
+
+	log_warn("rules touched by %s (pid %u): %s; %s", program, who->pid,
+	    what, repaired ? "repaired" : "NOT repaired");
+	snprintf(text, sizeof(text), "isolation rules touched by %s (pid %u)"
+	    ", %s", program, who->pid, repaired ? "repaired" :
+	    "not repaired");
+	tell_tamper(arg, who, text, what);
+}
+
+static void
+on_diverted(void *arg, const char *what)
+{
+	static const struct watch_who nobody;
+
+	log_warn("%s", what);
+	tell_tamper(arg, &nobody, what, what);
+}
+
 static const struct isolation_calls isolation_calls = {on_changed, on_answer,
-    on_tamper};
+    on_tamper, on_diverted};
 
 static void
 on_ruleset(void *arg, const struct watch_who *who)
@@ -287,15 +306,24 @@ on_ruleset(void *arg, const struct watch_who *who)
 }
 
 static void
-on_devices(void *arg)
+on_ground(void *arg)
 {
 	struct hub *h = arg;
 
-	isolation_devices(h->isolation);
+	isolation_ground(h->isolation);
 	flush(h);
 }
 
-static const struct watch_calls watch_calls = {on_ruleset, on_devices};
+static bool
+on_is_hop(void *arg, const uint8_t *ip, size_t len)
+{
+	struct hub *h = arg;
+
+	return cage_is_hop(isolation_cage(h->isolation), ip, len);
+}
+
+static const struct watch_calls watch_calls = {on_ruleset, on_ground,
+    on_is_hop};
 
 static void
 on_due(evutil_socket_t fd, short what, void *arg)
@@ -570,20 +598,56 @@ stop(struct hub *h)
 		event_base_free(h->base);
 }
 
+/* [enforcer] without, by the names of readiness. */
+static int
+find_without(const Cordon__Settings *s, unsigned int *out, struct why *why)
+{
+	unsigned int one;
+	size_t i;
+
+	*out = 0;
+	for (i = 0; i < s->n_without; i++) {
+		one = readiness_feature(s->without[i]);
+		if (one == 0)
+			return why_set(why, ERR_CONFIG, "[enforcer] without: "
+			    "there is no \"%s\" to be left out",
+			    s->without[i]);
+		*out |= one;
+	}
+	return 0;
+}
+
+/*
+ * A copy of the socket that owns the tables goes to the parent: killing this
+ * process alone does not end the ownership.
+ */
+static void
+park(struct hub *h)
+{
+	int fd = cage_owner_fd(isolation_cage(h->isolation));
+
+	if (link_send(h->parent, IPC_PARK, NULL, 0, fd) != 0)
+		log_warn("the owner's socket could not be parked");
+}
+
 /* Watch first, then look: a change in between is told. */
 static int
-start(struct hub *h, struct why *why)
+start(struct hub *h, int owner_fd, struct why *why)
 {
-	const struct isolation_config config = {
+	struct isolation_config config = {
 	    .state_dir = h->settings->state_dir,
 	    .gate = {h->settings->host_id, h->settings->order_key.data,
 		h->settings->never_isolate},
 	    .network_uid = h->settings->network_uid,
+	    .owner_fd = owner_fd,
 	};
 	struct why reason;
 	int rc;
 
-	rc = watch_start(h->base, getpid(), &watch_calls, h, &h->watch, why);
+	rc = find_without(h->settings, &config.without, why);
+	if (rc == 0)
+		rc = watch_start(h->base, getpid(), &watch_calls, h,
+		    &h->watch, why);
 	if (rc == 0)
 		rc = isolation_new(&config, &isolation_calls, h,
 		    &h->isolation, why);
@@ -597,7 +661,8 @@ start(struct hub *h, struct why *why)
 }
 
 int
-hub_run(const Cordon__Settings *settings, int parent_fd, struct why *why)
+hub_run(const Cordon__Settings *settings, int parent_fd, int owner_fd,
+    struct why *why)
 {
 	struct hub *h = calloc(1, sizeof(*h));
 	int rc;
@@ -617,11 +682,12 @@ hub_run(const Cordon__Settings *settings, int parent_fd, struct why *why)
 		rc = why_set(why, ERR_NOMEM, "link to parent");
 		goto done;
 	}
-	rc = start(h, why);
+	rc = start(h, owner_fd, why);
 	if (rc == 0)
 		rc = send_ready(h);
 	if (rc != 0)
 		goto done;
+	park(h);
 	flush(h);
 	event_base_dispatch(h->base);
 	rc = h->result;

@@ -13,9 +13,10 @@ struct hub;
 
 /*
  * Start everything on a loop of its own and run until IPC_STOP (0) or the
- * parent is gone (ERR_CLOSED).  Takes PARENT_FD; SETTINGS is lent.
+ * parent is gone (ERR_CLOSED).  Takes PARENT_FD and OWNER_FD (-1: none);
+ * SETTINGS is lent.
  */
-int hub_run(const Cordon__Settings *settings, int parent_fd,
+int hub_run(const Cordon__Settings *settings, int parent_fd, int owner_fd,
     struct why *why);
 
 #endif

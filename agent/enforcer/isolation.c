@@ -17,12 +17,14 @@
 #include "common/base/log.h"
 
 #define OPEN CORDON__PROFILE__PROFILE_OPEN
+#define SILENT_MAX_MS 600000
 
 struct isolation {
 	struct isolation_config config;
 	const struct isolation_calls *calls;
 	void *arg;
 	enum isolation_state state;
+	bool same_boot; /* what disk says was written in this boot */
 	bool blind; /* the state file is not to be trusted: the kernel's
 		       rules stay as they are until an order comes */
 	struct state disk;
@@ -31,6 +33,9 @@ struct isolation {
 	struct deadman deadman;
 	struct buf picture; /* of the other rules, before isolation */
 	bool pictured;
+	int64_t relearn_ms; /* boot: if nothing is heard until then */
+	int64_t silent_ms;  /* how long to wait; doubles */
+	char diverted[GROUND_TEXT_MAX]; /* what was told last */
 	bool unsaved; /* the answer is not on disk yet */
 	bool uncut;   /* live flows are still to be ended */
 };
@@ -101,7 +106,8 @@ isolation_new(const struct isolation_config *config,
 	i->arg = arg;
 	state_init(&i->disk);
 	buf_init(&i->picture, FOREIGN_MAX);
-	rc = cage_open(config->network_uid, &i->cage, why);
+	rc = cage_open(&(struct cage_config){config->network_uid,
+	    config->owner_fd, config->without}, &i->cage, why);
 	if (rc != 0) {
 		isolation_free(&i);
 		return rc;
@@ -145,6 +151,7 @@ isolation_next_ms(const struct isolation *i)
 {
 	const int64_t all[] = {i->disk.confirm_boot_ms,
 	    i->disk.restore_boot_ms, i->deadman.due_boot_ms,
+	    cage_closed(i->cage) ? i->relearn_ms : 0,
 	    i->state == ISOLATION_BROKEN && !i->blind ?
 	    clock_boot_ms() + ISOLATION_RETRY_MS : 0};
 	int64_t next = 0;
@@ -156,10 +163,19 @@ isolation_next_ms(const struct isolation *i)
 	return next;
 }
 
+/* Ask for the way anew when nothing is heard for MS. */
+static void
+wait_for_line(struct isolation *i, int64_t ms)
+{
+	i->silent_ms = ms;
+	i->relearn_ms = clock_boot_ms() + ms;
+}
+
 void
 isolation_heard(struct isolation *i)
 {
 	deadman_heard(&i->deadman, clock_boot_ms());
+	wait_for_line(i, ISOLATION_SILENT_MS);
 }
 
 /* -- disk and kernel ------------------------------------------------------ */
@@ -237,10 +253,11 @@ distrust(struct isolation *i, const struct why *why)
 static void
 renew_deadlines(struct isolation *i)
 {
-	char id[STATE_BOOT_ID_LEN + 1];
+	char id[STATE_BOOT_ID_LEN + 1] = "";
 
-	if (i->body == NULL || state_boot_id(id) != 0 ||
-	    strcmp(id, i->disk.boot_id) == 0)
+	i->same_boot = state_boot_id(id) == 0 &&
+	    strcmp(id, i->disk.boot_id) == 0;
+	if (i->same_boot || id[0] == '\0')
 		return;
 	set_deadlines(i, i->body, i->disk.confirm_boot_ms != 0);
 	save_or_log(i);
@@ -272,6 +289,7 @@ load(struct isolation *i, struct why *why)
 	take_body(i, body);
 	renew_deadlines(i);
 	deadman_set(&i->deadman, body->deadman, clock_boot_ms());
+	wait_for_line(i, ISOLATION_SILENT_MS);
 	return 0;
 }
 
@@ -301,11 +319,8 @@ late_answer(struct isolation *i)
 static bool
 robbed(const struct isolation *i)
 {
-	char id[STATE_BOOT_ID_LEN + 1];
-
 	return i->disk.current.profile != OPEN && i->disk.answer.len > 0 &&
-	    !cage_present(i->cage) && state_boot_id(id) == 0 &&
-	    strcmp(id, i->disk.boot_id) == 0;
+	    !cage_present(i->cage) && i->same_boot;
 }
 
 int
@@ -316,6 +331,10 @@ isolation_start(struct isolation *i, struct why *why)
 	int rc, rc2;
 
 	rc = load(i, why);
+	if (rc == ERR_CORRUPT)
+		i->calls->tamper(i->arg, &nobody, "the state file of the "
+		    "enforcer could not be believed; it was put aside",
+		    false);
 	if (i->blind || (rc != 0 && rc != ERR_CORRUPT)) {
 		/* unreadable is not "open": what stands, stands */
 		i->blind = true;
@@ -435,6 +454,7 @@ applied(struct isolation *i, int64_t received_us, int64_t ack_us,
 
 	i->blind = false;
 	deadman_set(&i->deadman, i->body->deadman, clock_boot_ms());
+	wait_for_line(i, ISOLATION_SILENT_MS);
 	settle(i, true);
 	out->result = CORDON__ANSWER_RESULT__ANSWER_APPLIED;
 	out->took_us = (uint64_t)(ack_us - received_us);
@@ -682,6 +702,22 @@ become(struct isolation *i, Cordon__Profile profile, const char *cause)
 	i->calls->changed(i->arg);
 }
 
+/* A gateway may have been replaced: who is it now? */
+static void
+relearn(struct isolation *i)
+{
+	struct why why;
+
+	wait_for_line(i, i->silent_ms < SILENT_MAX_MS ? i->silent_ms * 2 :
+	    SILENT_MAX_MS);
+	log_info("the collector was not heard for long; asking for the next "
+	    "hop anew");
+	if (cage_relearn(i->cage, &why) != 0) {
+		log_error("next hop: %s", why.text);
+		settle(i, false);
+	}
+}
+
 void
 isolation_tick(struct isolation *i)
 {
@@ -707,6 +743,8 @@ isolation_tick(struct isolation *i)
 	if (deadman_due(&i->deadman, now, &profile) &&
 	    i->disk.current.profile != OPEN)
 		become(i, profile, "dead-man");
+	if (cage_closed(i->cage) && now >= i->relearn_ms)
+		relearn(i);
 	if (i->state == ISOLATION_BROKEN && !i->blind) {
 		if (enforce(i, NULL, &why) == 0) {
 			settle(i, true);
@@ -719,21 +757,27 @@ isolation_tick(struct isolation *i)
 /* -- others at work -------------------------------------------------------- */
 
 void
-isolation_devices(struct isolation *i)
+isolation_ground(struct isolation *i)
 {
+	char text[GROUND_TEXT_MAX];
 	bool changed;
 	struct why why;
 	int rc;
 
 	if (i->blind)
 		return;
-	rc = cage_devices(i->cage, &changed, &why);
+	rc = cage_follow(i->cage, &changed, text, &why);
 	if (rc != 0) {
-		log_error("covering devices: %s", why.text);
+		log_error("following devices and routes: %s", why.text);
 		settle(i, false);
 		return;
 	}
-	if (changed && cage_closed(i->cage))
+	if (!cage_closed(i->cage))
+		return;
+	if (strcmp(text, i->diverted) != 0 && text[0] != '\0')
+		i->calls->diverted(i->arg, text);
+	memcpy(i->diverted, text, sizeof(text));
+	if (changed)
 		i->calls->changed(i->arg);
 }
 

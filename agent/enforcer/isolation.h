@@ -30,7 +30,10 @@ struct isolation_config {
 	const char *state_dir; /* lent, as all of it */
 	struct order_gate gate;
 	uint32_t network_uid;
+	int owner_fd;	      /* the socket that was parked; -1: none */
+	unsigned int without; /* features not to be used */
 };
+#define ISOLATION_SILENT_MS 60000 /* then the way is asked anew */
 
 /* What isolation tells by itself; each may be called from any function. */
 struct isolation_calls {
@@ -38,6 +41,8 @@ struct isolation_calls {
 	void (*answer)(void *arg, const struct answer *a);
 	void (*tamper)(void *arg, const struct watch_who *who,
 	    const char *what, bool repaired);
+	/* The line to the collector was led elsewhere, or goes elsewhere. */
+	void (*diverted)(void *arg, const char *what);
 };
 
 struct isolation;
@@ -74,7 +79,8 @@ int isolation_confirm(struct isolation *i, const char *order_id,
 void isolation_heard(struct isolation *i); /* the collector spoke */
 void isolation_tick(struct isolation *i);  /* act on what is due */
 int64_t isolation_next_ms(const struct isolation *i); /* boot; 0: nothing */
-void isolation_devices(struct isolation *i);
+/* Devices, addresses, routes or neighbours changed. */
+void isolation_ground(struct isolation *i);
 void isolation_ruleset_touched(struct isolation *i,
     const struct watch_who *who);
 

@@ -5,6 +5,7 @@
  * with --restore before the network comes up.  It gives up every right but
  * CAP_NET_ADMIN before it looks at anything that came from outside.
  */
+#include <fcntl.h>
 #include <getopt.h>
 #include <linux/capability.h>
 #include <stdio.h>
@@ -212,6 +213,13 @@ ignore_tamper(void *arg, const struct watch_who *who, const char *what,
 	    repaired ? "repaired" : "not repaired");
 }
 
+static void
+ignore_diverted(void *arg, const char *what)
+{
+	(void)arg;
+	log_warn("%s", what);
+}
+
 /*
  * Early boot: what was in force is in force again.  The answer to an order
  * is left to the process that has a line, so nothing is stored here.
@@ -220,11 +228,12 @@ static int
 restore(const Cordon__Settings *s, struct why *why)
 {
 	static const struct isolation_calls calls_none = {ignore_changed,
-	    ignore_answer, ignore_tamper};
+	    ignore_answer, ignore_tamper, ignore_diverted};
 	const struct isolation_config config = {
 	    .state_dir = s->state_dir,
 	    .gate = {s->host_id, s->order_key.data, false},
 	    .network_uid = s->network_uid,
+	    .owner_fd = -1,
 	};
 	struct isolation *i;
 	int rc;
@@ -238,6 +247,8 @@ restore(const Cordon__Settings *s, struct why *why)
 }
 
 /* -- for the package --------------------------------------------------------- */
+
+static const struct cage_config nobodys = {.owner_fd = -1};
 
 /*
  * 0: the host is not isolated, by what was ordered and by what the kernel
@@ -257,7 +268,7 @@ may_remove(const char *dir, struct why *why)
 	if (rc == 0 && s.current.profile != CORDON__PROFILE__PROFILE_OPEN)
 		rc = why_set(why, ERR_PERM, "this host is isolated");
 	if (rc == 0)
-		rc = cage_open(0, &cage, why);
+		rc = cage_open(&nobodys, &cage, why);
 	if (rc == 0 && cage_present(cage))
 		rc = why_set(why, ERR_PERM, "rules of an isolation stand in "
 		    "the kernel");
@@ -273,7 +284,7 @@ clear(struct why *why)
 	struct cage *cage = NULL;
 	int rc;
 
-	rc = cage_open(0, &cage, why);
+	rc = cage_open(&nobodys, &cage, why);
 	if (rc == 0 && cage_present(cage))
 		rc = cage_set(cage, NULL, CORDON__PROFILE__PROFILE_OPEN, NULL,
 		    why);
@@ -293,6 +304,13 @@ package_task(const struct options *o, struct why *why)
 	if (rc != 0)
 		return rc;
 	return o->task == TASK_CLEAR ? clear(why) : may_remove(o->state, why);
+}
+
+/* The socket of an enforcer before us, if the parent kept it. */
+static int
+owner_fd(void)
+{
+	return fcntl(IPC_FD_OWNER, F_GETFD) < 0 ? -1 : IPC_FD_OWNER;
 }
 
 int
@@ -330,7 +348,7 @@ main(int argc, char **argv)
 	if (settings->log_level != 0)
 		log_set_level((enum log_level)settings->log_level);
 	rc = o.task == TASK_RESTORE ? restore(settings, &why) :
-	    hub_run(settings, IPC_FD_PARENT, &why);
+	    hub_run(settings, IPC_FD_PARENT, owner_fd(), &why);
 	cordon__settings__free_unpacked(settings, NULL);
 	if (rc == 0 || rc == ERR_CLOSED)
 		return 0;

@@ -5,11 +5,14 @@
 #include "agent/enforcer/netlink.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libmnl/libmnl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+
+#include "common/base/clock.h"
 
 struct netlink {
 	struct mnl_socket *socket;
@@ -56,6 +59,34 @@ netlink_open(int protocol, uint32_t groups, struct netlink **nl,
 		netlink_close(&n);
 		return ERR_IO;
 	}
+	*nl = n;
+	return 0;
+}
+
+int
+netlink_take(int protocol, int fd, struct netlink **nl)
+{
+	socklen_t len = sizeof(int);
+	struct netlink *n;
+	int domain = 0, is = -1;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &is, &len) < 0 ||
+	    domain != AF_NETLINK || is != protocol)
+		return ERR_RANGE;
+	n = calloc(1, sizeof(*n));
+	if (n == NULL)
+		return ERR_NOMEM;
+	n->socket = mnl_socket_fdopen(fd);
+	if (n->socket == NULL) {
+		free(n);
+		return ERR_RANGE;
+	}
+	/* numbers that no late answer can have */
+	n->seq = (uint32_t)clock_boot_ms() << 8;
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	while (netlink_recv(n, n->buffer, sizeof(n->buffer)) != 0)
+		;
 	*nl = n;
 	return 0;
 }

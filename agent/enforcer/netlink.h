@@ -22,6 +22,11 @@ struct netlink; /* opaque */
 /* PROTOCOL is NETLINK_NETFILTER, _ROUTE, _SOCK_DIAG; GROUPS a bit set. */
 int netlink_open(int protocol, uint32_t groups, struct netlink **nl,
     struct why *why);
+/*
+ * The same over FD, an open socket that outlived the process that made it;
+ * whatever waits in it is thrown away.  Takes FD.  ERR_RANGE: no such socket.
+ */
+int netlink_take(int protocol, int fd, struct netlink **nl);
 void netlink_close(struct netlink **nl);
 int netlink_fd(const struct netlink *nl);
 uint32_t netlink_port(const struct netlink *nl);

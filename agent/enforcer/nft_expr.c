@@ -81,6 +81,21 @@ make_count(const struct expr *e)
 }
 
 static struct nftnl_expr *
+make_limit(const struct expr *e)
+{
+	struct nftnl_expr *x = nftnl_expr_alloc("limit");
+
+	if (x == NULL)
+		return NULL;
+	nftnl_expr_set_u64(x, NFTNL_EXPR_LIMIT_RATE, e->key);
+	nftnl_expr_set_u64(x, NFTNL_EXPR_LIMIT_UNIT, e->offset);
+	nftnl_expr_set_u32(x, NFTNL_EXPR_LIMIT_BURST, (uint32_t)e->code);
+	nftnl_expr_set_u32(x, NFTNL_EXPR_LIMIT_TYPE, NFT_LIMIT_PKTS);
+	nftnl_expr_set_u32(x, NFTNL_EXPR_LIMIT_FLAGS, 0);
+	return x;
+}
+
+static struct nftnl_expr *
 make_verdict(const struct expr *e)
 {
 	struct nftnl_expr *x = nftnl_expr_alloc("immediate");
@@ -108,6 +123,8 @@ nft_expr_make(const struct expr *e)
 		return make_cmp(e);
 	case EXPR_COUNT:
 		return make_count(e);
+	case EXPR_LIMIT:
+		return make_limit(e);
 	case EXPR_VERDICT:
 		return make_verdict(e);
 	case EXPR_OTHER:

@@ -88,6 +88,23 @@ get_u32(const struct attrs *a, unsigned int type, uint32_t *out)
 	return 0;
 }
 
+/* A small number that the kernel sends as 64 bits. */
+static int
+get_u64(const struct attrs *a, unsigned int type, uint32_t *out)
+{
+	uint64_t v;
+
+	if (a->at[type] == NULL ||
+	    mnl_attr_get_payload_len(a->at[type]) != sizeof(v))
+		return ERR_PROTO;
+	memcpy(&v, mnl_attr_get_payload(a->at[type]), sizeof(v));
+	v = be64toh(v);
+	if (v > UINT32_MAX)
+		return ERR_PROTO;
+	*out = (uint32_t)v;
+	return 0;
+}
+
 /* NFTA_DATA_VALUE inside a nest: 1..16 bytes. */
 static int
 get_data(const struct attrs *a, unsigned int type, struct expr *e)
@@ -189,6 +206,22 @@ read_count(const struct attrs *a, struct expr *e)
 }
 
 static int
+read_limit(const struct attrs *a, struct expr *e)
+{
+	uint32_t burst;
+
+	e->kind = EXPR_LIMIT;
+	if (need(a, NFTA_LIMIT_TYPE, NFT_LIMIT_PKTS) != 0 ||
+	    need(a, NFTA_LIMIT_FLAGS, 0) != 0 ||
+	    get_u64(a, NFTA_LIMIT_RATE, &e->key) != 0 ||
+	    get_u64(a, NFTA_LIMIT_UNIT, &e->offset) != 0 ||
+	    get_u32(a, NFTA_LIMIT_BURST, &burst) != 0)
+		return ERR_PROTO;
+	e->code = (int32_t)burst;
+	return 0;
+}
+
+static int
 read_verdict(const struct attrs *a, struct expr *e)
 {
 	struct attrs data, v;
@@ -221,6 +254,7 @@ static const struct {
     {"cmp", read_cmp},
     {"rt", read_rt},
     {"objref", read_count},
+    {"limit", read_limit},
     {"immediate", read_verdict},
 };
 
@@ -267,31 +301,60 @@ read_table(struct nft_view *v, uint8_t family, const struct attrs *a)
 	return ruleset_add_table(v->rs, family, flags, &index);
 }
 
+/* NFTA_DEVICE_NAME, NFTA_DEVICE_PREFIX: a name that fits. */
+static int
+read_name(const struct nlattr *attr, char out[16])
+{
+	const char *s = mnl_attr_get_payload(attr);
+	size_t max = mnl_attr_get_payload_len(attr), len = strnlen(s, max);
+
+	if (len >= 16 || (len == max &&
+	    mnl_attr_get_type(attr) == NFTA_DEVICE_NAME))
+		return ERR_PROTO;
+	memcpy(out, s, len);
+	out[len] = '\0';
+	return 0;
+}
+
 /*
- * The device of a netdev chain.  A hook on several devices or on a prefix
- * is none of ours: it is named "*" and so differs.
+ * The devices of a netdev chain: one name goes into the chain, more of them
+ * and prefixes become hooknames of the chain that was just added.
  */
 static int
-read_device(const struct attrs *hook, struct chain *c)
+read_hooknames(struct ruleset *rs, const struct nlattr *list)
 {
 	const struct nlattr *attr;
-	struct attrs devs;
+	char name[16];
+	int rc = 0;
+
+	mnl_attr_for_each_nested(attr, list) {
+		if (rc == 0)
+			rc = read_name(attr, name);
+		if (rc == 0)
+			rc = ruleset_add_hookname(rs, name,
+			    mnl_attr_get_type(attr) != NFTA_DEVICE_NAME);
+	}
+	return rc;
+}
+
+/* *MANY: the nest of devices if it is not one plain name. */
+static int
+read_device(const struct attrs *hook, struct chain *c,
+    const struct nlattr **many)
+{
+	const struct nlattr *attr, *only = NULL;
 	size_t n = 0;
 
+	*many = NULL;
 	if (hook->at[NFTA_HOOK_DEVS] != NULL) {
-		mnl_attr_for_each_nested(attr, hook->at[NFTA_HOOK_DEVS])
+		mnl_attr_for_each_nested(attr, hook->at[NFTA_HOOK_DEVS]) {
+			only = attr;
 			n++;
-		if (n != 1) {
-			snprintf(c->device, sizeof(c->device), "*");
-			return 0;
 		}
-		attrs_nested(&devs, hook->at[NFTA_HOOK_DEVS]);
-		if (devs.at[NFTA_DEVICE_NAME] == NULL) {
-			snprintf(c->device, sizeof(c->device), "*");
-			return 0;
-		}
-		return get_str(&devs, NFTA_DEVICE_NAME, c->device,
-		    sizeof(c->device));
+		if (n == 1 && mnl_attr_get_type(only) == NFTA_DEVICE_NAME)
+			return read_name(only, c->device);
+		*many = hook->at[NFTA_HOOK_DEVS];
+		return 0;
 	}
 	if (hook->at[NFTA_HOOK_DEV] != NULL)
 		return get_str(hook, NFTA_HOOK_DEV, c->device,
@@ -302,10 +365,12 @@ read_device(const struct attrs *hook, struct chain *c)
 static int
 read_chain(struct nft_view *v, size_t table, const struct attrs *a)
 {
+	const struct nlattr *many = NULL;
 	struct chain c = {.table = table};
 	struct attrs hook;
 	uint32_t priority;
 	size_t index;
+	int rc;
 
 	if (get_str(a, NFTA_CHAIN_NAME, c.name, sizeof(c.name)) != 0 ||
 	    ruleset_find_chain(v->rs, table, c.name) != SIZE_MAX)
@@ -316,11 +381,14 @@ read_chain(struct nft_view *v, size_t table, const struct attrs *a)
 		if (get_u32(&hook, NFTA_HOOK_HOOKNUM, &c.hook) != 0 ||
 		    get_u32(&hook, NFTA_HOOK_PRIORITY, &priority) != 0 ||
 		    get_u32(a, NFTA_CHAIN_POLICY, &c.policy) != 0 ||
-		    read_device(&hook, &c) != 0)
+		    read_device(&hook, &c, &many) != 0)
 			return ERR_PROTO;
 		c.priority = (int32_t)priority;
 	}
-	return ruleset_add_chain(v->rs, &c, &index);
+	rc = ruleset_add_chain(v->rs, &c, &index);
+	if (rc == 0 && many != NULL)
+		rc = read_hooknames(v->rs, many);
+	return rc;
 }
 
 static int

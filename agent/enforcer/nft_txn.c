@@ -21,6 +21,7 @@
 #include "agent/enforcer/nft_expr.h"
 
 #define MESSAGE_MAX (16 * 1024) /* one rule of ours takes about 2 KiB */
+#define NFT_DEVICE_PREFIX 2 /* NFTA_DEVICE_PREFIX, newer than our headers */
 #define ACKS_MAX 6000 /* what the socket's buffer surely holds */
 
 /* What each message was for, to name the one that was refused. */
@@ -144,10 +145,39 @@ put_counter(struct batch *b, uint8_t family)
 	nftnl_obj_free(o);
 }
 
+/*
+ * The hook of a chain on many names, which libnftnl 1.2 cannot say.  A name
+ * ends with its zero byte, a prefix does not (nft_netdev_hook_alloc).
+ */
 static void
-put_chain(struct batch *b, uint16_t type, uint8_t family,
+put_hooknames(struct nlmsghdr *nlh, const struct ruleset *rs,
     const struct chain *c)
 {
+	const struct hookname *h;
+	struct nlattr *hook, *devs;
+	size_t i;
+
+	hook = mnl_attr_nest_start(nlh, NFTA_CHAIN_HOOK);
+	mnl_attr_put_u32(nlh, NFTA_HOOK_HOOKNUM, htonl(c->hook));
+	mnl_attr_put_u32(nlh, NFTA_HOOK_PRIORITY,
+	    htonl((uint32_t)c->priority));
+	devs = mnl_attr_nest_start(nlh, NFTA_HOOK_DEVS);
+	for (i = 0; i < c->nnames; i++) {
+		h = &rs->hooknames[c->names + i];
+		if (h->prefix)
+			mnl_attr_put_str(nlh, NFT_DEVICE_PREFIX, h->name);
+		else
+			mnl_attr_put_strz(nlh, NFTA_DEVICE_NAME, h->name);
+	}
+	mnl_attr_nest_end(nlh, devs);
+	mnl_attr_nest_end(nlh, hook);
+}
+
+static void
+put_chain(struct batch *b, uint16_t type, const struct ruleset *rs,
+    const struct chain *c)
+{
+	uint8_t family = rs->tables[c->table].family;
 	struct nftnl_chain *x = nftnl_chain_alloc();
 	struct nlmsghdr *nlh;
 
@@ -159,9 +189,11 @@ put_chain(struct batch *b, uint16_t type, uint8_t family,
 	nftnl_chain_set_str(x, NFTNL_CHAIN_NAME, c->name);
 	if (c->base && type == NFT_MSG_NEWCHAIN) {
 		nftnl_chain_set_str(x, NFTNL_CHAIN_TYPE, "filter");
+		nftnl_chain_set_u32(x, NFTNL_CHAIN_POLICY, c->policy);
+	}
+	if (c->base && type == NFT_MSG_NEWCHAIN && c->nnames == 0) {
 		nftnl_chain_set_u32(x, NFTNL_CHAIN_HOOKNUM, c->hook);
 		nftnl_chain_set_s32(x, NFTNL_CHAIN_PRIO, c->priority);
-		nftnl_chain_set_u32(x, NFTNL_CHAIN_POLICY, c->policy);
 		if (c->device[0] != '\0')
 			nftnl_chain_set_str(x, NFTNL_CHAIN_DEV, c->device);
 	}
@@ -170,6 +202,8 @@ put_chain(struct batch *b, uint16_t type, uint8_t family,
 	    (struct label){"chain", c->name});
 	if (nlh != NULL) {
 		nftnl_chain_nlmsg_build_payload(nlh, x);
+		if (c->nnames > 0 && type == NFT_MSG_NEWCHAIN)
+			put_hooknames(nlh, rs, c);
 		batch_put(b, nlh);
 	}
 	nftnl_chain_free(x);
@@ -230,8 +264,7 @@ put_ruleset(struct batch *b, const struct ruleset *rs)
 			put_counter(b, rs->tables[i].family);
 	}
 	for (i = 0; i < rs->nchains && b->rc == 0; i++)
-		put_chain(b, NFT_MSG_NEWCHAIN,
-		    rs->tables[rs->chains[i].table].family, &rs->chains[i]);
+		put_chain(b, NFT_MSG_NEWCHAIN, rs, &rs->chains[i]);
 	for (i = 0; i < rs->nchains && b->rc == 0; i++)
 		put_rules(b, rs, i);
 }
@@ -434,13 +467,11 @@ nft_update(struct netlink *owner, const struct ruleset *want,
 		goto done;
 	for (i = 0; i < have->nchains; i++)
 		if (twin(have, i, want) == SIZE_MAX)
-			put_chain(&b, NFT_MSG_DELCHAIN,
-			    have->tables[have->chains[i].table].family,
+			put_chain(&b, NFT_MSG_DELCHAIN, have,
 			    &have->chains[i]);
 	for (i = 0; i < want->nchains; i++)
 		if (twin(want, i, have) == SIZE_MAX) {
-			put_chain(&b, NFT_MSG_NEWCHAIN,
-			    want->tables[want->chains[i].table].family,
+			put_chain(&b, NFT_MSG_NEWCHAIN, want,
 			    &want->chains[i]);
 			put_rules(&b, want, i);
 		}

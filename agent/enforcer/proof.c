@@ -51,11 +51,17 @@ layers(struct isolation *i, struct lines *out)
 		return;
 	line(out, "inet", "");
 	for (k = 0; k < d->n; k++) {
+		if ((f & FEATURE_PREFIX) && !d->list[k].line)
+			continue; /* other-devices */
 		if (f & FEATURE_INGRESS)
 			line(out, "ingress:", d->list[k].name);
 		if (f & FEATURE_EGRESS)
 			line(out, "egress:", d->list[k].name);
 	}
+	if (f & FEATURE_PREFIX)
+		line(out, "other-devices", "");
+	if (f & FEATURE_PIN)
+		line(out, "next-hop", "");
 	if (f & FEATURE_BRIDGE)
 		line(out, "bridge", "");
 	if (f & FEATURE_ARP)

@@ -22,7 +22,8 @@ struct trial {
 	uint32_t flags;
 	uint32_t hook;
 	bool device;
-	enum expr_kind load; /* EXPR_OTHER: no rule */
+	enum expr_kind load; /* EXPR_OTHER: no rule; EXPR_VERDICT: no rule,
+				and a prefix for the device */
 	uint32_t key;
 	const char *lost;
 };
@@ -46,6 +47,10 @@ static const struct trial trials[] = {
     {"netdev-egress-uid", FEATURE_EGRESS_UID, NFPROTO_NETDEV, 0,
 	NF_NETDEV_EGRESS, true, EXPR_META, NFT_META_SKUID,
 	"a packet socket of root can write to the collector's port"},
+    {"device-prefix", FEATURE_PREFIX, NFPROTO_NETDEV, 0, NF_NETDEV_EGRESS,
+	true, EXPR_VERDICT, 0,
+	"a device made or renamed while isolated is open for the moment until "
+	"it is noticed"},
     {"bridge-table", FEATURE_BRIDGE, NFPROTO_BRIDGE, 0, NF_BR_FORWARD, false,
 	EXPR_OTHER, 0, "bridged frames are only cut at the devices"},
     {"arp-table", FEATURE_ARP, NFPROTO_ARP, 0, NF_ARP_OUT, false, EXPR_OTHER,
@@ -69,7 +74,7 @@ add_trial(const struct trial *t, const char *device, struct ruleset *rs)
 	int rc = 0;
 
 	snprintf(c.name, sizeof(c.name), "%s", t->id);
-	if (t->device)
+	if (t->device && t->load != EXPR_VERDICT)
 		snprintf(c.device, sizeof(c.device), "%s", device);
 	c.table = ruleset_find_table(rs, t->family);
 	if (c.table == SIZE_MAX)
@@ -78,7 +83,9 @@ add_trial(const struct trial *t, const char *device, struct ruleset *rs)
 		return rc;
 	rs->tables[c.table].flags |= t->flags;
 	rc = ruleset_add_chain(rs, &c, &index);
-	if (rc != 0 || t->load == EXPR_OTHER)
+	if (rc == 0 && t->load == EXPR_VERDICT)
+		rc = ruleset_add_hookname(rs, "cordon-none", true);
+	if (rc != 0 || t->load == EXPR_OTHER || t->load == EXPR_VERDICT)
 		return rc;
 	rc = ruleset_add_rule(rs, index);
 	if (rc == 0)
@@ -117,9 +124,23 @@ item(struct readiness *r, const char *id, bool ok, const char *lost)
 	r->items[r->n++].lost = lost;
 }
 
+unsigned int
+readiness_feature(const char *id)
+{
+	size_t i;
+
+	if (strcmp(id, "next-hop") == 0)
+		return FEATURE_PIN;
+	for (i = 0; i < sizeof(trials) / sizeof(trials[0]); i++)
+		if (strcmp(trials[i].id, id) == 0)
+			return trials[i].feature;
+	return 0;
+}
+
 int
 readiness_probe(struct netlink *owner, const struct devices *d,
-    const struct ruleset *have, struct readiness *out, struct why *why)
+    const struct ruleset *have, unsigned int without, struct readiness *out,
+    struct why *why)
 {
 	const char *device = d->n > 0 ? d->list[0].name : "lo";
 	const size_t n = sizeof(trials) / sizeof(trials[0]);
@@ -130,8 +151,8 @@ readiness_probe(struct netlink *owner, const struct devices *d,
 	/* Mostly everything works: one look instead of nine. */
 	all = works(owner, trials, n, device, have, NULL);
 	for (i = 0; i < n; i++) {
-		ok = all || works(owner, &trials[i], 1, device, have,
-		    i == 0 ? why : NULL);
+		ok = (all || works(owner, &trials[i], 1, device, have,
+		    i == 0 ? why : NULL)) && !(without & trials[i].feature);
 		if (ok)
 			out->features |= trials[i].feature;
 		item(out, trials[i].id, ok, trials[i].lost);
@@ -142,7 +163,13 @@ readiness_probe(struct netlink *owner, const struct devices *d,
 	if (!(out->features & FEATURE_PERSIST))
 		out->features &= ~(unsigned int)FEATURE_OWNER;
 	if (!(out->features & FEATURE_EGRESS))
-		out->features &= ~(unsigned int)FEATURE_EGRESS_UID;
+		out->features &= ~(unsigned int)(FEATURE_EGRESS_UID |
+		    FEATURE_PREFIX);
+	if (!(without & FEATURE_PIN) && (out->features & FEATURE_EGRESS))
+		out->features |= FEATURE_PIN;
+	item(out, "next-hop", out->features & FEATURE_PIN,
+	    "the line to the collector can be led to another station of the "
+	    "segment");
 	item(out, "device-count", !d->more,
 	    "there are more devices than can be watched");
 	return 0;

@@ -19,7 +19,7 @@ struct readiness_item {
 	const char *lost; /* what is lost without it */
 };
 
-#define READINESS_ITEMS_MAX 12
+#define READINESS_ITEMS_MAX 16
 
 struct readiness {
 	unsigned int features; /* enum feature, what the rules may use */
@@ -29,9 +29,13 @@ struct readiness {
 
 /*
  * Changes nothing.  HAVE is what is there under our name: in the trials it
- * is replaced.  ERR_UNSUPP when not even a plain inet table works.
+ * is replaced.  WITHOUT: features that count as not there.  ERR_UNSUPP when
+ * not even a plain inet table works.
  */
 int readiness_probe(struct netlink *owner, const struct devices *d,
-    const struct ruleset *have, struct readiness *out, struct why *why);
+    const struct ruleset *have, unsigned int without, struct readiness *out,
+    struct why *why);
+/* The feature of an item that can be switched off; 0: there is none. */
+unsigned int readiness_feature(const char *id);
 
 #endif

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * ruleset_build: what an order means in rules.  Runs in the enforcer, pure.
- * One description of each allowed packet is written three ways: as inet
- * sees it, as bytes of an Ethernet frame, and as bytes of a packet on a
- * device without link layer.  All of it is payload and meta loads: no set, no
- * connection tracking, no interface name.
+ * ruleset_build: what an order means in rules, on this host as it is now.
+ * Runs in the enforcer, pure.  Tables, chains and the allowed peers; what
+ * the link needs to live is in rules_link.c.
  */
-#include "agent/enforcer/ruleset.h"
+#include "agent/enforcer/rules_int.h"
 
 #include <limits.h>
 #include <netinet/in.h>
-#include <linux/if_ether.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter_arp.h>
@@ -20,202 +17,12 @@
 #include <string.h>
 
 #define LOOPBACK_INDEX 1 /* LOOPBACK_IFINDEX, net/net_namespace.h */
+#define LOOPBACK_NAME "lo" /* drivers/net/loopback.c */
 #define RT_XFRM 4	 /* NFT_RT_XFRM */
 #define TCP_SYN_ACK 0x12
 #define TCP_SYN 0x02
 
-enum lens {
-	LENS_INET,   /* inet hooks: nfproto, network header */
-	LENS_FRAME,  /* Ethernet frame */
-	LENS_TAGGED, /* Ethernet frame with one 802.1Q tag */
-	LENS_PACKET, /* device without link layer */
-	LENS_ARP,    /* arp hooks */
-};
-
-enum way { WAY_OUT, WAY_IN };
-
-/* Errors stick: the last functions of a build look once. */
-struct builder {
-	struct ruleset *rs;
-	const struct ruleset_input *in;
-	int rc;
-};
-
-/* -- expressions ---------------------------------------------------------- */
-
-static void
-add(struct builder *b, const struct expr *e)
-{
-	if (b->rc == 0)
-		b->rc = ruleset_add_expr(b->rs, e);
-}
-
-static void
-rule(struct builder *b, size_t chain)
-{
-	if (b->rc == 0)
-		b->rc = ruleset_add_rule(b->rs, chain);
-}
-
-static void
-meta(struct builder *b, uint32_t key)
-{
-	struct expr e = {.kind = EXPR_META, .key = key};
-
-	add(b, &e);
-}
-
-static void
-cmp(struct builder *b, uint32_t op, const void *data, uint32_t len)
-{
-	struct expr e = {.kind = EXPR_CMP, .key = op, .len = len};
-
-	memcpy(e.data, data, len);
-	add(b, &e);
-}
-
-static void
-eq8(struct builder *b, uint8_t v)
-{
-	cmp(b, NFT_CMP_EQ, &v, 1);
-}
-
-static void
-eq16(struct builder *b, uint16_t v)
-{
-	uint16_t n = htons(v);
-
-	cmp(b, NFT_CMP_EQ, &n, 2);
-}
-
-/* For keys that the kernel holds in host order. */
-static void
-eq32h(struct builder *b, uint32_t v)
-{
-	cmp(b, NFT_CMP_EQ, &v, 4);
-}
-
-static void
-mask(struct builder *b, const void *data, uint32_t len)
-{
-	struct expr e = {.kind = EXPR_MASK, .len = len};
-
-	memcpy(e.data, data, len);
-	add(b, &e);
-}
-
-/* LEN bytes at OFFSET of the network header, through the lens. */
-static void
-load(struct builder *b, enum lens lens, uint32_t offset, uint32_t len)
-{
-	struct expr e = {.kind = EXPR_PAYLOAD, .len = len, .offset = offset,
-	    .key = NFT_PAYLOAD_NETWORK_HEADER};
-
-	if (lens == LENS_FRAME || lens == LENS_TAGGED) {
-		e.key = NFT_PAYLOAD_LL_HEADER;
-		e.offset += lens == LENS_FRAME ? 14 : 18;
-	}
-	add(b, &e);
-}
-
-static void
-load_link(struct builder *b, uint32_t offset, uint32_t len)
-{
-	struct expr e = {.kind = EXPR_PAYLOAD, .len = len, .offset = offset,
-	    .key = NFT_PAYLOAD_LL_HEADER};
-
-	add(b, &e);
-}
-
-/* What follows the link layer, told by the frame's own bytes. */
-static void
-ethertype(struct builder *b, enum lens lens, uint16_t type)
-{
-	switch (lens) {
-	case LENS_INET:
-		meta(b, NFT_META_NFPROTO);
-		eq8(b, type == ETH_P_IP ? NFPROTO_IPV4 : NFPROTO_IPV6);
-		break;
-	case LENS_FRAME:
-		load_link(b, 12, 2);
-		eq16(b, type);
-		break;
-	case LENS_TAGGED:
-		load_link(b, 12, 2);
-		eq16(b, ETH_P_8021Q);
-		load_link(b, 16, 2);
-		eq16(b, type);
-		break;
-	case LENS_PACKET:
-		meta(b, NFT_META_PROTOCOL);
-		eq16(b, type);
-		break;
-	case LENS_ARP:
-		break;
-	}
-}
-
-static void
-verdict(struct builder *b, int32_t code, const char *to)
-{
-	struct expr e = {.kind = EXPR_VERDICT, .code = code};
-
-	snprintf(e.name, sizeof(e.name), "%s", to);
-	add(b, &e);
-}
-
-static void
-accept_it(struct builder *b)
-{
-	verdict(b, NF_ACCEPT, "");
-}
-
-/* -- packets -------------------------------------------------------------- */
-
-/* IPv4 without options and not a fragment, or IPv6 without extensions. */
-static void
-network_header(struct builder *b, enum lens lens, bool v6, uint8_t protocol)
-{
-	static const uint8_t version_mask = 0xf0;
-	static const uint8_t fragment_mask[2] = {0x3f, 0xff};
-
-	ethertype(b, lens, v6 ? ETH_P_IPV6 : ETH_P_IP);
-	load(b, lens, 0, 1);
-	if (v6) {
-		mask(b, &version_mask, 1);
-		eq8(b, 0x60);
-		load(b, lens, 6, 1);
-		eq8(b, protocol);
-		return;
-	}
-	eq8(b, 0x45);
-	load(b, lens, 6, 2);
-	mask(b, fragment_mask, 2);
-	eq16(b, 0);
-	load(b, lens, 9, 1);
-	eq8(b, protocol);
-}
-
-/* The address of the peer: destination when it goes out, source when in. */
-static void
-address(struct builder *b, enum lens lens, enum way way, const uint8_t *addr,
-    uint32_t len, uint32_t prefix)
-{
-	uint8_t bits[16] = {0}, want[16];
-	uint32_t i;
-
-	if (len == 16)
-		load(b, lens, way == WAY_OUT ? 24 : 8, 16);
-	else
-		load(b, lens, way == WAY_OUT ? 16 : 12, 4);
-	for (i = 0; i < prefix && i < len * 8; i++)
-		bits[i / 8] |= (uint8_t)(0x80 >> (i % 8));
-	for (i = 0; i < len; i++)
-		want[i] = addr[i] & bits[i];
-	if (prefix < len * 8)
-		mask(b, bits, len);
-	cmp(b, NFT_CMP_EQ, want, len);
-}
+/* -- allowed peers -------------------------------------------------------- */
 
 /* TCP that does not open a connection: anything but SYN without ACK. */
 static void
@@ -223,102 +30,120 @@ not_opening(struct builder *b, enum lens lens, uint32_t l4)
 {
 	static const uint8_t bits = TCP_SYN_ACK, syn = TCP_SYN;
 
-	load(b, lens, l4 + 13, 1);
-	mask(b, &bits, 1);
-	cmp(b, NFT_CMP_NEQ, &syn, 1);
+	put_load(b, lens, l4 + 13, 1);
+	put_mask(b, &bits, 1);
+	put_cmp(b, NFT_CMP_NEQ, &syn, 1);
 }
 
-/*
- * One way of one allowed endpoint.  The port is the peer's when we open,
- * ours when the peer opens.  UID: only that user's sockets, or NULL.
- */
+/* One way of one allowed endpoint. */
+struct passage {
+	size_t chain;
+	enum lens lens;
+	enum way way;
+	const uint32_t *uid;   /* only that user's sockets, or NULL */
+	const struct hop *hop; /* only to its link address, or NULL */
+	const struct own_link *from; /* only from us, or NULL */
+};
+
+/* The port is the peer's when we open, ours when the peer opens. */
 static void
-endpoint(struct builder *b, size_t chain, enum lens lens, enum way way,
-    const Cordon__Endpoint *ep, const uint32_t *uid)
+endpoint(struct builder *b, const struct passage *p,
+    const Cordon__Endpoint *ep)
 {
 	bool ours = ep->direction == CORDON__DIRECTION__DIRECTION_OUT;
-	bool opening = ours == (way == WAY_OUT);
+	bool opening = ours == (p->way == WAY_OUT);
 	bool v6 = ep->address.len == 16;
 	uint32_t l4 = v6 ? 40 : 20;
 
-	rule(b, chain);
-	network_header(b, lens, v6, (uint8_t)ep->protocol);
-	address(b, lens, way, ep->address.data, (uint32_t)ep->address.len,
-	    ep->prefix_len);
-	load(b, lens, opening ? l4 + 2 : l4, 2);
-	eq16(b, (uint16_t)ep->port);
+	put_rule(b, p->chain);
+	put_network(b, p->lens, v6, (uint8_t)ep->protocol);
+	put_address(b, p->lens, p->way, ep->address.data,
+	    (uint32_t)ep->address.len, ep->prefix_len);
+	put_load(b, p->lens, opening ? l4 + 2 : l4, 2);
+	put_eq16(b, (uint16_t)ep->port);
 	if (!opening && ep->protocol == IPPROTO_TCP)
-		not_opening(b, lens, l4);
-	if (uid != NULL) {
-		meta(b, NFT_META_SKUID);
-		eq32h(b, *uid);
+		not_opening(b, p->lens, l4);
+	if (p->from != NULL) {
+		put_load_link(b, 6, 6);
+		put_cmp(b, NFT_CMP_EQ, p->from->mac, 6);
+		put_is(b, p->lens, v6 ? 8 : 12, p->from->ip, p->from->len);
 	}
-	accept_it(b);
+	if (p->hop != NULL) {
+		put_load_link(b, 0, 6);
+		put_cmp(b, NFT_CMP_EQ, p->hop->mac, 6);
+	}
+	if (p->uid != NULL) {
+		put_meta(b, NFT_META_SKUID);
+		put_eq32h(b, *p->uid);
+	}
+	put_accept(b);
 }
 
-static void
-udp_ports(struct builder *b, enum lens lens, uint32_t l4, uint16_t from,
-    uint16_t to)
+static bool
+is_frame(enum lens lens)
 {
-	load(b, lens, l4, 2);
-	eq16(b, from);
-	load(b, lens, l4 + 2, 2);
-	eq16(b, to);
-	accept_it(b);
+	return lens == LENS_FRAME || lens == LENS_TAGGED;
+}
+
+/* On Ethernet a packet to a peer has one of our own addresses. */
+static void
+from_us(struct builder *b, struct passage p, const Cordon__Endpoint *ep)
+{
+	size_t i;
+
+	if (p.way != WAY_OUT || !is_frame(p.lens)) {
+		endpoint(b, &p, ep);
+		return;
+	}
+	for (i = 0; i < b->nown; i++) {
+		p.from = &b->own[i];
+		if (p.from->len == ep->address.len)
+			endpoint(b, &p, ep);
+	}
 }
 
 /*
- * DHCP (RFC 2131, RFC 8415).  Out only as broadcast and to all servers: a
- * client whose unicast renewal is not answered rebinds that way in time.
+ * The peers.  A reply may come from another link address than the one we
+ * send to (routers that share an address do so): only the way out is held.
  */
 static void
-dhcp(struct builder *b, size_t chain, enum lens lens, enum way way)
+peers(struct builder *b, struct passage p)
 {
-	static const uint8_t everyone[4] = {255, 255, 255, 255};
-	static const uint8_t servers[16] = {0xff, 2, [13] = 1, [15] = 2};
+	const Cordon__OrderBody *o = b->in->body;
+	size_t i;
 
-	rule(b, chain);
-	network_header(b, lens, false, IPPROTO_UDP);
-	if (way == WAY_OUT)
-		address(b, lens, way, everyone, 4, 32);
-	udp_ports(b, lens, 20, way == WAY_OUT ? 68 : 67,
-	    way == WAY_OUT ? 67 : 68);
-	rule(b, chain);
-	network_header(b, lens, true, IPPROTO_UDP);
-	if (way == WAY_OUT)
-		address(b, lens, way, servers, 16, 128);
-	udp_ports(b, lens, 40, way == WAY_OUT ? 546 : 547,
-	    way == WAY_OUT ? 547 : 546);
+	if (p.way == WAY_OUT && (p.lens == LENS_INET ||
+	    (b->in->features & FEATURE_EGRESS_UID)))
+		p.uid = &b->in->network_uid;
+	for (i = 0; i < o->n_collectors; i++) {
+		const struct hop *hop = &b->in->hops[i];
+
+		if (p.lens != LENS_INET && hop->device == 0)
+			continue; /* there is no way to it now */
+		p.hop = hop->pinned && p.way == WAY_OUT &&
+		    is_frame(p.lens) ? hop : NULL;
+		from_us(b, p, o->collectors[i]);
+	}
+	p.uid = NULL;
+	p.hop = NULL;
+	if (b->in->profile != CORDON__PROFILE__PROFILE_STRICT)
+		for (i = 0; i < o->n_allowed; i++)
+			from_us(b, p, o->allowed[i]);
 }
 
-/* Neighbour discovery (RFC 4861): hop limit 255 proves it was not routed. */
+/* All that may pass one way, seen through LENS. */
 static void
-neighbour(struct builder *b, size_t chain, enum lens lens, uint8_t type)
+allowed(struct builder *b, size_t chain, enum lens lens, enum way way)
 {
-	rule(b, chain);
-	network_header(b, lens, true, IPPROTO_ICMPV6);
-	load(b, lens, 7, 1);
-	eq8(b, 255);
-	load(b, lens, 40, 1);
-	eq8(b, type);
-	load(b, lens, 41, 1);
-	eq8(b, 0);
-	accept_it(b);
-}
+	const struct passage p = {.chain = chain, .lens = lens, .way = way};
 
-/* ARP (RFC 826): Ethernet and IPv4, request or reply. */
-static void
-arp(struct builder *b, size_t chain, enum lens lens, uint16_t op)
-{
-	static const uint8_t head[6] = {0, 1, 8, 0, 6, 4};
-
-	rule(b, chain);
-	ethertype(b, lens, ETH_P_ARP);
-	load(b, lens, 0, 6);
-	cmp(b, NFT_CMP_EQ, head, 6);
-	load(b, lens, 6, 2);
-	eq16(b, op);
-	accept_it(b);
+	peers(b, p);
+	if (lens == LENS_PACKET)
+		return;
+	put_neighbours(b, chain, lens, way);
+	put_dhcp(b, chain, lens, way);
+	if (lens != LENS_INET)
+		put_arp(b, chain, lens, way);
 }
 
 /* -- chains --------------------------------------------------------------- */
@@ -380,43 +205,14 @@ base_chain(struct builder *b, const char *name, const struct base *base)
 	if (b->rc == 0)
 		b->rc = ruleset_add_chain(b->rs, &c, &i);
 	if (base->jump != NULL) {
-		rule(b, i);
-		verdict(b, NFT_JUMP, base->jump);
+		put_rule(b, i);
+		put_verdict(b, NFT_JUMP, base->jump);
 	}
-	rule(b, i);
+	put_rule(b, i);
 	snprintf(count.name, sizeof(count.name), "%s", RULESET_COUNTER);
-	add(b, &count);
-	verdict(b, NF_DROP, "");
+	put_expr(b, &count);
+	put_verdict(b, NF_DROP, "");
 	return i;
-}
-
-/* All that may pass one way, seen through LENS. */
-static void
-allowed(struct builder *b, size_t chain, enum lens lens, enum way way)
-{
-	const Cordon__OrderBody *o = b->in->body;
-	const uint32_t *uid = NULL;
-	size_t i;
-
-	if (way == WAY_OUT && (lens == LENS_INET ||
-	    (b->in->features & FEATURE_EGRESS_UID)))
-		uid = &b->in->network_uid;
-	for (i = 0; i < o->n_collectors; i++)
-		endpoint(b, chain, lens, way, o->collectors[i], uid);
-	if (b->in->profile != CORDON__PROFILE__PROFILE_STRICT)
-		for (i = 0; i < o->n_allowed; i++)
-			endpoint(b, chain, lens, way, o->allowed[i], NULL);
-	if (lens == LENS_PACKET)
-		return;
-	neighbour(b, chain, lens, 135);
-	neighbour(b, chain, lens, 136);
-	if (way == WAY_IN)
-		neighbour(b, chain, lens, 134); /* keeps the v6 route alive */
-	dhcp(b, chain, lens, way);
-	if (lens == LENS_INET)
-		return;
-	arp(b, chain, lens, 1);
-	arp(b, chain, lens, 2);
 }
 
 /*
@@ -428,16 +224,16 @@ loopback(struct builder *b, size_t chain, enum way way)
 {
 	static const uint8_t missing = 0;
 
-	rule(b, chain);
-	meta(b, way == WAY_OUT ? NFT_META_OIF : NFT_META_IIF);
-	eq32h(b, LOOPBACK_INDEX);
+	put_rule(b, chain);
+	put_meta(b, way == WAY_OUT ? NFT_META_OIF : NFT_META_IIF);
+	put_eq32h(b, LOOPBACK_INDEX);
 	if (way == WAY_IN && (b->in->features & FEATURE_RT)) {
 		struct expr e = {.kind = EXPR_RT, .key = RT_XFRM};
 
-		add(b, &e);
-		cmp(b, NFT_CMP_EQ, &missing, 1);
+		put_expr(b, &e);
+		put_cmp(b, NFT_CMP_EQ, &missing, 1);
 	}
-	accept_it(b);
+	put_accept(b);
 }
 
 static void
@@ -476,13 +272,12 @@ inet_table(struct builder *b)
 		}
 }
 
-/* The four base chains of one device. */
+/* The four base chains of one device; JUMP NULL: nothing passes. */
 static void
-device_chains(struct builder *b, size_t t, const struct device *d)
+device_chains(struct builder *b, size_t t, const struct device *d,
+    const char *kind)
 {
 	struct base base = {.table = t, .device = d->name};
-	const char *kind = !d->ether ? "packet" : d->tagged ? "tagged" :
-	    "frame";
 	char name[RULESET_NAME_MAX], jump[RULESET_NAME_MAX];
 	int way, first;
 
@@ -494,37 +289,108 @@ device_chains(struct builder *b, size_t t, const struct device *d)
 			snprintf(name, sizeof(name), "%s-%s-%u",
 			    way == WAY_OUT ? "egress" : "ingress",
 			    first ? "first" : "last", d->index);
-			snprintf(jump, sizeof(jump), "%s-%s", kind,
-			    way == WAY_OUT ? "out" : "in");
 			base.hook = way == WAY_OUT ? NF_NETDEV_EGRESS :
 			    NF_NETDEV_INGRESS;
 			base.first = first;
-			base.jump = jump;
+			if (kind != NULL) {
+				snprintf(jump, sizeof(jump), "%s-%s", kind,
+				    way == WAY_OUT ? "out" : "in");
+				base.jump = jump;
+			}
 			base_chain(b, name, &base);
 		}
+}
+
+/* What may pass on a device, by the kind of its frames. */
+#define KIND_NAME_MAX 32 /* "tagged" and a device's index */
+enum kind { KIND_PACKET, KIND_FRAME, KIND_TAGGED };
+static const char *const kinds[] = {"packet", "frame", "tagged"};
+
+static void
+kind_chains(struct builder *b, size_t t, enum kind kind)
+{
+	char name[RULESET_NAME_MAX];
+	size_t c;
+	int way;
+
+	for (way = WAY_OUT; way <= WAY_IN; way++) {
+		snprintf(name, sizeof(name), "%s-%s", kinds[kind],
+		    way == WAY_OUT ? "out" : "in");
+		c = plain_chain(b, t, name);
+		allowed(b, c, kind == KIND_PACKET ? LENS_PACKET : LENS_FRAME,
+		    (enum way)way);
+		if (kind == KIND_TAGGED)
+			allowed(b, c, LENS_TAGGED, (enum way)way);
+	}
+}
+
+/* Devices of the line that have to prove themselves get that on top. */
+static void
+eapol_chains(struct builder *b, size_t t, const struct device *d,
+    const char *kind, char name[KIND_NAME_MAX])
+{
+	char to[RULESET_NAME_MAX];
+	size_t c;
+	int way;
+
+	snprintf(name, KIND_NAME_MAX, "%s-%u", kind, d->index);
+	for (way = WAY_OUT; way <= WAY_IN; way++) {
+		snprintf(to, sizeof(to), "%s-%s", name,
+		    way == WAY_OUT ? "out" : "in");
+		c = plain_chain(b, t, to);
+		put_eapol(b, c, d, (enum way)way);
+		put_rule(b, c);
+		snprintf(to, sizeof(to), "%s-%s", kind,
+		    way == WAY_OUT ? "out" : "in");
+		put_verdict(b, NFT_JUMP, to);
+	}
+}
+
+static enum kind
+kind_of(const struct device *d)
+{
+	return !d->ether ? KIND_PACKET : d->tagged ? KIND_TAGGED : KIND_FRAME;
+}
+
+static void
+line_chains(struct builder *b, size_t t, const struct device *d)
+{
+	const char *kind = kinds[kind_of(d)];
+	char name[KIND_NAME_MAX];
+
+	if (d->eapol != EAPOL_NONE && d->ether) {
+		eapol_chains(b, t, d, kind, name);
+		kind = name;
+	}
+	device_chains(b, t, d, kind);
 }
 
 static void
 netdev_table(struct builder *b)
 {
-	size_t t = table(b, NFPROTO_NETDEV), c, i;
+	size_t t = table(b, NFPROTO_NETDEV), i, n = 1;
+	const char *except[1 + RULESET_LINES_MAX] = {LOOPBACK_NAME};
+	bool others = b->in->features & FEATURE_PREFIX;
+	bool needed[KIND_TAGGED + 1] = {false};
 
-	c = plain_chain(b, t, "frame-out");
-	allowed(b, c, LENS_FRAME, WAY_OUT);
-	c = plain_chain(b, t, "frame-in");
-	allowed(b, c, LENS_FRAME, WAY_IN);
-	c = plain_chain(b, t, "tagged-out");
-	allowed(b, c, LENS_FRAME, WAY_OUT);
-	allowed(b, c, LENS_TAGGED, WAY_OUT);
-	c = plain_chain(b, t, "tagged-in");
-	allowed(b, c, LENS_FRAME, WAY_IN);
-	allowed(b, c, LENS_TAGGED, WAY_IN);
-	c = plain_chain(b, t, "packet-out");
-	allowed(b, c, LENS_PACKET, WAY_OUT);
-	c = plain_chain(b, t, "packet-in");
-	allowed(b, c, LENS_PACKET, WAY_IN);
 	for (i = 0; i < b->in->ndevices; i++)
-		device_chains(b, t, &b->in->devices[i]);
+		if (b->in->devices[i].line)
+			needed[kind_of(&b->in->devices[i])] = true;
+	for (i = 0; i <= KIND_TAGGED; i++)
+		if (needed[i])
+			kind_chains(b, t, (enum kind)i);
+	for (i = 0; i < b->in->ndevices; i++) {
+		const struct device *d = &b->in->devices[i];
+
+		if (d->line)
+			line_chains(b, t, d);
+		else if (!others)
+			device_chains(b, t, d, NULL);
+		if (d->line && n <= RULESET_LINES_MAX)
+			except[n++] = d->name;
+	}
+	if (others)
+		put_other_devices(b, t, except, n);
 }
 
 /* Nothing is bridged through an isolated host. */
@@ -542,21 +408,78 @@ bridge_table(struct builder *b)
 static void
 arp_table(struct builder *b)
 {
-	struct base base = {.jump = "resolve"};
+	struct base base = {.jump = "in"};
 	size_t c;
 
 	base.table = table(b, NFPROTO_ARP);
-	c = plain_chain(b, base.table, "resolve");
-	arp(b, c, LENS_ARP, 1);
-	arp(b, c, LENS_ARP, 2);
+	c = plain_chain(b, base.table, "in");
+	put_arp(b, c, LENS_ARP, WAY_IN);
+	c = plain_chain(b, base.table, "out");
+	put_arp(b, c, LENS_ARP, WAY_OUT);
 	base.hook = NF_ARP_IN;
 	base_chain(b, "input-last", &base);
-	base.hook = NF_ARP_OUT;
-	base_chain(b, "output-last", &base);
 	base.first = true;
-	base_chain(b, "output-first", &base);
-	base.hook = NF_ARP_IN;
 	base_chain(b, "input-first", &base);
+	base.hook = NF_ARP_OUT;
+	base.jump = "out";
+	base_chain(b, "output-first", &base);
+	base.first = false;
+	base_chain(b, "output-last", &base);
+}
+
+/* -- the whole ------------------------------------------------------------- */
+
+static void
+add_mac(struct builder *b, const uint8_t *mac)
+{
+	size_t i;
+
+	for (i = 0; i < b->nmac; i++)
+		if (memcmp(b->mac[i], mac, 6) == 0)
+			return;
+	if (b->nmac < RULESET_OWN_MAX)
+		b->mac[b->nmac++] = mac;
+}
+
+static void
+add_own(struct builder *b, const struct own_address *a, const uint8_t *mac)
+{
+	if (a->leased && a->len == 4)
+		b->lease4 = true;
+	else if (a->leased)
+		b->lease6 = true;
+	if (b->nown < RULESET_OWN_MAX)
+		b->own[b->nown++] = (struct own_link){a->ip, a->len, mac};
+}
+
+/*
+ * Who we are on the devices of the line, and which families and leases it
+ * lives on.
+ */
+static void
+own_links(struct builder *b)
+{
+	const struct ruleset_input *in = b->in;
+	size_t i, k;
+
+	b->any = in->searching ||
+	    in->profile != CORDON__PROFILE__PROFILE_STRICT;
+	b->live4 = b->live6 = b->any;
+	b->lease4 = b->lease6 = in->searching;
+	for (i = 0; i < in->body->n_collectors; i++) {
+		b->live4 = b->live4 || in->hops[i].len == 4;
+		b->live6 = b->live6 || in->hops[i].len == 16;
+	}
+	for (i = 0; i < in->ndevices; i++) {
+		const struct device *d = &in->devices[i];
+
+		if (!d->line || !d->ether)
+			continue;
+		add_mac(b, d->mac);
+		for (k = 0; k < in->nown; k++)
+			if (in->own[k].device == d->index)
+				add_own(b, &in->own[k], d->mac);
+	}
 }
 
 int
@@ -573,6 +496,7 @@ ruleset_build(const struct ruleset_input *in, struct ruleset **out)
 	b.rs = ruleset_new();
 	if (b.rs == NULL)
 		return ERR_NOMEM;
+	own_links(&b);
 	inet_table(&b);
 	if (in->features & (FEATURE_INGRESS | FEATURE_EGRESS))
 		netdev_table(&b);

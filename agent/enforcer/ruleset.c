@@ -26,6 +26,7 @@ ruleset_free(struct ruleset **rs)
 	free((*rs)->chains);
 	free((*rs)->rules);
 	free((*rs)->exprs);
+	free((*rs)->hooknames);
 	free(*rs);
 	*rs = NULL;
 }
@@ -78,6 +79,8 @@ ruleset_add_chain(struct ruleset *rs, const struct chain *c, size_t *index)
 	rs->chains[rs->nchains] = *c;
 	rs->chains[rs->nchains].first = NONE;
 	rs->chains[rs->nchains].last = NONE;
+	rs->chains[rs->nchains].names = rs->nhooknames;
+	rs->chains[rs->nchains].nnames = 0;
 	*index = rs->nchains++;
 	return 0;
 }
@@ -116,6 +119,23 @@ ruleset_add_expr(struct ruleset *rs, const struct expr *e)
 		return rc;
 	rs->exprs[rs->nexprs++] = *e;
 	rs->rules[rs->nrules - 1].count++;
+	return 0;
+}
+
+int
+ruleset_add_hookname(struct ruleset *rs, const char *name, bool prefix)
+{
+	struct hookname *h;
+	int rc;
+
+	rc = grow((void **)&rs->hooknames, &rs->chooknames, rs->nhooknames,
+	    sizeof(*h), RULESET_HOOKNAMES_MAX);
+	if (rc != 0)
+		return rc;
+	h = &rs->hooknames[rs->nhooknames++];
+	snprintf(h->name, sizeof(h->name), "%s", name);
+	h->prefix = prefix;
+	rs->chains[rs->nchains - 1].nnames++;
 	return 0;
 }
 
@@ -169,7 +189,7 @@ static int
 expr_text(const struct expr *e, struct buf *out)
 {
 	static const char *const names[] = {"meta", "payload", "mask", "cmp",
-	    "rt", "count", "verdict", "other"};
+	    "rt", "count", "limit", "verdict", "other"};
 	uint32_t i;
 	int rc;
 
@@ -179,6 +199,25 @@ expr_text(const struct expr *e, struct buf *out)
 		if (e->kind == EXPR_CMP || e->kind == EXPR_MASK)
 			rc = buf_printf(out, "%02x", e->data[i]);
 	return rc != 0 ? rc : buf_add_str(out, "]");
+}
+
+/* Names may hold any byte but a few: in hexadecimal. */
+static int
+hooknames_text(const struct ruleset *rs, const struct chain *c,
+    struct buf *out)
+{
+	const struct hookname *h;
+	const char *p;
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; rc == 0 && i < c->nnames; i++) {
+		h = &rs->hooknames[c->names + i];
+		rc = buf_add_str(out, h->prefix ? " prefix " : " name ");
+		for (p = h->name; rc == 0 && *p != '\0'; p++)
+			rc = buf_printf(out, "%02x", (unsigned char)*p);
+	}
+	return rc;
 }
 
 int
@@ -194,6 +233,8 @@ ruleset_chain_text(const struct ruleset *rs, size_t chain, struct buf *out)
 		rc = buf_printf(out, " hook %u priority %d policy %u "
 		    "device \"%s\"", c->hook, c->priority, c->policy,
 		    c->device);
+	if (rc == 0)
+		rc = hooknames_text(rs, c, out);
 	if (rc == 0)
 		rc = buf_add_str(out, "\n");
 	for (r = c->first; rc == 0 && r != NONE; r = rs->rules[r].next) {

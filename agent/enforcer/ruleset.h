@@ -24,6 +24,10 @@
 #define RULESET_RULES_MAX 32768
 #define RULESET_EXPRS_MAX 524288
 #define RULESET_DEVICES_MAX 1024
+#define RULESET_HOOKNAMES_MAX 65536
+#define RULESET_HOOKNAMES_CHAIN 255 /* one less than NFT_NETDEVICE_MAX */
+#define RULESET_LINES_MAX 16 /* devices that may carry the line */
+#define RULESET_OWN_MAX 64 /* addresses and links that rules spell out */
 #define RULESET_NAME_MAX 64 /* with the terminator */
 #define RULESET_TEXT_MAX (16 * 1024 * 1024)
 
@@ -40,8 +44,10 @@ enum feature {
 	FEATURE_ARP = 1 << 5,
 	FEATURE_RT = 1 << 6,	     /* rt ipsec: true loopback traffic */
 	FEATURE_EGRESS_UID = 1 << 7, /* meta skuid in netdev egress */
+	FEATURE_PREFIX = 1 << 8, /* chains of devices yet to come */
+	FEATURE_PIN = 1 << 9,	 /* hold the next hop's link address */
 };
-#define FEATURES_ALL 0xffu
+#define FEATURES_ALL 0x3ffu
 
 enum expr_kind {
 	EXPR_META,    /* load meta KEY */
@@ -50,15 +56,16 @@ enum expr_kind {
 	EXPR_CMP,     /* compare LEN bytes of DATA; OP is NFT_CMP_x */
 	EXPR_RT,      /* load rt KEY */
 	EXPR_COUNT,   /* count in the named counter NAME */
+	EXPR_LIMIT,   /* KEY packets in OFFSET seconds, burst CODE */
 	EXPR_VERDICT, /* CODE NF_ACCEPT, NF_DROP or NFT_JUMP to NAME */
 	EXPR_OTHER,   /* only ever read from a kernel: none of the above */
 };
 
 struct expr {
 	enum expr_kind kind;
-	uint32_t key;	 /* META, RT; PAYLOAD: base; CMP: op */
-	uint32_t offset; /* PAYLOAD */
-	int32_t code;	 /* VERDICT */
+	uint32_t key;	 /* META, RT; PAYLOAD: base; CMP: op; LIMIT: rate */
+	uint32_t offset; /* PAYLOAD; LIMIT: seconds */
+	int32_t code;	 /* VERDICT; LIMIT: burst */
 	uint32_t len;	 /* 1..16 */
 	uint8_t data[16];
 	char name[RULESET_NAME_MAX]; /* COUNT, VERDICT, OTHER */
@@ -77,7 +84,14 @@ struct chain {
 	int32_t priority;
 	uint32_t policy;
 	char device[RULESET_NAME_MAX]; /* netdev base chains, else "" */
-	size_t first, last;	       /* rules; SIZE_MAX: none */
+	size_t names, nnames; /* or many, in hooknames; DEVICE is "" */
+	size_t first, last;   /* rules; SIZE_MAX: none */
+};
+
+/* One device name, or all that begin so (Linux 6.18). */
+struct hookname {
+	char name[16];
+	bool prefix;
 };
 
 struct table {
@@ -95,6 +109,15 @@ struct ruleset {
 	size_t nrules, crules;
 	struct expr *exprs;
 	size_t nexprs, cexprs;
+	struct hookname *hooknames;
+	size_t nhooknames, chooknames;
+};
+
+/* How a device proves itself to its switch or access point. */
+enum eapol {
+	EAPOL_NONE,
+	EAPOL_GROUP, /* IEEE 802.1X: only to the group that ends at a switch */
+	EAPOL_ANY,   /* wireless: to the access point */
 };
 
 struct device {
@@ -102,6 +125,32 @@ struct device {
 	char name[16];
 	bool ether;  /* frames have an Ethernet header */
 	bool tagged; /* a VLAN device stands on it */
+	bool up;     /* has a carrier */
+	bool line;   /* the line to the collector goes over it, or may;
+			RULESET_LINES_MAX of them */
+	uint8_t mac[6];
+	uint32_t lower, master; /* device it stands on, it belongs to; or 0 */
+	enum eapol eapol;
+};
+
+/* An address of this host. */
+struct own_address {
+	uint32_t device;
+	uint8_t ip[16];
+	uint8_t len; /* 4 or 16 */
+	bool leased; /* a client got it and has to renew it */
+};
+
+/* Where packets to one collector go first. */
+struct hop {
+	uint32_t device; /* 0: there is no way now */
+	uint8_t ip[16];
+	uint8_t len;	/* 4 or 16 */
+	bool known;	/* MAC is */
+	bool pinned;	/* only to MAC */
+	uint8_t mac[6];
+	bool had;	/* it was pinned before, to... */
+	uint8_t had_mac[6];
 };
 
 struct ruleset_input {
@@ -110,6 +159,11 @@ struct ruleset_input {
 	uint32_t network_uid;
 	const struct device *devices; /* non-loopback; lent */
 	size_t ndevices;
+	const struct own_address *own; /* lent */
+	size_t nown;
+	const struct hop *hops; /* one a collector of BODY; lent */
+	bool searching; /* there is no way to any collector now */
+	bool loose; /* the line was silent: answer any station that asks */
 	unsigned int features;
 };
 
@@ -127,6 +181,9 @@ int ruleset_add_chain(struct ruleset *rs, const struct chain *c,
 /* A new rule at the end of CHAIN; expressions then go to that rule. */
 int ruleset_add_rule(struct ruleset *rs, size_t chain);
 int ruleset_add_expr(struct ruleset *rs, const struct expr *e);
+
+/* One more device name for the chain that was added last. */
+int ruleset_add_hookname(struct ruleset *rs, const char *name, bool prefix);
 
 /* SIZE_MAX if there is none. */
 size_t ruleset_find_table(const struct ruleset *rs, uint8_t family);

@@ -11,12 +11,16 @@
 #include <libmnl/libmnl.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/enforcer/netlink.h"
 #include "common/base/log.h"
+
+#define GROUPS (RTMGRP_LINK | RTMGRP_NEIGH | RTMGRP_IPV4_IFADDR | \
+	RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE)
 
 struct watch {
 	struct netlink *nft, *route;
@@ -79,13 +83,40 @@ on_nft(evutil_socket_t fd, short what, void *arg)
 		w->calls->ruleset(w->arg, &w->who);
 }
 
+static bool
+is_hop(struct watch *w, const struct nlmsghdr *nlh)
+{
+	const struct nlattr *a;
+
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct ndmsg))
+		return false;
+	mnl_attr_for_each(a, nlh, sizeof(struct ndmsg))
+		if (mnl_attr_get_type(a) == NDA_DST &&
+		    w->calls->is_hop(w->arg, mnl_attr_get_payload(a),
+		    mnl_attr_get_payload_len(a)))
+			return true;
+	return false;
+}
+
 static int
-on_link(void *arg, const struct nlmsghdr *nlh)
+on_ground(void *arg, const struct nlmsghdr *nlh)
 {
 	struct watch *w = arg;
 
-	if (nlh->nlmsg_type == RTM_NEWLINK || nlh->nlmsg_type == RTM_DELLINK)
+	switch (nlh->nlmsg_type) {
+	case RTM_NEWLINK:
+	case RTM_DELLINK:
+	case RTM_NEWADDR:
+	case RTM_DELADDR:
+	case RTM_NEWROUTE:
+	case RTM_DELROUTE:
 		w->changed = true;
+		break;
+	case RTM_NEWNEIGH:
+	case RTM_DELNEIGH:
+		w->changed = w->changed || is_hop(w, nlh);
+		break;
+	}
 	return 0;
 }
 
@@ -97,10 +128,10 @@ on_route(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	w->changed = false;
-	if (netlink_drain(w->route, on_link, w) != 0)
+	if (netlink_drain(w->route, on_ground, w) != 0)
 		w->changed = true;
 	if (w->changed)
-		w->calls->devices(w->arg);
+		w->calls->ground(w->arg);
 }
 
 int
@@ -120,7 +151,7 @@ watch_start(struct event_base *base, pid_t own,
 	rc = netlink_open(NETLINK_NETFILTER, 1u << (NFNLGRP_NFTABLES - 1),
 	    &w->nft, why);
 	if (rc == 0)
-		rc = netlink_open(NETLINK_ROUTE, RTMGRP_LINK, &w->route, why);
+		rc = netlink_open(NETLINK_ROUTE, GROUPS, &w->route, why);
 	if (rc != 0) {
 		watch_stop(&w);
 		return rc;

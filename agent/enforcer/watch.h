@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Being told: nf_tables changes by others, with pid and program of who did
- * it, and devices that come, go or are renamed.
+ * it, and devices, addresses, routes and neighbours that come, go or change.
  */
 #ifndef CORDON_ENFORCER_WATCH_H
 #define CORDON_ENFORCER_WATCH_H
 
 #include <linux/netlink.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -25,7 +27,9 @@ struct watch_who {
 
 struct watch_calls {
 	void (*ruleset)(void *arg, const struct watch_who *who);
-	void (*devices)(void *arg);
+	void (*ground)(void *arg);
+	/* Is a change of this neighbour worth a look? */
+	bool (*is_hop)(void *arg, const uint8_t *ip, size_t len);
 };
 
 /* OWN: our pid, whose changes are not told.  CALLS is lent. */

@@ -13,6 +13,8 @@
 #define CORDON_AGENT_LINKS_IPC_H
 
 #define IPC_FD_PARENT 3
+#define AGENT_OWNER_NAME "cordon-owner" /* of it, in systemd's store */
+#define IPC_FD_OWNER 4 /* enforcer: its socket, from before it was restarted */
 
 enum ipc_peer { /* the one payload byte of IPC_PEER */
 	IPC_PEER_NETWORK = 1,
@@ -41,6 +43,7 @@ enum ipc_kind {
 	IPC_READY = 2,	  /* Ready */
 	IPC_STOP = 3,	  /* empty: finish and exit 0 */
 	IPC_PEER = 4,	  /* enum ipc_peer, u8; the new link is the fd */
+	IPC_PARK = 70,	  /* enforcer: empty; keep this descriptor for me */
 
 	/* network -> enforcer */
 	IPC_ORDER = 10,	      /* OrderIn */

@@ -63,6 +63,7 @@ struct family {
 	struct child child[CHILDREN];
 	struct event sigchld, killer;
 	bool announced; /* READY=1 was said */
+	int parked;	/* the enforcer's owner socket, or -1 */
 	bool stopping;
 	struct buf held[SIGNALS_MAX]; /* signals for the network process */
 	size_t nheld;
@@ -186,6 +187,35 @@ on_ready(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	return 0;
 }
 
+/*
+ * The tables of an isolation belong to a socket: as long as this copy is
+ * open nobody else can change them, whether the enforcer lives or not.
+ */
+static int
+on_park(void *arg, struct link *l, const uint8_t *payload, size_t len,
+    int fd, struct why *why)
+{
+	struct child *c = arg;
+	struct family *f = c->family;
+	struct why reason;
+
+	(void)l, (void)payload, (void)len;
+	if (fd < 0)
+		return why_set(why, ERR_PROTO, "nothing to park");
+	if (f->parked >= 0)
+		close(f->parked);
+	f->parked = fd;
+	if (notify_store(fd, AGENT_OWNER_NAME, &reason) != 0)
+		log_debug("%s", reason.text);
+	return 0;
+}
+
+static bool
+is_enforcer(void *arg)
+{
+	return ((struct child *)arg)->peer == IPC_PEER_ENFORCER;
+}
+
 static bool
 is_starting(void *arg)
 {
@@ -194,6 +224,7 @@ is_starting(void *arg)
 
 static const struct link_kind from_child[] = {
 	{IPC_READY, "ready", 0, 64, is_starting, on_ready, false},
+	{IPC_PARK, "park", 0, 0, is_enforcer, on_park, true},
 	{0, NULL, 0, 0, NULL, NULL, false},
 };
 
@@ -315,6 +346,10 @@ start(struct child *c, struct why *why)
 	if (err != 0)
 		return err;
 	s.fd[0] = fd[1];
+	if (c->peer == IPC_PEER_ENFORCER && c->family->parked >= 0) {
+		s.fd[1] = c->family->parked; /* IPC_FD_OWNER */
+		s.nfd = 2;
+	}
 	err = spawn_start(&s, &pid, why);
 	close(fd[1]);
 	if (err != 0) {
@@ -489,6 +524,7 @@ family_start(const struct family_options *o, struct family **out,
 	if (f == NULL)
 		return why_set(why, ERR_NOMEM, "out of memory");
 	f->o = *o;
+	f->parked = o->owner_fd;
 	/* The enforcer first: an isolated host gets its keeper back first. */
 	init_child(f, 0, IPC_PEER_ENFORCER, AGENT_DIR_ENFORCER,
 	    s->enforcer_user);
@@ -534,6 +570,8 @@ family_free(struct family **fp)
 	}
 	for (i = 0; i < f->nheld; i++)
 		buf_done(&f->held[i]);
+	if (f->parked >= 0)
+		close(f->parked);
 	evtimer_del(&f->killer);
 	evsignal_del(&f->sigchld);
 	free(f);

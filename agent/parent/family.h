@@ -2,7 +2,8 @@
 /*
  * The three children: who talks to whom, starting, restarting, stopping.
  * Runs in the parent after it dropped rights.  A child may be taken over:
- * nothing but IPC_READY is taken from one, and whatever else it says ends
+ * nothing but IPC_READY is taken from one (and a descriptor to keep, from
+ * the enforcer), and whatever else it says ends
  * it.
  */
 #ifndef CORDON_PARENT_FAMILY_H
@@ -23,6 +24,7 @@ struct family_options {
 	const Cordon__Enrolled *identity; /* lent */
 	const char *conf_path, *libexec;  /* lent */
 	int control_fd; /* listening socket for the enforcer; lent */
+	int owner_fd;	/* parked by an earlier enforcer, taken; or -1 */
 };
 
 /* Starts all three.  They become ready, or are restarted, on the loop. */

@@ -295,7 +295,7 @@ int
 main(int argc, char **argv)
 {
 	struct options o = {.conf = AGENT_CONF, .libexec = LIBEXEC};
-	struct family_options fo = {.control_fd = -1};
+	struct family_options fo = {.control_fd = -1, .owner_fd = -1};
 	Cordon__Enrolled *id = NULL;
 	struct settings s = {0};
 	struct why why = {0};
@@ -324,6 +324,7 @@ main(int argc, char **argv)
 	if (err == 0)
 		err = sandbox_forbid(forbidden, &why);
 
+	fo.owner_fd = notify_stored(AGENT_OWNER_NAME);
 	fo.settings = &s;
 	fo.identity = id;
 	fo.conf_path = o.conf;

@@ -55,6 +55,10 @@ message_settings(const struct message_facts *f, enum ipc_peer to,
 		for_sensors(&m, s);
 	if (to == IPC_PEER_NETWORK)
 		m.spool_max = (uint64_t)s->spool_max;
+	if (to == IPC_PEER_ENFORCER) {
+		m.without = s->without.item;
+		m.n_without = s->without.n;
+	}
 	m.never_isolate = s->never_isolate;
 	m.prove_seconds = (uint32_t)s->prove_every;
 	if (pack(&m.base, out) != 0)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/links/features.h"
 #include "agent/links/ipc.h"
 #include "common/base/file.h"
 #include "common/base/id.h"
@@ -105,6 +106,18 @@ check_level(const char *value, struct why *why)
 	return 0;
 }
 
+static int
+check_feature(const char *value, struct why *why)
+{
+	size_t i;
+
+	for (i = 0; agent_features[i] != NULL; i++)
+		if (strcmp(agent_features[i], value) == 0)
+			return 0;
+	return why_set(why, ERR_RANGE, "no such feature; agent.conf(5) lists "
+	    "them, for example device-prefix");
+}
+
 #define AT(field) offsetof(struct settings, field)
 #define DAY 86400
 
@@ -125,6 +138,8 @@ static const struct conf_key table[] = {
 	    0, true, NULL},
 	{"enforcer", "prove_every", CONF_SPAN, AT(prove_every), "1m", 5, DAY,
 	    true, NULL},
+	{"enforcer", "without", CONF_LIST, AT(without), NULL, 0, 0, false,
+	    check_feature},
 	{"files", "watch", CONF_LIST, AT(watch), NULL, 0, 0, false,
 	    check_path},
 	{"files", "ignore", CONF_LIST, AT(ignore), NULL, 0, 0, false,

@@ -21,6 +21,7 @@ struct settings {
 	char *network_user, *enforcer_user, *sensors_user;
 	bool never_isolate;
 	int64_t prove_every; /* seconds */
+	struct conf_list without;
 	struct conf_list watch, ignore;
 	int64_t rescan_every; /* seconds */
 	int64_t scan_threads;

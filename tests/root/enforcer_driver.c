@@ -44,12 +44,17 @@ static struct {
 	const char *enforcer, *state, *user, *host;
 	uint32_t uid, prove;
 	bool never;
+	char *without[16];
+	size_t nwithout;
+	bool park;  /* keep the owner's socket, as the parent does */
+	int parked; /* or -1 */
 	struct sign_key *key;
 	pid_t pid;
 	int parent, network, listener;
 	struct buf last; /* signed order sent last */
 	int64_t sent_us;
-} d = {.parent = -1, .network = -1, .listener = -1, .user = "0",
+} d = {.parent = -1, .network = -1, .listener = -1, .parked = -1,
+    .user = "0",
     .host = "H-TEST0001", .prove = 3600};
 
 static void
@@ -99,6 +104,8 @@ send_settings(void)
 	s.network_uid = d.uid;
 	s.never_isolate = d.never;
 	s.prove_seconds = d.prove;
+	s.without = d.without;
+	s.n_without = d.nwithout;
 	s.log_level = LOG_LEVEL_INFO;
 	send_fd(d.parent, IPC_SETTINGS, bytes, cordon__settings__pack(&s,
 	    bytes), -1);
@@ -116,6 +123,10 @@ start(void)
 	if (link_pair(a, &why) != 0 || link_pair(b, &why) != 0)
 		die("link", &why);
 	s.fd[0] = a[1];
+	if (d.parked >= 0) {
+		s.fd[1] = d.parked;
+		s.nfd = 2;
+	}
 	if (spawn_start(&s, &d.pid, &why) != 0)
 		die("spawn", &why);
 	close(a[1]);
@@ -495,9 +506,10 @@ print_signal(const uint8_t *data, size_t len)
 
 	if (s == NULL)
 		die("signal", NULL);
-	printf("signal\tkind=%s\tpid=%u\tprogram=%s\ttext=%s\n", s->kind,
-	    s->cause != NULL ? s->cause->pid : 0,
-	    s->cause != NULL ? s->cause->program : "", s->text);
+	printf("signal\tkind=%s\tpid=%u\tprogram=%s\ttext=%s\tdiff=%s\n",
+	    s->kind, s->cause != NULL ? s->cause->pid : 0,
+	    s->cause != NULL ? s->cause->program : "", s->text,
+	    s->n_evidence > 0 ? s->evidence[0]->value : "");
 	cordon__signal__free_unpacked(s, NULL);
 }
 
@@ -531,6 +543,37 @@ print_event(const uint8_t *data, size_t len)
 	} else {
 		printf("other\tkind=%u\n", kind);
 	}
+}
+
+/* What the parent hears: ready, and a socket to keep. */
+static ssize_t
+hear_parent(uint8_t *bytes, size_t size)
+{
+	union {
+		struct cmsghdr h;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct iovec iov = {bytes, size};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1,
+	    .msg_control = control.space,
+	    .msg_controllen = sizeof(control.space)};
+	ssize_t n = recvmsg(d.parent, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	int fd;
+
+	if (n < 4)
+		return n;
+	if (m.msg_controllen < CMSG_LEN(sizeof(int))) {
+		printf("ready\n");
+		return n;
+	}
+	memcpy(&fd, CMSG_DATA(&control.h), sizeof(fd));
+	if (d.parked >= 0 || !d.park) {
+		close(fd);
+	} else {
+		d.parked = fd;
+		printf("parked\n");
+	}
+	return n;
 }
 
 /* -- commands ------------------------------------------------------------------ */
@@ -639,14 +682,14 @@ loop(void)
 		for (i = 1; i < 3; i++) {
 			if (p[i].revents == 0)
 				continue;
-			n = recv(p[i].fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+			n = i == 2 ? hear_parent(bytes, sizeof(bytes)) :
+			    recv(p[i].fd, bytes, sizeof(bytes),
+			    MSG_DONTWAIT);
 			if (n >= 4 && i == 1)
 				print_event(bytes, (size_t)n);
-			else if (n >= 4)
-				printf("ready\n");
 			else if (n <= 0 && i == 2)
 				ended();
-			else if (n <= 0 && d.network >= 0) {
+			else if (n <= 0 && i == 1 && d.network >= 0) {
 				printf("unlinked\n");
 				close(d.network);
 				d.network = -1;
@@ -677,7 +720,7 @@ main(int argc, char **argv)
 	uint8_t raw_key[SIGN_KEY_LEN];
 	int c;
 
-	while ((c = getopt(argc, argv, "e:s:u:U:k:p:nc:P:")) != -1)
+	while ((c = getopt(argc, argv, "e:s:u:U:k:p:nc:P:w:K")) != -1)
 		switch (c) {
 		case 'e': d.enforcer = optarg; break;
 		case 's': d.state = optarg; break;
@@ -688,6 +731,11 @@ main(int argc, char **argv)
 		case 'n': d.never = true; break;
 		case 'c': open_control(optarg); break;
 		case 'P': public = optarg; break;
+		case 'K': d.park = true; break;
+		case 'w':
+			if (d.nwithout < 16)
+				d.without[d.nwithout++] = optarg;
+			break;
 		default: return 2;
 		}
 	if (d.enforcer == NULL || d.state == NULL || key == NULL)

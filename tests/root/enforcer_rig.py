@@ -181,7 +181,7 @@ class Capture:
 
 
 class Rig:
-    def __init__(self, never=False, prove=3600, cable=True):
+    def __init__(self, never=False, prove=3600, cable=True, without=(), park=False):
         n = "enf%d-%d" % (os.getpid(), next(serial))
         self.ns = {"host": n + "h", "peer": n + "p"}
         self.dir = tempfile.mkdtemp(prefix="cordon-rig-")
@@ -190,6 +190,7 @@ class Rig:
         os.makedirs(self.state)
         self.epoch, self.driver, self.peers, self.captures = 0, None, [], []
         self.never, self.prove_seconds = never, prove
+        self.options = [a for w in without for a in ("-w", w)] + ["-K"] * park
         for ns in self.ns.values():
             run("ip", "netns", "add", ns)
             self.cmd_ns(ns, "ip", "link", "set", "lo", "up")
@@ -265,8 +266,9 @@ class Rig:
         return in_thread(self.ns[side], uid, go)
 
     def raw(self, side, device, frames, uid=0):
-        """Send frames by AF_PACKET; how many the kernel took."""
+        """Send frames by AF_PACKET, from a socket of user UID that root made; how many were taken."""
         def go():
+            libc.setfsuid(uid)
             s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
             took = 0
             with s:
@@ -278,7 +280,11 @@ class Rig:
                     except OSError:
                         pass
             return took
-        return in_thread(self.ns[side], uid, go)
+        return in_thread(self.ns[side], 0, go)
+
+    def mac(self, side, device):
+        out = self.cmd(side, "ip", "-o", "link", "show", device).stdout
+        return bytes.fromhex(re.search(r"link/ether (\S+)", out).group(1).replace(":", ""))
 
     def nft(self, *args, check=False):
         return self.cmd("host", "nft", *args, check=check)
@@ -301,7 +307,7 @@ class Rig:
                 "-e", BUILD + "/bin/agent-enforcer", "-s", self.state, "-u", str(UID_NETWORK),
                 "-U", str(UID_ENFORCER), "-k", self.dir + "/key", "-P", self.dir + "/public",
                 "-c", self.dir + "/control", "-p", str(self.prove_seconds)]
-        self.driver = subprocess.Popen(args + (["-n"] if self.never else []), text=True,
+        self.driver = subprocess.Popen(args + self.options + ["-n"] * self.never, text=True,
                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                        stderr=open(self.dir + "/log", "a"))
         self.events, self.seen = queue.Queue(), []

@@ -488,3 +488,128 @@ def test_25_touched_while_nobody_owns_it(rig):
     assert rig.expect("signal")["kind"] == "agent.tamper"
     assert rig.expect("state")["tampers"] == "1"
     assert only_collector(rig) == []
+
+
+ROGUE = b"\x02\0\0\0\0\x77"
+
+
+def to_line(rig, dst):
+    """A frame of the network process's user to the collector, sent to link address DST."""
+    own = rig.mac("host", "v0")
+    f = ipv4(6, PEER4, COLLECTOR)
+    return dst + own + f[12:]
+
+
+def test_26_the_line_is_held_to_its_next_hop(rig):
+    rig.apply()
+    rig.expect("proof", ok="1")
+    cap = rig.capture()
+    rig.raw("host", "v0", [to_line(rig, d) for d in (ROGUE, b"\xff" * 6)] * 5, UID_NETWORK)
+    rig.cmd("host", "ip", "neigh", "replace", PEER4, "dev", "v0", "lladdr", "02:00:00:00:00:77", "nud", "permanent")
+    s = rig.expect("signal", kind="agent.tamper")
+    assert "led to" in s["text"] and "02:00:00:00:00:77" in s["text"], s
+    assert all(rig.tcp("host", a, COLLECTOR, UID_NETWORK) for a in PEERS)
+    assert [f for f in cap.frames() if f[:6] in (ROGUE, b"\xff" * 6)] == []
+    neighbours = rig.cmd("host", "ip", "neigh").stdout
+    assert "02:00:00:00:00:77" not in neighbours and neighbours.count("PERMANENT") == 2
+    rig.apply("open")
+    assert "PERMANENT" not in rig.cmd("host", "ip", "neigh").stdout  # nothing of ours is left
+    assert everything_flows(rig)
+
+
+def test_27_a_route_elsewhere_carries_nothing(rig):
+    rig.cmd("host", "ip", "neigh", "add", "10.9.0.77", "dev", "v0", "lladdr", "02:00:00:00:00:77")
+    rig.apply()
+    rig.expect("proof", ok="1")
+    cap = rig.capture()
+    rig.cmd("host", "ip", "route", "add", PEER4, "via", "10.9.0.77")
+    assert "10.9.0.77" in rig.expect("signal", kind="agent.tamper")["text"]
+    rig.tcp("host", PEER4, COLLECTOR, UID_NETWORK)
+    assert [f for f in cap.frames() if f[:6] == ROGUE] == []
+    rig.cmd("host", "ip", "route", "del", PEER4, "via", "10.9.0.77")
+    assert rig.tcp("host", PEER4, COLLECTOR, UID_NETWORK)
+
+
+def test_28_link_flap_and_forgotten_neighbours(rig):
+    rig.apply()
+    for _ in range(3):
+        rig.cmd("host", "ip", "link", "set", "v0", "down")
+        rig.cmd("host", "ip", "link", "set", "v0", "up")
+        rig.cmd("host", "ip", "addr", "replace", HOST6 + "/64", "dev", "v0", "nodad")
+        for side, dev in (("host", "v0"), ("peer", "p0")):
+            rig.cmd(side, "ip", "neigh", "flush", "dev", dev)
+        end = time.monotonic() + 10
+        while not all(rig.tcp("host", a, COLLECTOR, UID_NETWORK) for a in PEERS):
+            assert time.monotonic() < end, rig.cmd("host", "ip", "neigh").stdout
+    assert only_collector(rig) == []
+
+
+def test_29_uplink_renamed_and_its_name_taken(rig):
+    rig.apply()
+    cap = rig.capture()
+    rig.cmd("host", "ip", "link", "set", "v0", "down")
+    rig.cmd("host", "ip", "link", "set", "v0", "name", "up9")
+    rig.cmd("host", "ip", "link", "set", "up9", "up")
+    rig.cmd("host", "ip", "addr", "replace", HOST6 + "/64", "dev", "up9", "nodad")
+    rig.cmd("host", "ip", "link", "add", "v0", "type", "veth", "peer", "name", "p7", "netns", rig.ns["peer"])
+    rig.cmd("peer", "ip", "link", "set", "p7", "up")
+    rig.cmd("host", "ip", "link", "set", "v0", "up")
+    other = rig.capture("p7")
+    rig.raw("host", "v0", [ipv4(17, "10.9.0.9", 53), to_line(rig, ROGUE)] * 20, UID_NETWORK)
+    end = time.monotonic() + 10
+    while not all(rig.tcp("host", a, COLLECTOR, UID_NETWORK) for a in PEERS):
+        assert time.monotonic() < end, "the line did not come back"
+    assert only_collector(rig) == [] and cap.forbidden() == []
+    assert [f for f in other.frames() if f[12:14] not in (b"\x86\xdd",)] == [] and other.forbidden() == []
+
+
+def test_30_a_parked_socket_keeps_the_tables_owned():
+    rig = Rig(park=True)
+    try:
+        rig.start()
+        rig.apply()
+        rig.kill()
+        assert rig.nft("flush ruleset").returncode != 0 or len(rig.tables()) == 4
+        assert rig.nft("delete table inet cordon").returncode != 0
+        assert len(rig.tables()) == 4 and only_collector(rig) == []
+        rig.start()
+        assert only_collector(rig) == []
+        rig.apply("open")  # the restarted one can release what the first one made
+        assert rig.tables() == [] and everything_flows(rig)
+    finally:
+        rig.close()
+
+
+LESS = [("owner-flag",), ("persist-flag",), ("owner-flag", "persist-flag"), ("netdev-egress",),
+        ("netdev-egress", "netdev-ingress"), ("device-prefix",), ("next-hop",), ("rt-expression",),
+        ("netdev-egress-uid",), ("bridge-table", "arp-table")]
+
+
+@pytest.mark.parametrize("without", LESS, ids="+".join)
+def test_31_lesser_kernels(without):
+    """Each probe forced to fail: readiness says so, the rest holds, the watcher repairs."""
+    rig = Rig(without=without)
+    try:
+        rig.say("start")
+        missing = set()
+        while True:
+            e = rig.events.get(timeout=10)
+            if e["event"] == "readiness" and e["ok"] == "0":
+                missing.add(e["id"])
+            if e["event"] == "state":
+                break
+        assert set(without) <= missing
+        rig.apply()
+        p = rig.expect("proof", ok="1")
+        assert all(w in p["weak"] for w in without)
+        assert only_collector(rig) == []
+        if "owner-flag" in without or "persist-flag" in without:
+            for line in ("flush ruleset", "delete table inet cordon", "insert rule inet cordon out accept"):
+                rig.nft(line)
+                s = rig.expect("signal", seconds=5)
+                assert s["kind"] == "agent.tamper" and s["program"] == "nft" and "repaired" in s["text"]
+                assert only_collector(rig) == []
+        rig.apply("open")
+        assert rig.tables() == [] and everything_flows(rig)
+    finally:
+        rig.close()

@@ -255,7 +255,7 @@ static void
 start(void)
 {
 	const struct family_options o = {base, &settings, &identity,
-	    "/tmp/agent.conf", dir, control};
+	    "/tmp/agent.conf", dir, control, -1};
 	struct why why = {0};
 
 	if (family_start(&o, &family, &why) != 0)
@@ -467,7 +467,7 @@ static void
 test_no_program(void **state)
 {
 	const struct family_options o = {base, &settings, &identity,
-	    "/tmp/agent.conf", dir, control};
+	    "/tmp/agent.conf", dir, control, -1};
 	struct why why = {0};
 
 	(void)state;
