@@ -114,7 +114,7 @@ struct collector {
 	struct settings *set; /* lent */
 	struct event_base *base;
 	struct x509_ca *ca;
-	struct ssl_ctx_st *tls;
+	struct ssl_ctx_st *tls, *agents_tls; /* operators', agents' */
 	struct signer_client *signer;
 	struct audit_signer audit;
 	struct flow flow;
@@ -216,6 +216,11 @@ load_certificates(struct collector *c, struct why *why)
 	 * what by role. */
 	if (rc == 0)
 		rc = tls_server_ctx(&files, false, &c->tls, why);
+	if (rc == 0)
+		rc = tls_server_ctx(&files, false, &c->agents_tls, why);
+	/* An agent may come back to renew; an operator gets a new token. */
+	if (rc == 0)
+		tls_server_take_stale(c->agents_tls);
 	buf_done(&der);
 	return rc;
 }
@@ -256,6 +261,7 @@ fill_flow(struct collector *c)
 	c->flow.policy = c->set->policy;
 	c->flow.heartbeat_seconds = (uint32_t)c->set->heartbeat;
 	c->flow.cert_renew_before_ms = c->set->renew_before * 1000;
+	c->flow.cert_stale_ms = c->set->stale_cert * 1000;
 }
 
 static int
@@ -291,7 +297,7 @@ start_listener(struct collector *c, char ca_cert[PATH_MAX], struct why *why)
 	struct listener_settings l = {
 		.loops = (int)c->set->loops,
 		.nlisten = c->set->listen.n,
-		.tls = c->tls,
+		.tls = c->agents_tls,
 		.ca = c->ca,
 		.agent_cert_seconds = c->set->agent_cert,
 		.ca_cert_path = ca_cert,
@@ -391,6 +397,7 @@ stop(struct collector *c)
 	store_close(&c->store);
 	signer_client_free(&c->signer);
 	tls_ctx_free(&c->tls);
+	tls_ctx_free(&c->agents_tls);
 	x509_ca_free(&c->ca);
 	if (c->tick != NULL)
 		event_free(c->tick);

@@ -61,6 +61,8 @@ static const struct conf_key table[] = {
 	    3650 * DAY, true, NULL },
 	{ "tls", "renew_before", CONF_SPAN, AT(renew_before), "30d", 1,
 	    3650 * DAY, true, NULL },
+	{ "tls", "stale_cert", CONF_SPAN, AT(stale_cert), "90d", 60,
+	    3650 * DAY, true, NULL },
 
 	{ "signer", "socket", CONF_STRING, AT(signer_socket), SIGNER_SOCKET,
 	    0, 0, true, check_absolute },

@@ -39,6 +39,7 @@ struct settings {
 	int64_t heartbeat;
 	int64_t connections_max;
 	int64_t agent_cert, operator_cert, server_cert, renew_before;
+	int64_t stale_cert;
 	int64_t review[4];
 	struct conf_list listen_list, api_list, advertise_list;
 	struct conf_list probe_list, allow_list, gate_list, recheck_list;

@@ -370,7 +370,8 @@ line_heartbeat_soon(struct line *l)
 int
 line_send(struct line *l, uint16_t kind, const void *payload, size_t len)
 {
-	if (l->state != LINE_LIVE)
+	if (l->state != LINE_LIVE && (l->state != LINE_HELLO ||
+	    kind != FRAME_CERT_REQUEST))
 		return ERR_CLOSED;
 	return conn_send(l->conn, kind, payload, len);
 }

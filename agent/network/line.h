@@ -72,7 +72,10 @@ void line_welcomed(struct line *l, uint32_t heartbeat_seconds);
 int line_heartbeat_acked(struct line *l, uint64_t sequence, struct why *why);
 /* One heartbeat out of turn, at most one a second. */
 void line_heartbeat_soon(struct line *l);
-/* ERR_CLOSED unless live; ERR_LIMIT: nothing was queued. */
+/*
+ * ERR_CLOSED unless live, or for a certificate request unless Hello was
+ * sent; ERR_LIMIT: nothing was queued.
+ */
 int line_send(struct line *l, uint16_t kind, const void *payload, size_t len);
 size_t line_queued(const struct line *l);
 void line_end(struct line *l, const char *reason);

@@ -33,6 +33,7 @@
 #define UP_LOW (256 * 1024)   /* they are read again */
 #define LINE_HIGH (512 * 1024) /* no more is given to the line above it */
 #define PROTOCOL_VERSION 1
+#define CLOCK_OFF_MS (5 * 60 * 1000) /* more than a person would leave */
 
 bool
 network_isolated(const struct network *n)
@@ -282,6 +283,7 @@ on_down(void *arg)
 
 	feed_stop(&n->feed);
 	renew_forget(&n->renew);
+	n->clock_told = false;
 	pace_sensors(n);
 }
 
@@ -290,18 +292,33 @@ static const struct line_ops line_ops = {make_hello, make_heartbeat, on_heard,
 
 /* -- once a second ----------------------------------------------------- */
 
-static void
-look_at_certificate(struct network *n)
+void
+network_server_time(struct network *n, int64_t ms)
 {
-	int64_t now = clock_boot_ms();
+	int64_t off = clock_wall_ms() - ms;
+	char span[32];
+
+	if (ms <= 0)
+		return;
+	n->server_ms = ms;
+	n->server_at = clock_boot_ms();
+	if (n->clock_told || (off < CLOCK_OFF_MS && off > -CLOCK_OFF_MS))
+		return;
+	n->clock_told = true;
+	log_warn("the clock of this host is %s %s the collector's",
+	    clock_format_span(span, sizeof(span),
+	    (off < 0 ? -off : off) / 1000), off < 0 ? "behind" : "ahead of");
+}
+
+void
+network_renew(struct network *n)
+{
+	int64_t now = n->server_ms == 0 ? clock_wall_ms() :
+	    n->server_ms + clock_boot_ms() - n->server_at;
 	struct why why = {0};
 	struct buf b;
 
-	if (line_state(n->line) != LINE_LIVE ||
-	    (n->renew_looked != 0 && now - n->renew_looked < RENEW_LOOK_MS))
-		return;
-	n->renew_looked = now;
-	if (!renew_due(&n->renew))
+	if (!renew_due(&n->renew, now))
 		return;
 	buf_init(&b, frame_max(FRAME_CERT_REQUEST));
 	if (renew_request(&n->renew, &b, &why) != 0) {
@@ -312,6 +329,18 @@ look_at_certificate(struct network *n)
 		n->renew.wanted = true;
 	}
 	buf_done(&b);
+}
+
+static void
+look_at_certificate(struct network *n)
+{
+	int64_t now = clock_boot_ms();
+
+	if (line_state(n->line) != LINE_LIVE ||
+	    (n->renew_looked != 0 && now - n->renew_looked < RENEW_LOOK_MS))
+		return;
+	n->renew_looked = now;
+	network_renew(n);
 }
 
 static void

@@ -51,6 +51,8 @@ struct network {
 	size_t nreadiness;
 	Cordon__Watch *watch; /* NULL: not yet */
 	int64_t heard_told, full_told, renew_looked; /* boot ms */
+	int64_t server_ms, server_at; /* the collector's time; boot ms then */
+	bool clock_told; /* that ours is off, on this connection */
 	char snapshot_order[ID_MAX];  /* snapshot was asked for, for it */
 	char broken_manifest[ID_MAX]; /* a part of it was lost */
 	struct event *flush, *tick;
@@ -60,6 +62,10 @@ struct network {
 /* -- network.c */
 /* Is the host cut off, as far as the enforcer told? */
 bool network_isolated(const struct network *n);
+/* The collector has said what time it is. */
+void network_server_time(struct network *n, int64_t ms);
+/* Renew the certificate, if it is time to. */
+void network_renew(struct network *n);
 /* Send what can be sent now: results first, then signals. */
 void network_pump(struct network *n);
 /* Make signals durable and send them: at once, or in a moment. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/network/collectors.h"
+#include "agent/links/kinds.h"
 #include "agent/network/network_int.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -414,6 +415,7 @@ on_welcome(void *arg, const uint8_t *payload, size_t len, struct why *why)
 	if ((rc = feed_start(&n->feed, w->signals_committed, why)) != 0)
 		goto done;
 	line_welcomed(n->line, w->heartbeat_seconds);
+	network_server_time(n, w->server_time_ms);
 	learn_collectors(n, w);
 	n->renew.wanted = w->renew_certificate;
 	n->renew_looked = 0;
@@ -437,6 +439,8 @@ on_heartbeat_ack(void *arg, const uint8_t *payload, size_t len,
 	if (a == NULL)
 		return why_set(why, ERR_PROTO, "cannot be read");
 	rc = line_heartbeat_acked(n->line, a->sequence, why);
+	if (rc == 0)
+		network_server_time(n, a->server_time_ms);
 	cordon__heartbeat_ack__free_unpacked(a, NULL);
 	return rc;
 }
@@ -463,6 +467,50 @@ on_signals_ack(void *arg, const uint8_t *payload, size_t len,
 	if (rc != 0)
 		log_error("spool: %s", io.text);
 	network_pump(n);
+	return 0;
+}
+
+/* A signal of our own, so that people ask why; once a certificate. */
+static void
+signal_stale(struct network *n)
+{
+	static const char id[] = "agent.certificate";
+	const struct signal_kind *kind = signal_kind_find(id);
+	Cordon__Signal s = CORDON__SIGNAL__INIT;
+	struct why why = {0};
+
+	s.time_ms = clock_wall_ms();
+	s.boot_ms = (uint64_t)clock_boot_ms();
+	s.kind = (char *)(uintptr_t)id;
+	s.severity = kind->severity;
+	s.object = (char *)(uintptr_t)n->settings->host_id;
+	s.text = (char *)(uintptr_t)kind->en;
+	if (spool_add(n->spool, &s, &why) != 0)
+		log_error("signal not kept: %s", why.text);
+	network_flush_soon(n);
+}
+
+/* Our certificate is good for one thing: to get a new one. */
+static int
+on_renew_first(void *arg, const uint8_t *payload, size_t len,
+    struct why *why)
+{
+	struct network *n = arg;
+	Cordon__RenewFirst *m;
+
+	m = unpack(&cordon__renew_first__descriptor, payload, len);
+	if (m == NULL)
+		return why_set(why, ERR_PROTO, "cannot be read");
+	network_server_time(n, m->server_time_ms);
+	cordon__renew_first__free_unpacked(m, NULL);
+	if (!n->renew.stale) {
+		log_warn("the certificate of this host is out of its dates; "
+		    "it is renewed before anything else");
+		signal_stale(n);
+	}
+	n->renew.stale = true;
+	n->renew.wanted = true;
+	network_renew(n);
 	return 0;
 }
 
@@ -510,7 +558,8 @@ static const struct line_row rows[] = {
 	{FRAME_CHECK_RUN, UP, on_check_run},
 	{FRAME_MANIFEST_ASK, UP, on_manifest_ask},
 	{FRAME_WITNESS_ASK, UP, on_witness_ask},
-	{FRAME_CERT_ISSUED, LINE_LIVE, on_cert_issued},
+	{FRAME_RENEW_FIRST, LINE_HELLO, on_renew_first},
+	{FRAME_CERT_ISSUED, UP, on_cert_issued},
 	{0, 0, NULL},
 };
 

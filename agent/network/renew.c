@@ -44,7 +44,7 @@ renew_init(struct renew *r, const char *state_dir, const char *host_id,
 }
 
 bool
-renew_due(const struct renew *r)
+renew_due(const struct renew *r, int64_t now_ms)
 {
 	int64_t life = r->not_after_ms - r->not_before_ms;
 
@@ -54,7 +54,7 @@ renew_due(const struct renew *r)
 		return true;
 	if (r->asked_at != 0 && clock_boot_ms() - r->asked_at < RENEW_AGAIN_MS)
 		return false;
-	return r->not_after_ms - clock_wall_ms() < life / 3;
+	return r->not_after_ms - now_ms < life / 3;
 }
 
 int
@@ -128,6 +128,7 @@ renew_issued(struct renew *r, const uint8_t *payload, size_t len,
 	} else if ((rc = install(r, c, why)) == 0) {
 		log_info("certificate of %s renewed", r->host_id);
 		*installed = true;
+		r->stale = false;
 	}
 	cordon__cert_issued__free_unpacked(c, NULL);
 	return rc;

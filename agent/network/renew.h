@@ -18,12 +18,16 @@ struct renew {
 	bool wanted;	  /* the collector said so; cleared by the request */
 	bool asked;	  /* a request is under way */
 	int64_t asked_at; /* boot ms; 0: never */
+	bool stale;	  /* the collector took ours for renewal only */
 };
 
 int renew_init(struct renew *r, const char *state_dir, const char *host_id,
     struct why *why);
-/* Is it time?  Less than a third of the lifetime left, or wanted. */
-bool renew_due(const struct renew *r);
+/*
+ * Is it time?  Less than a third of the lifetime left, or wanted.  NOW_MS:
+ * the collector's time, which dated the certificate; ours may be off.
+ */
+bool renew_due(const struct renew *r, int64_t now_ms);
 /* Make a key unless one is waiting, and pack the CertRequest into OUT. */
 int renew_request(struct renew *r, struct buf *out, struct why *why);
 /* Forget the request: the connection it went over has ended. */

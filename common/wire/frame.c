@@ -34,6 +34,7 @@ static const struct {
 	[FRAME_ENROL] = {"enrol", 8 * KIB},
 	[FRAME_ENROLLED] = {"enrolled", 16 * KIB},
 	[FRAME_REFUSED] = {"refused", 1 * KIB},
+	[FRAME_RENEW_FIRST] = {"renew-first", 64},
 };
 
 size_t

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/digest.h"
 #include "common/base/log.h"
 #include "common/wire/agent.pb-c.h"
@@ -285,9 +286,26 @@ refuse_renewal(struct db *db, const struct host *h, const char *why)
 	return rc != 0 ? rc : send_issued(db, h->host_id, NULL, 0, why);
 }
 
+/* How it came is part of the record: an old disk may have been found. */
+static int
+audit_renewed(struct db *db, const struct host *h, const char *serial,
+    const struct flow_stale *stale)
+{
+	const struct audit_entry e = {.who = "agent", .what = "cert.renewed",
+	    .host = h->name, .object = h->host_id};
+	char from[CLOCK_TEXT_MAX], until[CLOCK_TEXT_MAX];
+
+	if (stale == NULL)
+		return audit_add(db, &e, "certificate %s", serial);
+	return audit_add(db, &e, "certificate %s; it came with %s, which was "
+	    "good from %s to %s", serial, stale->serial,
+	    clock_format(from, stale->not_before_ms, true),
+	    clock_format(until, stale->not_after_ms, true));
+}
+
 int
-flow_renew(struct db *db, const char *host_id, const void *csr, size_t len,
-    const struct flow_issuer *issuer)
+flow_renew(struct db *db, const char *host_id,
+    const struct flow_renew_ask *ask)
 {
 	uint8_t cert[FLOW_CERT_MAX];
 	struct flow_issued id;
@@ -310,7 +328,8 @@ flow_renew(struct db *db, const char *host_id, const void *csr, size_t len,
 	if (recent > FLOW_RENEWALS_HOUR)
 		return send_issued(db, host_id, NULL, 0,
 		    "too many certificates within the hour");
-	rc = issue(issuer, host_id, csr, len, cert, &cert_len, &id, &why);
+	rc = issue(ask->issuer, host_id, ask->csr, ask->csr_len, cert,
+	    &cert_len, &id, &why);
 	if (rc == ERR_CRYPTO || rc == ERR_SYNTAX || rc == ERR_RANGE)
 		return refuse_renewal(db, &h, why.text);
 	if (rc != 0 || (rc = add_cert(db, host_id, &id)) != 0)
@@ -319,8 +338,6 @@ flow_renew(struct db *db, const char *host_id, const void *csr, size_t len,
 	    "cert_not_after = $2 WHERE host_id = $3", "sis", id.serial,
 	    id.not_after_ms, host_id);
 	if (rc == 0)
-		rc = audit_add(db, &(struct audit_entry){.who = "agent",
-		    .what = "cert.renewed", .host = h.name,
-		    .object = h.host_id}, "certificate %s", id.serial);
+		rc = audit_renewed(db, &h, id.serial, ask->stale);
 	return rc != 0 ? rc : send_issued(db, host_id, cert, cert_len, "");
 }

@@ -70,8 +70,21 @@ int flow_enrol(struct db *db, const struct flow_enrol_ask *ask,
 int flow_admit(struct db *db, const char *host_id, const char *serial,
     char refused[32], struct why *why);
 
+/* A certificate out of its dates, as TLS let it through. */
+struct flow_stale {
+	char serial[42];
+	int64_t not_before_ms, not_after_ms;
+};
+
+struct flow_renew_ask {
+	const void *csr;
+	size_t csr_len;
+	const struct flow_stale *stale; /* came with that; NULL: a good one */
+	const struct flow_issuer *issuer;
+};
+
 /* Renew; CertIssued is handed to db_send, with the reason if refused. */
-int flow_renew(struct db *db, const char *host_id, const void *csr,
-    size_t len, const struct flow_issuer *issuer);
+int flow_renew(struct db *db, const char *host_id,
+    const struct flow_renew_ask *ask);
 
 #endif

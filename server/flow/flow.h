@@ -13,6 +13,7 @@
 
 #include "common/wire/agent.pb-c.h"
 #include "server/cases/cases.h"
+#include "server/flow/enrol.h"
 #include "server/orders/orders.h"
 #include "server/policy/policy.h"
 #include "server/store/db.h"
@@ -23,6 +24,7 @@ struct flow {
 	const struct policy *policy;
 	uint32_t heartbeat_seconds;
 	int64_t cert_renew_before_ms; /* ask for renewal that long before */
+	int64_t cert_stale_ms; /* that long after its end it may be renewed */
 };
 
 /* Once, before the first connection: nobody is online yet. */
@@ -30,6 +32,14 @@ int flow_start(struct db *db);
 /* A connection of HOST_ID is up; sends Welcome, then what is due. */
 int flow_hello(struct db *db, const struct flow *f, const char *host_id,
     const Cordon__Hello *hello);
+/*
+ * The same with a certificate out of its dates: the newest order if another
+ * one is in force, then RenewFirst, and the host is not online.  ERR_PERM
+ * with REFUSED ("certificate-expired") and WHY if it ended too long ago.
+ */
+int flow_stale(struct db *db, const struct flow *f, const char *host_id,
+    const struct flow_stale *cert, const Cordon__Hello *hello,
+    char refused[32], struct why *why);
 /* It has gone. */
 int flow_gone(struct db *db, const struct flow *f, const char *host_id,
     const char *reason);

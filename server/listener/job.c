@@ -21,7 +21,8 @@ struct job {
 	struct seat seat; /* of the session */
 	store_job_fn *run;
 	void (*after)(struct session *s, struct job *j, int result);
-	char host_id[ID_MAX], serial[42];
+	char host_id[ID_MAX];
+	struct flow_stale cert; /* that of the session */
 	/* what it carries */
 	uint16_t kind;
 	uint8_t *payload;
@@ -48,6 +49,8 @@ new_job(struct session *s, store_job_fn *run,
 	j->owner = s->loop->owner;
 	j->seat.loop = s->loop;
 	j->seat.session = s->id;
+	j->seat.stale = s->stale;
+	j->cert = s->cert;
 	j->run = run;
 	j->after = after;
 	strcpy(j->host_id, s->host_id);
@@ -160,15 +163,32 @@ submit(struct session *s, struct job *j)
 
 /* -- hello ------------------------------------------------------------- */
 
+/* An old certificate must not end the connection of a good one. */
+static int
+run_stale(struct db *db, struct job *j)
+{
+	struct seat now;
+
+	if (roster_find(j->owner->roster, j->host_id, &now) && !now.stale) {
+		strcpy(j->refused, "certificate-expired");
+		return why_set(&j->why, ERR_PERM, "certificate %s of %s is "
+		    "out of its dates, and the host is here with a good one",
+		    j->cert.serial, j->host_id);
+	}
+	return flow_stale(db, j->owner->set.flow, j->host_id, &j->cert,
+	    j->hello, j->refused, &j->why);
+}
+
 static int
 run_hello(struct db *db, void *arg)
 {
 	struct job *j = arg;
 	int rc;
 
-	rc = flow_admit(db, j->host_id, j->serial, j->refused, &j->why);
+	rc = flow_admit(db, j->host_id, j->cert.serial, j->refused, &j->why);
 	if (rc == 0)
-		rc = flow_hello(db, j->owner->set.flow, j->host_id, j->hello);
+		rc = j->seat.stale ? run_stale(db, j) : flow_hello(db,
+		    j->owner->set.flow, j->host_id, j->hello);
 	/* From here on what is sent to the host goes to this session. */
 	if (rc == 0)
 		rc = roster_claim(j->owner->roster, j->host_id, &j->seat,
@@ -200,6 +220,13 @@ after_hello(struct session *s, struct job *j, int result)
 	}
 	if (s->state == SESSION_CLOSING)
 		return;
+	if (s->stale) {
+		session_set(s, SESSION_RENEWING);
+		log_warn("agent %s at %s: its certificate is out of its "
+		    "dates; it may renew it", s->host_id,
+		    conn_peer_text(s->conn));
+		return;
+	}
 	session_set(s, SESSION_LIVE);
 	conn_set_idle(s->conn, (beat + 5) * 4 * 1000);
 	log_info("agent %s at %s: connected", s->host_id,
@@ -215,7 +242,6 @@ job_hello(struct session *s, Cordon__Hello *hello)
 		cordon__hello__free_unpacked(hello, NULL);
 		return ERR_NOMEM;
 	}
-	strcpy(j->serial, s->serial);
 	j->hello = hello;
 	submit(s, j);
 	return 0;
@@ -226,6 +252,7 @@ job_hello(struct session *s, Cordon__Hello *hello)
 static int
 run_renewal(struct db *db, struct job *j)
 {
+	struct flow_renew_ask ask = {.issuer = &j->owner->issuer};
 	Cordon__CertRequest *q;
 	int rc;
 
@@ -233,8 +260,10 @@ run_renewal(struct db *db, struct job *j)
 	if (q == NULL)
 		return why_set(&j->why, ERR_PROTO,
 		    "frame cert-request: cannot be read");
-	rc = flow_renew(db, j->host_id, q->csr_der.data, q->csr_der.len,
-	    &j->owner->issuer);
+	ask.csr = q->csr_der.data;
+	ask.csr_len = q->csr_der.len;
+	ask.stale = j->seat.stale ? &j->cert : NULL;
+	rc = flow_renew(db, j->host_id, &ask);
 	cordon__cert_request__free_unpacked(q, NULL);
 	return rc;
 }
@@ -287,7 +316,8 @@ run_gone(struct db *db, void *arg)
 	struct job *j = arg;
 
 	/* A newer connection may have come since: then nothing is gone. */
-	if (!roster_release(j->owner->roster, j->host_id, &j->seat))
+	if (!roster_release(j->owner->roster, j->host_id, &j->seat) ||
+	    j->seat.stale)
 		return 0;
 	return flow_gone(db, j->owner->set.flow, j->host_id, j->why.text);
 }

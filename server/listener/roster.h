@@ -19,6 +19,7 @@ struct roster;
 struct seat {
 	struct loop *loop; /* NULL: nobody */
 	uint64_t session;  /* number of it on that loop */
+	bool stale;	   /* there with a certificate out of its dates */
 };
 
 /* For about HOSTS hosts (more are taken, but slower). */

@@ -93,13 +93,22 @@ session_refuse(struct session *s, const char *code, const char *why)
 	conn_finish(s->conn, reason.text);
 }
 
+/* What a connection with a stale certificate may be told. */
+static bool
+for_stale(uint16_t kind)
+{
+	return kind == 0 || kind == FRAME_ORDER ||
+	    kind == FRAME_RENEW_FIRST || kind == FRAME_CERT_ISSUED;
+}
+
 void
 session_mail(struct session *s, uint16_t kind, const void *payload,
     size_t len)
 {
 	char reason[256];
 
-	if (s->conn == NULL || s->state == SESSION_CLOSING)
+	if (s->conn == NULL || s->state == SESSION_CLOSING ||
+	    (s->stale && !for_stale(kind)))
 		return;
 	if (kind == 0) {
 		log_quote(reason, sizeof(reason), payload, len);
@@ -225,7 +234,7 @@ static const struct row rows[] = {
 	{FRAME_MANIFEST, SESSION_LIVE, on_live},
 	{FRAME_SNAPSHOT, SESSION_LIVE, on_live},
 	{FRAME_WITNESS, SESSION_LIVE, on_live},
-	{FRAME_CERT_REQUEST, SESSION_LIVE, on_live},
+	{FRAME_CERT_REQUEST, SESSION_LIVE | SESSION_RENEWING, on_live},
 };
 #define NROWS (sizeof(rows) / sizeof(rows[0]))
 
@@ -278,6 +287,7 @@ session_frame(struct session *s, const struct frame *f, struct why *why)
 static int
 on_up(void *arg, struct conn *c, const struct x509_id *peer, struct why *why)
 {
+	int64_t now = clock_wall_ms();
 	struct session *s = arg;
 
 	(void)c;
@@ -289,7 +299,10 @@ on_up(void *arg, struct conn *c, const struct x509_id *peer, struct why *why)
 		return why_set(why, ERR_PERM, "the certificate is no "
 		    "agent's");
 	strcpy(s->host_id, peer->name);
-	strcpy(s->serial, peer->serial);
+	strcpy(s->cert.serial, peer->serial);
+	s->cert.not_before_ms = peer->not_before_ms;
+	s->cert.not_after_ms = peer->not_after_ms;
+	s->stale = now < peer->not_before_ms || now >= peer->not_after_ms;
 	rate_give_back(&s->loop->rate, &s->from, clock_boot_ms());
 	session_set(s, SESSION_HELLO_WAIT);
 	return 0;

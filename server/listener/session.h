@@ -21,8 +21,9 @@ enum session_state {
 	SESSION_ENROLLING = 4,	/* the store looks at the token */
 	SESSION_HELLO_WAIT = 8, /* a certificate; Hello must come */
 	SESSION_GREETING = 16,	/* the store looks at certificate and Hello */
-	SESSION_LIVE = 32,
-	SESSION_CLOSING = 64, /* last bytes go out, or none any more */
+	SESSION_RENEWING = 32,	/* its certificate is stale: may renew it */
+	SESSION_LIVE = 64,
+	SESSION_CLOSING = 128, /* last bytes go out, or none any more */
 };
 
 /* Takes FD. */

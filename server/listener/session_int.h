@@ -30,7 +30,8 @@ struct session {
 	enum session_state state;
 	struct addr from;
 	char host_id[ID_MAX]; /* from the certificate; "" a stranger */
-	char serial[42];
+	bool stale; /* the certificate is out of its dates... */
+	struct flow_stale cert; /* ...and which one it is, stale or not */
 	bool admitted;	      /* the store knows that it is here */
 	bool paused, stalled;
 	struct job_list waiting;

@@ -21,6 +21,7 @@
 
 #include "agent/network/credential.h"
 #include "agent/network/network.h"
+#include "agent/network/renew.h"
 #include "agent/network/spool.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
@@ -1370,6 +1371,67 @@ test_renewal(void **state)
 	assert_false(file_exists(path(w.state, CREDENTIAL_NEXT)));
 }
 
+static bool
+signal_came(const char *kind)
+{
+	Cordon__SignalBatch *b;
+	const struct seen *s;
+	bool found = false;
+	int i;
+	size_t k;
+
+	for (i = 0; (s = nth(&w.frames, FRAME_SIGNALS, i)) != NULL; i++) {
+		b = cordon__signal_batch__unpack(NULL, s->len, s->data);
+		assert_non_null(b);
+		for (k = 0; k < b->n_signals; k++)
+			found |= strcmp(b->signals[k]->kind, kind) == 0;
+		cordon__signal_batch__free_unpacked(b, NULL);
+	}
+	return found;
+}
+
+/* Ours is too old for the collector: nothing is said but the request. */
+static void
+test_renew_first(void **state)
+{
+	Cordon__RenewFirst m = CORDON__RENEW_FIRST__INIT;
+	char before[42], after[42];
+
+	(void)state;
+	w.welcome = false;
+	own_serial(before);
+	start();
+	UNTIL(w.hellos == 1);
+	m.server_time_ms = clock_wall_ms();
+	send_frame(FRAME_RENEW_FIRST, &m);
+	answer_request(w.ca, HOST_ID, true);
+	w.welcome = true;
+	UNTIL(w.hellos == 2);
+	assert_null(nth(&w.frames, FRAME_HEARTBEAT, 0));
+	assert_null(nth(&w.frames, FRAME_SIGNALS, 0));
+	own_serial(after);
+	assert_string_not_equal(before, after);
+	assert_string_equal(w.serial, after);
+	UNTIL(signal_came("agent.certificate"));
+}
+
+/* By the collector's time, not by a clock that is a year ahead. */
+static void
+test_renewal_by_their_time(void **state)
+{
+	struct clock_fake ahead = {clock_wall_ms(), clock_boot_ms()};
+	struct renew r;
+
+	(void)state;
+	assert_int_equal(renew_init(&r, w.state, HOST_ID, &why), 0);
+	assert_false(renew_due(&r, ahead.wall_ms));
+	assert_true(renew_due(&r, ahead.wall_ms + 50 * 60000));
+	ahead.wall_ms += 365 * 86400000LL;
+	clock_use_fake(&ahead);
+	assert_false(renew_due(&r, ahead.wall_ms - 365 * 86400000LL));
+	clock_use_fake(NULL);
+}
+
 static const struct {
 	const char *what, *name;
 	bool own_key, other_ca;
@@ -1595,6 +1657,8 @@ main(void)
 		T(test_learnt_address),
 		T(test_wrong_collector),
 		T(test_renewal),
+		T(test_renew_first),
+		T(test_renewal_by_their_time),
 		T(test_renewal_refused),
 		T(test_abuses),
 		T(test_signal_fitted),
