@@ -111,6 +111,27 @@ send_late(struct hub *h)
 		send_answer(h, &late[i]);
 }
 
+/*
+ * An order may name collectors that nobody else has told the network
+ * process of, and come to us by the console.
+ */
+static void
+send_pinned(struct hub *h)
+{
+	const Cordon__OrderBody *body = isolation_body(h->isolation);
+	Cordon__Pinned m = CORDON__PINNED__INIT;
+	struct buf b;
+
+	if (cage_closed(isolation_cage(h->isolation)) && body != NULL) {
+		m.collectors = body->collectors;
+		m.n_collectors = body->n_collectors;
+	}
+	buf_init(&b, LINK_PAYLOAD_MAX);
+	if (pack(&m.base, &b) == 0)
+		send_buf(h->network, IPC_PINNED, &b);
+	buf_done(&b);
+}
+
 static void
 send_state(struct hub *h)
 {
@@ -118,6 +139,7 @@ send_state(struct hub *h)
 	uint8_t digest[DIGEST_LEN];
 	struct buf b;
 
+	send_pinned(h);
 	isolation_fill_state(h->isolation, &s, digest);
 	buf_init(&b, LINK_PAYLOAD_MAX);
 	if (pack(&s.base, &b) == 0)

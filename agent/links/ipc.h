@@ -78,6 +78,9 @@ enum ipc_kind {
 	IPC_CTL_STATUS = 60, /* StatusAsk */
 	IPC_CTL_ORDER = 61,  /* OrderIn: offline order */
 	IPC_CTL_TEXT = 62,   /* StatusText */
+
+	/* enforcer -> network */
+	IPC_PINNED = 100, /* Pinned: before each State */
 };
 
 #endif

@@ -289,11 +289,11 @@ line_free(struct line **lp)
 	*lp = NULL;
 }
 
-void
+bool
 line_set_addresses(struct line *l, const struct addr *a, size_t n)
 {
+	bool had = l->naddr > 0, found = !had;
 	struct addr used;
-	bool had = l->naddr > 0;
 	size_t i;
 
 	if (had)
@@ -304,8 +304,11 @@ line_set_addresses(struct line *l, const struct addr *a, size_t n)
 	/* Stay where we are, if that is still one of them. */
 	for (i = 0; had && i < l->naddr; i++)
 		if (used.port == a[i].port && used.ip_len == a[i].ip_len &&
-		    memcmp(used.ip, a[i].ip, used.ip_len) == 0)
+		    memcmp(used.ip, a[i].ip, used.ip_len) == 0) {
 			l->at = i;
+			found = true;
+		}
+	return found;
 }
 
 void

@@ -59,8 +59,11 @@ struct line_options {
 int line_new(const struct line_options *o, struct line **l, struct why *why);
 void line_free(struct line **l);
 
-/* Whom to try, first one first; at most LINE_ADDRS_MAX are kept. */
-void line_set_addresses(struct line *l, const struct addr *a, size_t n);
+/*
+ * Whom to try, first one first; at most LINE_ADDRS_MAX are kept.  False if
+ * the one that is in use or was to be tried next is not among them.
+ */
+bool line_set_addresses(struct line *l, const struct addr *a, size_t n);
 /* Begin to connect (line_set_addresses first). */
 void line_start(struct line *l);
 enum line_state line_state(const struct line *l);

@@ -293,6 +293,18 @@ static const struct line_ops line_ops = {make_hello, make_heartbeat, on_heard,
 /* -- once a second ----------------------------------------------------- */
 
 void
+network_addresses(struct network *n)
+{
+	bool same = n->npinned > 0 ?
+	    line_set_addresses(n->line, n->pinned, n->npinned) :
+	    line_set_addresses(n->line, n->known_at, n->known.n);
+
+	/* Dead by the rules already; three lost heartbeats would tell. */
+	if (!same && n->npinned > 0)
+		line_end(n->line, "the order in force names other collectors");
+}
+
+void
 network_server_time(struct network *n, int64_t ms)
 {
 	int64_t off = clock_wall_ms() - ms;
@@ -392,16 +404,14 @@ open_line(struct network *n, struct why *why)
 {
 	const struct line_options o = {n->base, n->state_dir, network_rows(),
 	    &line_ops, n};
-	struct addr list[LINE_ADDRS_MAX];
-	struct collectors c = {list, 0, LINE_ADDRS_MAX};
 	int rc;
 
 	if ((rc = line_new(&o, &n->line, why)) != 0)
 		return rc;
-	collectors_add(&c, n->settings->collectors,
+	collectors_add(&n->known, n->settings->collectors,
 	    n->settings->n_collectors);
-	collectors_load(&c, n->state_dir);
-	line_set_addresses(n->line, list, c.n);
+	collectors_load(&n->known, n->state_dir);
+	network_addresses(n);
 	return 0;
 }
 
@@ -447,6 +457,7 @@ network_new(const struct network_options *o, struct network **out,
 	n->state_dir = o->state_dir;
 	n->settings = o->settings;
 	n->status = 1;
+	n->known = (struct collectors){n->known_at, 0, LINE_ADDRS_MAX};
 	outbox_init(&n->up, UP_ITEMS_MAX, UP_BYTES_MAX);
 	outbox_init(&n->orders, ORDERS_MAX, ORDERS_MAX * LINK_PAYLOAD_MAX);
 	n->parent = link_new(n->base, o->parent_fd, "parent",

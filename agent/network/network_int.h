@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/network/collectors.h"
 #include "agent/network/feed.h"
 #include "agent/network/line.h"
 #include "agent/network/network.h"
@@ -45,6 +46,12 @@ struct network {
 	struct runs runs;
 	struct witness *witness;
 	struct renew renew;
+	/* Where the rules in force let us go; none: anywhere. */
+	struct addr pinned[LINE_ADDRS_MAX];
+	size_t npinned;
+	/* Of enrolment, then of the last Welcome. */
+	struct addr known_at[LINE_ADDRS_MAX];
+	struct collectors known;
 	/* What the others said last. */
 	Cordon__State *state; /* NULL: not yet */
 	struct readiness readiness[READINESS_MAX];
@@ -62,6 +69,11 @@ struct network {
 /* -- network.c */
 /* Is the host cut off, as far as the enforcer told? */
 bool network_isolated(const struct network *n);
+/*
+ * Tell the line whom to try: while cut off the pinned ones alone, since a
+ * try elsewhere only costs time; else those of enrolment and Welcome.
+ */
+void network_addresses(struct network *n);
 /* The collector has said what time it is. */
 void network_server_time(struct network *n, int64_t ms);
 /* Renew the certificate, if it is time to. */

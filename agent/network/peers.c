@@ -118,6 +118,25 @@ on_state(void *arg, struct link *l, const uint8_t *payload, size_t len,
 }
 
 static int
+on_pinned(void *arg, struct link *l, const uint8_t *payload, size_t len,
+    int fd, struct why *why)
+{
+	struct network *n = arg;
+	struct collectors c = {n->pinned, 0, LINE_ADDRS_MAX};
+	Cordon__Pinned *m;
+
+	(void)l, (void)fd;
+	m = unpack(&cordon__pinned__descriptor, payload, len);
+	if (m == NULL)
+		return why_set(why, ERR_PROTO, "pinned cannot be read");
+	collectors_add(&c, m->collectors, m->n_collectors);
+	cordon__pinned__free_unpacked(m, NULL);
+	n->npinned = c.n;
+	network_addresses(n);
+	return 0;
+}
+
+static int
 on_answer(void *arg, struct link *l, const uint8_t *payload, size_t len,
     int fd, struct why *why)
 {
@@ -292,6 +311,7 @@ on_sensors_end(void *arg, struct link *l, const char *reason)
 
 static const struct link_kind from_enforcer[] = {
 	{IPC_STATE, "state", 0, 1 * KIB, NULL, on_state, false},
+	{IPC_PINNED, "pinned", 0, 1 * KIB, NULL, on_pinned, false},
 	{IPC_ANSWER, "answer", 1, 8 * KIB, NULL, on_answer, false},
 	{IPC_PROOF, "proof", 1, 16 * KIB, NULL, on_proof, false},
 	{IPC_FOREIGN, "foreign", 1, 16 * KIB, NULL, on_foreign, false},

@@ -380,21 +380,23 @@ on_witness_ask(void *arg, const uint8_t *payload, size_t len,
 static void
 learn_collectors(struct network *n, Cordon__Welcome *w)
 {
-	struct addr list[LINE_ADDRS_MAX];
-	struct collectors c = {list, 0, LINE_ADDRS_MAX};
 	struct why why;
+	int rc;
 
 	if (w->n_collectors == 0)
 		return;
-	if (collectors_save(n->state_dir, w->collectors, w->n_collectors,
-	    &why) != 0) {
+	rc = collectors_save(n->state_dir, w->collectors, w->n_collectors,
+	    &why);
+	if (rc != 0)
 		log_warn("collectors not saved: %s", why.text);
+	if (rc == ERR_RANGE)
 		return;
-	}
-	collectors_add(&c, n->settings->collectors,
+	/* A full disk is no reason not to go there. */
+	n->known.n = 0;
+	collectors_add(&n->known, n->settings->collectors,
 	    n->settings->n_collectors);
-	collectors_add(&c, w->collectors, w->n_collectors);
-	line_set_addresses(n->line, list, c.n);
+	collectors_add(&n->known, w->collectors, w->n_collectors);
+	network_addresses(n);
 }
 
 static int

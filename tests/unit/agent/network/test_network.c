@@ -1293,6 +1293,38 @@ test_learnt_address(void **state)
 	UNTIL(w.hellos == 2);
 }
 
+/* What the order in force names counts, and nothing else. */
+static void
+test_pinned(void **state)
+{
+	Cordon__Pinned m = CORDON__PINNED__INIT;
+	Cordon__Endpoint *dead[1], *both[2];
+
+	(void)state;
+	endpoint(1, w.dead_port);
+	dead[0] = both[0] = &w.ep[1];
+	both[1] = &w.ep[0];
+	start();
+	UNTIL(w.hellos == 1);
+	join_both();
+	/* The one in use is among them: nothing happens. */
+	m.collectors = both;
+	m.n_collectors = 2;
+	ipc(w.enforcer, IPC_PINNED, &m);
+	pause_ms(100);
+	assert_non_null(w.conn);
+	m.collectors = dead;
+	m.n_collectors = 1;
+	ipc(w.enforcer, IPC_PINNED, &m);
+	UNTIL(w.conn == NULL);
+	pause_ms(1500);
+	assert_int_equal(w.hellos, 1);
+	/* Open again: the lists of enrolment and Welcome. */
+	m.n_collectors = 0;
+	ipc(w.enforcer, IPC_PINNED, &m);
+	UNTIL(w.hellos == 2);
+}
+
 static void
 test_wrong_collector(void **state)
 {
@@ -1655,6 +1687,7 @@ main(void)
 		T(test_heartbeat_on_change),
 		T(test_next_address),
 		T(test_learnt_address),
+		T(test_pinned),
 		T(test_wrong_collector),
 		T(test_renewal),
 		T(test_renew_first),
