@@ -125,7 +125,7 @@ answer_no(struct db *db, struct spoken *s, const Cordon__OrderAnswer *a,
 	int rc;
 
 	facts_text(why, a->why);
-	if (to == ORDER_REFUSED)
+	if (a->result == CORDON__ANSWER_RESULT__ANSWER_REFUSED)
 		snprintf(text, sizeof(text), "%.60s: %.400s",
 		    facts_text(verdict, a->verdict), why);
 	else
@@ -172,6 +172,27 @@ answer_reverted(struct db *db, struct spoken *s, const Cordon__OrderAnswer *a)
 	return rc;
 }
 
+/*
+ * In time by our clock, too late by the host's: its clock is ahead, and it
+ * would say the same to every order that names a time.
+ */
+static bool
+clock_is_ahead(struct db *db, const struct spoken *s,
+    const Cordon__OrderAnswer *a)
+{
+	return strcmp(a->verdict, verdict_str(VERDICT_EXPIRED)) == 0 &&
+	    s->o.deliver_before > db_now(db);
+}
+
+static int
+answer_too_late(struct db *db, struct spoken *s, const Cordon__OrderAnswer *a)
+{
+	int rc;
+
+	rc = answer_no(db, s, a, ORDER_FAILED, "order.failed");
+	return rc == 0 ? order_row_hurry(db, &s->o) : rc;
+}
+
 /* The order was sent twice and the second one is stale: nothing new. */
 static bool
 is_echo(const struct spoken *s, const Cordon__OrderAnswer *a)
@@ -194,6 +215,8 @@ answer(struct db *db, struct spoken *s, const Cordon__OrderAnswer *a)
 		if (!order_row_step(s->o.state, ORDER_REFUSED) ||
 		    is_echo(s, a))
 			return 0;
+		if (clock_is_ahead(db, s, a))
+			return answer_too_late(db, s, a);
 		return answer_no(db, s, a, ORDER_REFUSED, "order.refused");
 	case CORDON__ANSWER_RESULT__ANSWER_FAILED:
 		if (!order_row_step(s->o.state, ORDER_FAILED))

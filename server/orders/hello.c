@@ -111,7 +111,7 @@ as_desired(struct db *db, struct spoken *s, const struct said *w)
 
 /* The host lost it or is past it: a fresh order is made by the clock. */
 static int
-order_lost(struct db *db, struct spoken *s, const char *why)
+order_lost(struct db *db, struct spoken *s, bool first, const char *why)
 {
 	int rc;
 
@@ -127,6 +127,9 @@ order_lost(struct db *db, struct spoken *s, const char *why)
 		s->o.tries = 0;
 	}
 	rc = order_row_move(db, &s->o, ORDER_FAILED, why);
+	/* it has just come back and may be open */
+	if (rc == 0 && first)
+		rc = order_row_hurry(db, &s->o);
 	if (rc == 0)
 		rc = order_row_forget(db, &s->o);
 	if (rc == 0)
@@ -176,7 +179,7 @@ otherwise(struct db *db, struct spoken *s, const struct said *w)
 		    "%" PRIu64 ", this order is %" PRIu64, w->epoch,
 		    s->o.epoch);
 		rc = catch_up(db, &s->h, w->epoch);
-		return rc != 0 ? rc : order_lost(db, s, why);
+		return rc != 0 ? rc : order_lost(db, s, w->first, why);
 	}
 	switch (s->o.state) {
 	case ORDER_PENDING:
@@ -187,7 +190,7 @@ otherwise(struct db *db, struct spoken *s, const struct said *w)
 			return send_again(db, s);
 		/* fallthrough */
 	case ORDER_PROVEN:
-		return order_lost(db, s,
+		return order_lost(db, s, w->first,
 		    "the host came back without the order in force");
 	default:
 		return 0; /* tried again by the clock, or a person's */

@@ -141,6 +141,14 @@ order_row_move(struct db *db, struct order_row *o, enum order_state to,
 }
 
 int
+order_row_hurry(struct db *db, struct order_row *o)
+{
+	o->answered_at = ORDER_HURRY;
+	return db_run(db, NULL, "UPDATE orders SET answered_at = $1 "
+	    "WHERE order_id = $2", "is", o->answered_at, o->order_id);
+}
+
+int
 order_row_forget(struct db *db, struct order_row *o)
 {
 	if (!o->has_secret)

@@ -14,6 +14,7 @@
 #include "server/store/db.h"
 
 #define RETRIES_MAX 3
+#define ORDER_HURRY (-1) /* as answered_at: no pause before the next try */
 
 struct order_row {
 	char order_id[ID_MAX];
@@ -41,6 +42,8 @@ bool order_row_step(enum order_state from, enum order_state to);
 /* ERR_BADSTATE, loudly, for an impossible step.  Sets the state's time. */
 int order_row_move(struct db *db, struct order_row *o, enum order_state to,
     const char *why);
+/* A failed order is tried again by the next tick, without the pause. */
+int order_row_hurry(struct db *db, struct order_row *o);
 /* The secret is of no use any more. */
 int order_row_forget(struct db *db, struct order_row *o);
 /* Signed bytes and, where the host says it is in force, the secret. */

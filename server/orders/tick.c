@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/wire/order.h"
 #include "server/audit/audit.h"
 #include "server/orders/order_row.h"
 #include "server/orders/own.h"
@@ -212,9 +213,25 @@ retry_unsigned(const struct tick *t, const struct host *h,
 	return rc;
 }
 
+/*
+ * The host said that the order before came too late, and it did not
+ * (facts.c): its clock is ahead.  The next one names no time.  It goes out
+ * on a connection that is up, and its epoch keeps it from being used twice.
+ */
+static void
+forget_time(struct orders_settings *s, const struct order_row *o)
+{
+	const char *verdict = verdict_str(VERDICT_EXPIRED);
+	size_t len = strlen(verdict);
+
+	if (strncmp(o->why, verdict, len) == 0 && o->why[len] == ':')
+		s->deliver_seconds = 0;
+}
+
 static int
 retry(const struct tick *t, const struct host *h, struct order_row *o)
 {
+	struct orders_settings s = *t->s;
 	struct why why = {""};
 	struct issue fresh;
 	struct plan p;
@@ -223,7 +240,8 @@ retry(const struct tick *t, const struct host *h, struct order_row *o)
 	rc = plan_get(t->db, o->plan_id, &p);
 	if (rc != 0)
 		return rc;
-	if (issue_make(t->s, &p, h, t->now, &fresh, &why) != 0)
+	forget_time(&s, o);
+	if (issue_make(&s, &p, h, t->now, &fresh, &why) != 0)
 		return retry_unsigned(t, h, o, &why);
 	rc = order_row_audit(t->db, o, h->name, ACTOR_SYSTEM, "order.retry",
 	    "try %" PRId64 " of %d as order %s", o->tries + 1, RETRIES_MAX,
@@ -243,7 +261,8 @@ retry_due(const struct tick *t, const struct live *l,
 	if (t->stopped && o->profile == PROFILE_STRICT)
 		return false;
 	return o->tries < RETRIES_MAX && l->online &&
-	    latest(o) + RETRY_PAUSE_MS <= t->now;
+	    (o->answered_at == ORDER_HURRY ||
+	    latest(o) + RETRY_PAUSE_MS <= t->now);
 }
 
 static int

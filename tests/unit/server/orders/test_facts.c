@@ -220,6 +220,44 @@ test_no(void **state)
 	assert_null(last_sent("H-a", FRAME_CONFIRM));
 }
 
+/* "Expired", says the host, and it was not: its clock is ahead. */
+static void
+test_clock_ahead(void **state)
+{
+	Cordon__OrderAnswer a = CORDON__ORDER_ANSWER__INIT;
+	Cordon__OrderBody *b;
+	struct host h;
+
+	(void)state;
+	add_host("a", "fin", TIER_T2);
+	h = order(ACTION_ISOLATE, "a");
+	a.order_id = h.desired_order;
+	a.epoch = h.desired_epoch;
+	a.result = REFUSED;
+	a.verdict = (char *)(uintptr_t)verdict_str(VERDICT_EXPIRED);
+	a.why = (char *)(uintptr_t)"it came after its deliver-before time";
+	assert_int_equal(say((struct say){.host_id = "H-a", .answer = &a}),
+	    0);
+	assert_int_equal(state_of(h.desired_order), ORDER_FAILED);
+	b = last_order("H-a");
+	assert_true(b->deliver_before_ms > 0);
+	cordon__order_body__free_unpacked(b, NULL);
+	tick_clock(1000);
+	tick();
+	b = last_order("H-a");
+	assert_int_equal(b->epoch, 2);
+	assert_int_equal(b->deliver_before_ms, 0);
+	cordon__order_body__free_unpacked(b, NULL);
+	/* too late by our clock as well: a person must act */
+	h = order(ACTION_ISOLATE, "a");
+	a.order_id = h.desired_order;
+	a.epoch = h.desired_epoch;
+	tick_clock(2 * 86400 * 1000LL);
+	assert_int_equal(say((struct say){.host_id = "H-a", .answer = &a}),
+	    0);
+	assert_int_equal(state_of(h.desired_order), ORDER_REFUSED);
+}
+
 static void
 test_reverted_is_what_was_before(void **state)
 {
@@ -419,6 +457,7 @@ main(void)
 		WORLD_TEST(test_confirm_comes_after_applied),
 		WORLD_TEST(test_answers_that_do_not_count),
 		WORLD_TEST(test_no),
+		WORLD_TEST(test_clock_ahead),
 		WORLD_TEST(test_reverted_is_what_was_before),
 		WORLD_TEST(test_proof),
 		WORLD_TEST(test_bad_proofs),
