@@ -302,7 +302,7 @@ try_one(struct enrolment *e, const struct addr *to, struct why *why)
 	struct ssl_ctx_st *ctx;
 	int rc;
 
-	if ((rc = tls_client_ctx(&f, false, &ctx, why)) != 0)
+	if ((rc = tls_client_ctx(&f, &ctx, why)) != 0)
 		return rc;
 	e->conn = conn_connect(e->base, ctx, to, &lim, &ops, e);
 	if (e->conn == NULL)

@@ -29,15 +29,13 @@
 
 struct line {
 	struct line_options o;
-	struct ssl_ctx_st *ctx;	    /* dates of the collector's are checked */
-	struct ssl_ctx_st *lenient; /* they are not: while isolated */
-	struct conn *conn;	    /* NULL while down */
+	struct ssl_ctx_st *ctx;
+	struct conn *conn; /* NULL while down */
 	enum line_state state;
 	struct addr addr[LINE_ADDRS_MAX];
 	size_t naddr, at; /* AT: the one in use or next */
 	size_t failed;	  /* addresses tried in vain in this round */
 	struct backoff backoff;
-	bool isolated;
 	int64_t live_since; /* boot ms; 0: never live on this connection */
 	uint32_t beat_seconds;
 	uint64_t sequence, acked; /* of heartbeats on this connection */
@@ -182,8 +180,8 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	line_set(l, LINE_CONNECTING);
-	l->conn = conn_connect(l->o.base, l->isolated ? l->lenient : l->ctx,
-	    &l->addr[l->at], &lim, &ops, l);
+	l->conn = conn_connect(l->o.base, l->ctx, &l->addr[l->at], &lim,
+	    &ops, l);
 	if (l->conn == NULL) {
 		line_set(l, LINE_DOWN);
 		arm(l->retry, backoff_next(&l->backoff));
@@ -228,8 +226,7 @@ on_beat(evutil_socket_t fd, short what, void *arg)
 /* -- the rest ---------------------------------------------------------- */
 
 static int
-load_ctx(const struct line *l, struct ssl_ctx_st **strict,
-    struct ssl_ctx_st **lenient, struct why *why)
+load_ctx(const struct line *l, struct ssl_ctx_st **ctx, struct why *why)
 {
 	char own[PATH_MAX], ca[PATH_MAX];
 	const struct tls_files f = {.key = own, .cert = own, .ca = ca};
@@ -240,11 +237,7 @@ load_ctx(const struct line *l, struct ssl_ctx_st **strict,
 	    (rc = file_join(ca, sizeof(ca), l->o.state_dir,
 	    CREDENTIAL_CA)) != 0)
 		return why_set(why, rc, "%s: path too long", l->o.state_dir);
-	if ((rc = tls_client_ctx(&f, false, strict, why)) != 0)
-		return rc;
-	if ((rc = tls_client_ctx(&f, true, lenient, why)) != 0)
-		tls_ctx_free(strict);
-	return rc;
+	return tls_client_ctx(&f, ctx, why);
 }
 
 int
@@ -262,7 +255,7 @@ line_new(const struct line_options *o, struct line **out, struct why *why)
 	l->beat = evtimer_new(o->base, on_beat, l);
 	rc = l->retry == NULL || l->beat == NULL ?
 	    why_set(why, ERR_NOMEM, "out of memory") :
-	    load_ctx(l, &l->ctx, &l->lenient, why);
+	    load_ctx(l, &l->ctx, why);
 	if (rc != 0)
 		line_free(&l);
 	else
@@ -284,7 +277,6 @@ line_free(struct line **lp)
 	if (l->beat != NULL)
 		event_free(l->beat);
 	tls_ctx_free(&l->ctx);
-	tls_ctx_free(&l->lenient);
 	free(l);
 	*lp = NULL;
 }
@@ -326,7 +318,6 @@ line_state(const struct line *l)
 void
 line_set_isolated(struct line *l, bool isolated)
 {
-	l->isolated = isolated;
 	l->backoff.max_ms = isolated ? LINE_RETRY_ISOLATED_MS :
 	    LINE_RETRY_MAX_MS;
 	if (l->backoff.next_ms > l->backoff.max_ms)
@@ -395,18 +386,16 @@ line_end(struct line *l, const char *reason)
 int
 line_reload(struct line *l, struct why *why)
 {
-	struct ssl_ctx_st *ctx, *lenient;
+	struct ssl_ctx_st *ctx;
 	int rc;
 
-	if ((rc = load_ctx(l, &ctx, &lenient, why)) != 0)
+	if ((rc = load_ctx(l, &ctx, why)) != 0)
 		return rc;
 	/* One that is up has its own reference (SSL_new(3)). */
 	if (l->state == LINE_CONNECTING)
 		conn_end(l->conn, "new certificate");
 	tls_ctx_free(&l->ctx);
-	tls_ctx_free(&l->lenient);
 	l->ctx = ctx;
-	l->lenient = lenient;
 	if (l->conn != NULL)
 		conn_finish(l->conn, "new certificate");
 	return 0;

@@ -67,7 +67,7 @@ bool line_set_addresses(struct line *l, const struct addr *a, size_t n);
 /* Begin to connect (line_set_addresses first). */
 void line_start(struct line *l);
 enum line_state line_state(const struct line *l);
-/* While isolated: shorter waits, and a clock that is off does not matter. */
+/* While isolated: shorter waits. */
 void line_set_isolated(struct line *l, bool isolated);
 /* The collector's Welcome has come. */
 void line_welcomed(struct line *l, uint32_t heartbeat_seconds);

@@ -59,15 +59,54 @@ tls_error(char *out, size_t size)
 	return out;
 }
 
-/* Lets certificates outside their dates through, and nothing else. */
-static int
-verify_lenient(int ok, X509_STORE_CTX *store)
+static bool
+dates_only(X509_STORE_CTX *store)
 {
 	int err = X509_STORE_CTX_get_error(store);
 
-	if (ok || (err != X509_V_ERR_CERT_HAS_EXPIRED &&
-		      err != X509_V_ERR_CERT_NOT_YET_VALID))
+	return err == X509_V_ERR_CERT_HAS_EXPIRED ||
+	    err == X509_V_ERR_CERT_NOT_YET_VALID;
+}
+
+/* The client's own certificate may be out of its dates, the CA not. */
+static int
+verify_stale(int ok, X509_STORE_CTX *store)
+{
+	if (ok || !dates_only(store) ||
+	    X509_STORE_CTX_get_error_depth(store) != 0)
 		return ok;
+	X509_STORE_CTX_set_error(store, X509_V_OK);
+	return 1;
+}
+
+/*
+ * Had this server certificate ended when the CA issued ours?  Then it is
+ * older than anything that we can be talking to.
+ */
+static bool
+ended_before_ours(X509_STORE_CTX *store)
+{
+	const X509 *theirs = X509_STORE_CTX_get_current_cert(store), *ours;
+	SSL *ssl = X509_STORE_CTX_get_ex_data(store,
+	    SSL_get_ex_data_X509_STORE_CTX_idx());
+
+	ours = ssl != NULL ? SSL_get_certificate(ssl) : NULL;
+	return theirs == NULL || ours == NULL ||
+	    ASN1_TIME_compare(X509_get0_notAfter(theirs),
+		X509_get0_notBefore(ours)) != 1;
+}
+
+/* By the day that our own certificate was issued, never by the clock. */
+static int
+verify_by_ours(int ok, X509_STORE_CTX *store)
+{
+	if (ok || !dates_only(store))
+		return ok;
+	/* The CA is pinned as a key; it has no other date than "ours". */
+	if (X509_STORE_CTX_get_error_depth(store) == 0 &&
+	    X509_STORE_CTX_get_error(store) == X509_V_ERR_CERT_HAS_EXPIRED &&
+	    ended_before_ours(store))
+		return 0;
 	X509_STORE_CTX_set_error(store, X509_V_OK);
 	return 1;
 }
@@ -244,9 +283,15 @@ tls_server_ctx(const struct tls_files *f, bool peer_must,
 	return 0;
 }
 
+void
+tls_server_take_stale(struct ssl_ctx_st *ctx)
+{
+	SSL_CTX_set_verify(ctx, SSL_CTX_get_verify_mode(ctx), verify_stale);
+}
+
 int
-tls_client_ctx(const struct tls_files *f, bool lenient_dates,
-    struct ssl_ctx_st **out, struct why *why)
+tls_client_ctx(const struct tls_files *f, struct ssl_ctx_st **out,
+    struct why *why)
 {
 	SSL_CTX *ctx = NULL;
 	int err;
@@ -268,7 +313,7 @@ tls_client_ctx(const struct tls_files *f, bool lenient_dates,
 		return err;
 	}
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER,
-	    lenient_dates ? verify_lenient : NULL);
+	    f->cert != NULL ? verify_by_ours : NULL);
 	SSL_CTX_set_purpose(ctx, X509_PURPOSE_SSL_SERVER);
 	*out = ctx;
 	return 0;

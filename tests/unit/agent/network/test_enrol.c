@@ -359,7 +359,7 @@ test_good(void **state)
 	const struct tls_files f = {path(w.state, CREDENTIAL_FILE),
 	    path(w.state, CREDENTIAL_FILE), path(w.state, CREDENTIAL_CA),
 	    NULL};
-	assert_int_equal(tls_client_ctx(&f, false, &ctx, &why), 0);
+	assert_int_equal(tls_client_ctx(&f, &ctx, &why), 0);
 	tls_ctx_free(&ctx);
 	cordon__enrolled__free_unpacked(e, NULL);
 	buf_done(&out);

@@ -99,8 +99,14 @@ setup(void **state)
 	    make_cert(ca, "agent-old", X509_AGENT, 3600) |
 	    make_cert(ca, "operator", X509_OPERATOR, 7 * 86400) |
 	    make_cert(other, "stranger", X509_AGENT, 7 * 86400) |
-	    make_cert(other, "impostor", X509_SERVER, 7 * 86400);
+	    make_cert(other, "stranger-old", X509_AGENT, 3600) |
+	    make_cert(other, "impostor", X509_SERVER, 7 * 86400) |
+	    make_cert(other, "impostor-old", X509_SERVER, 3600);
+	past.wall_ms += 2 * 86400 * 1000LL; /* a day from now */
+	err |= make_cert(ca, "server-next", X509_SERVER, 7 * 86400) |
+	    make_cert(ca, "agent-next", X509_AGENT, 7 * 86400);
 	clock_use_fake(NULL);
+	err |= make_cert(ca, "agent-late", X509_AGENT, 3600);
 	x509_read_file(path("ca.pem"), &id, NULL);
 	memcpy(ca_sum, id.sha256, 32);
 	x509_read_file(path("other.pem"), &id, NULL);
@@ -198,7 +204,7 @@ tcp_pair(int *client_port, int *listener)
 
 static void
 open_contexts(struct pair *p, const struct tls_files *server, bool must,
-    const struct tls_files *client, bool lenient)
+    const struct tls_files *client, bool stale)
 {
 	struct why why = {0};
 
@@ -206,8 +212,9 @@ open_contexts(struct pair *p, const struct tls_files *server, bool must,
 	p->raw = -1;
 	if (tls_server_ctx(server, must, &p->sctx, &why) != 0)
 		fail_msg("server: %s", why.text);
-	if (client != NULL &&
-	    tls_client_ctx(client, lenient, &p->cctx, &why) != 0)
+	if (stale)
+		tls_server_take_stale(p->sctx);
+	if (client != NULL && tls_client_ctx(client, &p->cctx, &why) != 0)
 		fail_msg("client: %s", why.text);
 	p->client.other = &p->server;
 	p->server.other = &p->client;
@@ -310,7 +317,7 @@ struct who {
 	const char *client; /* NULL: none */
 	const char *ca;	    /* NULL: by digest */
 	const uint8_t *sum;
-	bool lenient;
+	bool stale; /* the server takes certificates out of their dates */
 	bool good;
 	enum x509_role role; /* that the server sees */
 	const char *client_says, *server_says; /* parts of the reasons */
@@ -340,21 +347,41 @@ static const struct who whos[] = {
 	    "certificate"},
 	{"server of another CA", "impostor", "other.pem", false, "agent",
 	    "ca.pem", NULL, false, false, 0, "certificate", NULL},
-	{"server of another CA, lenient", "impostor", "other.pem", false,
-	    "agent", "ca.pem", NULL, true, false, 0, "certificate", NULL},
 	{"agent plays server", "agent", "ca.pem", true, "agent", "ca.pem",
 	    NULL, false, false, 0, "purpose", NULL},
-	{"agent plays server, lenient", "agent", "ca.pem", true, "agent",
-	    "ca.pem", NULL, true, false, 0, "purpose", NULL},
+	{"agent plays server, its certificate run out", "agent-old",
+	    "ca.pem", true, "agent", "ca.pem", NULL, false, false, 0,
+	    NULL, NULL},
 	{"server plays agent", "server", "ca.pem", true, "server", "ca.pem",
 	    NULL, false, false, 0, NULL, "purpose"},
-	{"server's certificate run out", "server-old", "ca.pem", true,
-	    "agent", "ca.pem", NULL, false, false, 0, "expired", NULL},
-	{"server's certificate run out, lenient", "server-old", "ca.pem",
-	    true, "agent", "ca.pem", NULL, true, true, X509_AGENT, NULL,
+	{"server's certificate run out since ours was issued", "server-old",
+	    "ca.pem", true, "agent", "ca.pem", NULL, false, true,
+	    X509_AGENT, NULL, NULL},
+	{"server's certificate run out before ours was issued", "server-old",
+	    "ca.pem", true, "agent-late", "ca.pem", NULL, false, false, 0,
+	    "expired", NULL},
+	{"server's certificate of a day to come", "server-next", "ca.pem",
+	    true, "agent", "ca.pem", NULL, false, true, X509_AGENT, NULL,
 	    NULL},
+	{"enrolment: server's certificate of a day to come", "server-next",
+	    "ca.pem", false, NULL, NULL, ca_sum, false, false, 0,
+	    "not yet valid", NULL},
+	{"another CA's server, its certificate run out", "impostor-old",
+	    "other.pem", true, "agent", "ca.pem", NULL, false, false, 0,
+	    "certificate", NULL},
 	{"agent's certificate run out", "server", "ca.pem", true,
 	    "agent-old", "ca.pem", NULL, false, false, 0, NULL, "expired"},
+	{"agent's certificate run out, stale ones are taken", "server",
+	    "ca.pem", true, "agent-old", "ca.pem", NULL, true, true,
+	    X509_AGENT, NULL, NULL},
+	{"agent's certificate of a day to come, stale ones are taken",
+	    "server", "ca.pem", true, "agent-next", "ca.pem", NULL, true,
+	    true, X509_AGENT, NULL, NULL},
+	{"stale agent of another CA", "server", "ca.pem", true,
+	    "stranger-old", "ca.pem", NULL, true, false, 0, NULL,
+	    "certificate"},
+	{"stale server plays agent", "server", "ca.pem", true, "server-old",
+	    "ca.pem", NULL, true, false, 0, NULL, "purpose"},
 };
 
 static void
@@ -376,7 +403,7 @@ try_who(const struct who *w)
 	}
 	client.ca = w->ca != NULL ? path(w->ca) : NULL;
 	client.ca_sha256 = w->sum;
-	open_contexts(&p, &server, w->must, &client, w->lenient);
+	open_contexts(&p, &server, w->must, &client, w->stale);
 	start(&p);
 	if (w->good) {
 		if (!run(&p, both_up, 3000))
@@ -454,10 +481,10 @@ test_bad_files(void **state)
 	assert_int_equal(tls_server_ctx(&f, true, &ctx, &why), ERR_CRYPTO);
 	f.ca = NULL;
 	assert_int_equal(tls_server_ctx(&f, true, &ctx, &why), ERR_CONFIG);
-	assert_int_equal(tls_client_ctx(&f, true, &ctx, &why), ERR_CONFIG);
+	assert_int_equal(tls_client_ctx(&f, &ctx, &why), ERR_CONFIG);
 	f.ca = path("ca.pem");
 	f.cert = NULL;
-	assert_int_equal(tls_client_ctx(&f, true, &ctx, &why), ERR_CONFIG);
+	assert_int_equal(tls_client_ctx(&f, &ctx, &why), ERR_CONFIG);
 	assert_null(ctx);
 }
 

@@ -452,7 +452,7 @@ call(struct client *c, const char *file)
 		f.key = path(key);
 		f.cert = path(pem);
 	}
-	if (tls_client_ctx(&f, false, &c->ctx, &why) != 0)
+	if (tls_client_ctx(&f, &c->ctx, &why) != 0)
 		fail_msg("%s", why.text);
 	c->conn = conn_connect(w.base, c->ctx, &w.set.listen[0], &lim, &ops,
 	    c);
