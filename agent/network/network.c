@@ -26,6 +26,7 @@
 #define TICK_MS 1000
 #define HEARD_GAP_MS 1000  /* between two IPC_LINE */
 #define RENEW_LOOK_MS 5000
+#define READINESS_DAY_MS (24 * 3600 * 1000LL)
 #define UP_ITEMS_MAX 4096
 #define UP_BYTES_MAX (8 * 1024 * 1024)
 #define ORDERS_MAX 8
@@ -161,10 +162,14 @@ read_line(const char *path, char *out, size_t size)
 	}
 }
 
+struct readiness_parts {
+	Cordon__ReadinessItem item[READINESS_MAX], *items[READINESS_MAX];
+};
+
 struct hello_parts {
 	struct iface_addr ip[IFACES_MAX];
 	Cordon__Address addr[IFACES_MAX], *addrs[IFACES_MAX];
-	Cordon__ReadinessItem item[READINESS_MAX], *items[READINESS_MAX];
+	struct readiness_parts ready;
 };
 
 static void
@@ -185,8 +190,9 @@ fill_addresses(Cordon__Hello *h, struct hello_parts *p)
 	h->n_addresses = n;
 }
 
-static void
-fill_readiness(struct network *n, Cordon__Hello *h, struct hello_parts *p)
+/* Point P's items at what is known; their number. */
+static size_t
+fill_readiness(struct network *n, struct readiness_parts *p)
 {
 	size_t i;
 
@@ -195,10 +201,12 @@ fill_readiness(struct network *n, Cordon__Hello *h, struct hello_parts *p)
 		p->item[i].id = n->readiness[i].id;
 		p->item[i].ok = n->readiness[i].ok;
 		p->item[i].text = n->readiness[i].text;
+		p->item[i].level = n->readiness[i].level;
 		p->items[i] = &p->item[i];
 	}
-	h->readiness = p->items;
-	h->n_readiness = n->nreadiness;
+	n->readiness_new = false;
+	n->readiness_told = clock_boot_ms();
+	return n->nreadiness;
 }
 
 static int
@@ -223,7 +231,8 @@ make_hello(void *arg, struct buf *out)
 	h.spool_next = spool_next(n->spool);
 	h.spool_first = spool_first(n->spool);
 	fill_addresses(&h, &p);
-	fill_readiness(n, &h, &p);
+	h.readiness = p.ready.items;
+	h.n_readiness = fill_readiness(n, &p.ready);
 	return pack(&h.base, out);
 }
 
@@ -343,6 +352,27 @@ network_renew(struct network *n)
 	buf_done(&b);
 }
 
+/* Hello told it; what changed since is told at once, the rest once a day. */
+static void
+tell_readiness(struct network *n)
+{
+	Cordon__Readiness r = CORDON__READINESS__INIT;
+	struct readiness_parts p;
+	struct buf b;
+
+	if (line_state(n->line) != LINE_LIVE || n->nreadiness == 0 ||
+	    (!n->readiness_new &&
+	    clock_boot_ms() - n->readiness_told < READINESS_DAY_MS))
+		return;
+	r.items = p.items;
+	r.n_items = fill_readiness(n, &p);
+	buf_init(&b, frame_max(FRAME_READINESS));
+	if (pack(&r.base, &b) != 0 ||
+	    line_send(n->line, FRAME_READINESS, b.data, b.len) != 0)
+		n->readiness_new = true;
+	buf_done(&b);
+}
+
 static void
 look_at_certificate(struct network *n)
 {
@@ -368,6 +398,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	if (feed_stuck(&n->feed))
 		line_end(n->line, "signals were not acknowledged for long");
 	look_at_certificate(n);
+	tell_readiness(n);
 	if (spool_dirty(n->spool))
 		network_flush_soon(n);
 	else

@@ -29,6 +29,7 @@ struct readiness {
 	char id[READINESS_ID_MAX];
 	char text[READINESS_TEXT_MAX];
 	bool ok;
+	Cordon__ReadinessLevel level;
 };
 
 struct network {
@@ -56,6 +57,8 @@ struct network {
 	Cordon__State *state; /* NULL: not yet */
 	struct readiness readiness[READINESS_MAX];
 	size_t nreadiness;
+	bool readiness_new;	 /* not told since it changed */
+	int64_t readiness_told;	 /* boot ms */
 	Cordon__Watch *watch; /* NULL: not yet */
 	int64_t heard_told, full_told, renew_looked; /* boot ms */
 	int64_t server_ms, server_at; /* the collector's time; boot ms then */

@@ -210,6 +210,7 @@ on_readiness(void *arg, struct link *l, const uint8_t *payload, size_t len,
     int fd, struct why *why)
 {
 	struct network *n = arg;
+	char text[READINESS_TEXT_MAX];
 	Cordon__ReadinessItem *item;
 	struct readiness *r = NULL;
 
@@ -220,11 +221,16 @@ on_readiness(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	if (item->id[0] != '\0' && strlen(item->id) < READINESS_ID_MAX)
 		r = readiness_slot(n, item->id);
 	if (r != NULL) {
-		strcpy(r->id, item->id);
-		r->ok = item->ok;
 		/* Foreign bytes and a cut in a character are both escaped. */
-		log_quote(r->text, sizeof(r->text), item->text,
+		log_quote(text, sizeof(text), item->text,
 		    strlen(item->text));
+		if (r->id[0] == '\0' || r->ok != item->ok ||
+		    r->level != item->level || strcmp(r->text, text) != 0)
+			n->readiness_new = true;
+		strcpy(r->id, item->id);
+		strcpy(r->text, text);
+		r->ok = item->ok;
+		r->level = item->level;
 	} else {
 		log_warn("readiness: an item too many, or without a name");
 	}

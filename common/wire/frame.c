@@ -35,6 +35,7 @@ static const struct {
 	[FRAME_ENROLLED] = {"enrolled", 16 * KIB},
 	[FRAME_REFUSED] = {"refused", 1 * KIB},
 	[FRAME_RENEW_FIRST] = {"renew-first", 64},
+	[FRAME_READINESS] = {"readiness", 16 * KIB},
 };
 
 size_t

@@ -41,6 +41,7 @@ enum frame_kind {
 	FRAME_ENROL = 20,	 /* host without certificate */
 	FRAME_ENROLLED = 21,	 /* collector */
 	FRAME_REFUSED = 22,	 /* collector: why, then it closes */
+	FRAME_READINESS = 23,	 /* agent: Readiness, changed or a day old */
 	FRAME_RENEW_FIRST = 30,	 /* collector: your certificate is too old */
 	FRAME_KIND_MAX = 31,
 };

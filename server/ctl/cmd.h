@@ -81,6 +81,7 @@ int cmd_check(struct ctl *c);
 int cmd_waive(struct ctl *c);
 int cmd_host_list(struct ctl *c);
 int cmd_host_show(struct ctl *c);
+int cmd_host_readiness(struct ctl *c);
 int cmd_host_tag(struct ctl *c);
 int cmd_host_revoke(struct ctl *c);
 int cmd_host_manifest(struct ctl *c);

@@ -16,10 +16,9 @@
 #include "common/base/log.h"
 #include "common/wire/frame.h"
 #include "server/audit/audit.h"
+#include "server/flow/readiness.h"
 #include "server/flow/signals.h"
 #include "server/store/hosts.h"
-
-#define READINESS_MAX 64
 
 static int
 send_welcome(struct db *db, const struct flow *f, const struct host *h)
@@ -82,28 +81,6 @@ addresses_text(const Cordon__Hello *hello, char *out, size_t size)
 	}
 }
 
-static char *
-readiness_json(const Cordon__Hello *hello)
-{
-	json_t *list = json_array(), *one;
-	char *text;
-	size_t i;
-
-	for (i = 0; i < hello->n_readiness && i < READINESS_MAX; i++) {
-		one = json_object();
-		json_object_set_new(one, "id",
-		    json_string(hello->readiness[i]->id));
-		json_object_set_new(one, "ok",
-		    json_boolean(hello->readiness[i]->ok));
-		json_object_set_new(one, "text",
-		    json_string(hello->readiness[i]->text));
-		json_array_append_new(list, one);
-	}
-	text = json_dumps(list, JSON_COMPACT);
-	json_decref(list);
-	return text;
-}
-
 /* What the store remembers of the boot; audited when it changed. */
 static int
 note_boot(struct db *db, const struct host *h, const Cordon__Hello *hello)
@@ -127,7 +104,7 @@ int
 flow_hello(struct db *db, const struct flow *f, const char *host_id,
     const Cordon__Hello *hello)
 {
-	char addresses[TEXT_MAX_LEN], *readiness;
+	char addresses[TEXT_MAX_LEN];
 	struct host h;
 	int rc;
 
@@ -136,25 +113,24 @@ flow_hello(struct db *db, const struct flow *f, const char *host_id,
 		return rc;
 	if (h.revoked)
 		return ERR_PERM;
-	readiness = readiness_json(hello);
-	if (readiness == NULL)
-		return ERR_NOMEM;
 	addresses_text(hello, addresses, sizeof(addresses));
 	rc = note_boot(db, &h, hello);
 	if (rc == 0)
 		rc = db_run(db, NULL,
 		    "UPDATE hosts SET online = 1, last_seen = $1, "
 		    "agent_version = $2, kernel = $3, boot_id = $4, "
-		    "addresses = $5, readiness = $6 WHERE host_id = $7",
-		    "issssss", db_now(db), hello->agent_version, hello->kernel,
-		    hello->boot_id, addresses, readiness, h.host_id);
-	free(readiness);
+		    "addresses = $5 WHERE host_id = $6",
+		    "isssss", db_now(db), hello->agent_version, hello->kernel,
+		    hello->boot_id, addresses, h.host_id);
 	if (rc == 0)
 		rc = audit_add(db,
 		    &(struct audit_entry){.who = "agent",
 		    .what = "host.online", .host = h.name,
 		    .case_id = h.case_id}, "connected, agent %s",
 		    hello->agent_version);
+	if (rc == 0)
+		rc = readiness_store(db, &h, hello->readiness,
+		    hello->n_readiness);
 	if (rc == 0)
 		rc = send_welcome(db, f, &h);
 	if (rc == 0)
@@ -319,6 +295,19 @@ on_witness(struct db *db, const struct flow *f, const char *host_id,
 	return orders_witness(db, host_id, msg);
 }
 
+static int
+on_readiness(struct db *db, const struct flow *f, const char *host_id,
+    const void *msg)
+{
+	const Cordon__Readiness *r = msg;
+	struct host h;
+	int rc;
+
+	(void)f;
+	rc = hosts_get(db, host_id, &h);
+	return rc != 0 ? rc : readiness_store(db, &h, r->items, r->n_items);
+}
+
 /* What may come on a live connection, and who takes it. */
 static const struct {
 	uint16_t kind;
@@ -335,6 +324,7 @@ static const struct {
 	{FRAME_MANIFEST, &cordon__manifest_chunk__descriptor, on_manifest},
 	{FRAME_SNAPSHOT, &cordon__snapshot_chunk__descriptor, on_snapshot},
 	{FRAME_WITNESS, &cordon__witness_result__descriptor, on_witness},
+	{FRAME_READINESS, &cordon__readiness__descriptor, on_readiness},
 };
 
 int

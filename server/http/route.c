@@ -38,6 +38,8 @@ const struct route routes[] = {
 { POST, "/v1/stop", R, COMMANDER, WR, api_stop, NULL },
 { GET, "/v1/hosts", R, SEES, RD, api_hosts, "group,stage,tier," },
 { GET, "/v1/hosts/{}", R, SEES, RD, api_host, NULL },
+{ GET, "/v1/hosts/{}/readiness", R, SEES, RD, api_host_readiness, NULL },
+{ GET, "/v1/readiness", R, SEES, RD, api_readiness, "group,tier," },
 { POST, "/v1/hosts/{}/tags", R, ADMIN, WR, api_host_tags, NULL },
 { POST, "/v1/hosts/{}/revoke", R, ADMIN, WR, api_host_revoke, NULL },
 { POST, "/v1/hosts/{}/manifest", R, BASELINE, WR, api_host_manifest, NULL },

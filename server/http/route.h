@@ -56,6 +56,8 @@ int api_keys(struct db *db, struct call *c);
 int api_stop(struct db *db, struct call *c);
 int api_hosts(struct db *db, struct call *c);
 int api_host(struct db *db, struct call *c);
+int api_host_readiness(struct db *db, struct call *c);
+int api_readiness(struct db *db, struct call *c);
 int api_host_tags(struct db *db, struct call *c);
 int api_host_revoke(struct db *db, struct call *c);
 int api_host_manifest(struct db *db, struct call *c);

@@ -563,6 +563,48 @@ test_hello(void **state)
 	cordon__hello__free_unpacked(h, NULL);
 }
 
+/* The one item of the Nth readiness frame. */
+static void
+check_readiness(int n, bool ok, Cordon__ReadinessLevel level)
+{
+	const struct seen *f = nth(&w.frames, FRAME_READINESS, n);
+	Cordon__Readiness *r;
+
+	assert_non_null(f);
+	r = cordon__readiness__unpack(NULL, f->len, f->data);
+	assert_non_null(r);
+	assert_int_equal(r->n_items, 1);
+	assert_string_equal(r->items[0]->id, "vpn-route");
+	assert_int_equal(r->items[0]->ok, ok);
+	assert_int_equal(r->items[0]->level, level);
+	cordon__readiness__free_unpacked(r, NULL);
+}
+
+/* What changes while the line is up is told; what stays the same is not. */
+static void
+test_readiness(void **state)
+{
+	Cordon__ReadinessItem item = CORDON__READINESS_ITEM__INIT;
+
+	(void)state;
+	start();
+	join_both();
+	UNTIL(w.hellos == 1);
+	item.id = (char *)(uintptr_t)"vpn-route";
+	item.level = CORDON__READINESS_LEVEL__READINESS_BLOCKS;
+	ipc(w.enforcer, IPC_READINESS, &item);
+	UNTIL(nth(&w.frames, FRAME_READINESS, 0) != NULL);
+	check_readiness(0, false, CORDON__READINESS_LEVEL__READINESS_BLOCKS);
+	ipc(w.enforcer, IPC_READINESS, &item);
+	pause_ms(1200); /* a look at it a second */
+	assert_null(nth(&w.frames, FRAME_READINESS, 1));
+	item.ok = true;
+	item.level = CORDON__READINESS_LEVEL__READINESS_WEAKER;
+	ipc(w.enforcer, IPC_READINESS, &item);
+	UNTIL(nth(&w.frames, FRAME_READINESS, 1) != NULL);
+	check_readiness(1, true, CORDON__READINESS_LEVEL__READINESS_WEAKER);
+}
+
 static uint64_t
 count_signals(uint64_t first)
 {
@@ -1671,6 +1713,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_hello),
+		T(test_readiness),
 		T(test_signals),
 		T(test_many_signals),
 		T(test_orders),

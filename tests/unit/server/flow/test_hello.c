@@ -322,6 +322,71 @@ test_pieces(void **state)
 	assert_false(host("a").witness_ok);
 }
 
+/* -- readiness ---------------------------------------------------------------- */
+
+static Cordon__ReadinessItem
+item_of(const char *id, bool ok, Cordon__ReadinessLevel level)
+{
+	Cordon__ReadinessItem i = CORDON__READINESS_ITEM__INIT;
+
+	i.id = (char *)id;
+	i.ok = ok;
+	i.level = level;
+	i.text = ok ? (char *)"" : (char *)"something is lost";
+	return i;
+}
+
+#define BLOCKS CORDON__READINESS_LEVEL__READINESS_BLOCKS
+#define WEAKER CORDON__READINESS_LEVEL__READINESS_WEAKER
+
+static const char *
+last_readiness(void)
+{
+	return sql_text("SELECT line FROM audit WHERE line LIKE "
+	    "'%%host.readiness%%' ORDER BY number DESC");
+}
+
+static void
+test_readiness(void **state)
+{
+	Cordon__ReadinessItem item[3], *items[] = {&item[0], &item[1],
+	    &item[2]};
+	Cordon__Readiness r = CORDON__READINESS__INIT;
+	Cordon__Hello h = hello_of("boot-1");
+
+	(void)state;
+	item[0] = item_of("owner-flag", false, WEAKER);
+	item[1] = item_of("vpn-route", false, BLOCKS);
+	item[2] = item_of("Bad id; or not", false, BLOCKS);
+	r.items = items;
+	r.n_items = 3;
+	assert_int_equal(frame("H-a", FRAME_READINESS, &r.base), 0);
+	assert_int_equal(sql_int("SELECT readiness_at FROM hosts WHERE "
+	    "name = 'a'"), w.clock.wall_ms);
+	assert_int_equal(sql_int("SELECT json_array_length(readiness) FROM "
+	    "hosts WHERE name = 'a'"), 2);
+	assert_string_equal(sql_text("SELECT json_extract(readiness, "
+	    "'$[1].level') FROM hosts WHERE name = 'a'"), "blocks");
+	assert_non_null(strstr(last_readiness(), "blocks vpn-route; weaker "
+	    "owner-flag (before: ready)"));
+	/* the same a day later: the time moves, nothing else is said */
+	tick_clock(DAY_MS);
+	assert_int_equal(frame("H-a", FRAME_READINESS, &r.base), 0);
+	assert_int_equal(audited("host.readiness"), 1);
+	assert_int_equal(sql_int("SELECT readiness_at FROM hosts WHERE "
+	    "name = 'a'"), w.clock.wall_ms);
+	item[1].ok = true;
+	assert_int_equal(frame("H-a", FRAME_READINESS, &r.base), 0);
+	assert_non_null(strstr(last_readiness(), "\"weaker owner-flag "
+	    "(before: blocks vpn-route"));
+	/* a hello that does not know yet takes nothing away */
+	assert_int_equal(come("H-a", &h), 0);
+	assert_int_equal(sql_int("SELECT json_array_length(readiness) FROM "
+	    "hosts WHERE name = 'a'"), 2);
+	assert_int_equal(sql_int("SELECT readiness_at FROM hosts WHERE "
+	    "name = 'b'"), 0);
+}
+
 int
 main(void)
 {
@@ -336,6 +401,7 @@ main(void)
 		FLOW_TEST(test_heartbeat),
 		FLOW_TEST(test_proof),
 		FLOW_TEST(test_pieces),
+		FLOW_TEST(test_readiness),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -870,7 +870,7 @@ test_states(void **state)
 	static const uint16_t live[] = {FRAME_HEARTBEAT, FRAME_SIGNALS,
 	    FRAME_ORDER_ANSWER, FRAME_PROOF, FRAME_CHECK_RESULT,
 	    FRAME_MANIFEST, FRAME_SNAPSHOT, FRAME_WITNESS,
-	    FRAME_CERT_REQUEST};
+	    FRAME_CERT_REQUEST, FRAME_READINESS};
 	unsigned int bit;
 	uint16_t kind;
 	bool want;
