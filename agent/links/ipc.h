@@ -81,6 +81,9 @@ enum ipc_kind {
 
 	/* enforcer -> network */
 	IPC_PINNED = 100, /* Pinned: before each State */
+	/* network <-> sensors */
+	IPC_PREVIEW_ASK = 90, /* PreviewAsk, to the sensors */
+	IPC_PREVIEW = 91,     /* Preview, from them */
 };
 
 #endif

@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "agent/links/ask.h"
 #include "agent/network/collectors.h"
 #include "agent/links/kinds.h"
 #include "agent/network/network_int.h"
@@ -335,6 +336,36 @@ on_check_run(void *arg, const uint8_t *payload, size_t len, struct why *why)
 	return rc;
 }
 
+/* Answers an ask that nobody can answer. */
+static void
+preview_failed(struct network *n, const char *ask_id, const char *why)
+{
+	Cordon__Preview p = CORDON__PREVIEW__INIT;
+
+	p.ask_id = (char *)(uintptr_t)ask_id;
+	p.why = (char *)(uintptr_t)why;
+	up_message(n, FRAME_PREVIEW, &p.base);
+}
+
+static int
+on_preview_ask(void *arg, const uint8_t *payload, size_t len,
+    struct why *why)
+{
+	struct network *n = arg;
+	Cordon__PreviewAsk *ask;
+	int rc;
+
+	ask = unpack(&cordon__preview_ask__descriptor, payload, len);
+	if (ask == NULL)
+		return why_set(why, ERR_PROTO, "cannot be read");
+	rc = ask_preview_check(ask, why);
+	if (rc == 0 && (!n->sensors_up || link_send(n->sensors,
+	    IPC_PREVIEW_ASK, payload, len, -1) != 0))
+		preview_failed(n, ask->ask_id, no_sensors);
+	cordon__preview_ask__free_unpacked(ask, NULL);
+	return rc;
+}
+
 static int
 on_manifest_ask(void *arg, const uint8_t *payload, size_t len,
     struct why *why)
@@ -562,6 +593,7 @@ static const struct line_row rows[] = {
 	{FRAME_WITNESS_ASK, UP, on_witness_ask},
 	{FRAME_RENEW_FIRST, LINE_HELLO, on_renew_first},
 	{FRAME_CERT_ISSUED, UP, on_cert_issued},
+	{FRAME_PREVIEW_ASK, UP, on_preview_ask},
 	{0, 0, NULL},
 };
 

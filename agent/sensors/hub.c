@@ -168,6 +168,14 @@ snapshot_take(void *arg, Cordon__SnapshotAsk *msg)
 	return jobs_snapshot_take(h->jobs, msg);
 }
 
+static int
+preview_take(void *arg, Cordon__PreviewAsk *msg)
+{
+	struct hub *h = arg;
+
+	return jobs_preview_take(h->jobs, msg);
+}
+
 static void
 spool_full(void *arg)
 {
@@ -177,7 +185,7 @@ spool_full(void *arg)
 }
 
 static const struct peer_calls calls = {check_take, manifest_take,
-    snapshot_take, spool_full};
+    snapshot_take, spool_full, preview_take};
 
 /* -- links ---------------------------- */
 

@@ -15,6 +15,7 @@
 #include "agent/sensors/accounts.h"
 #include "agent/sensors/manifest.h"
 #include "agent/sensors/places.h"
+#include "agent/sensors/preview.h"
 #include "agent/sensors/snapshot.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -24,7 +25,7 @@
 #define STACK_SIZE (384 * 1024)
 #define CHUNK (64 * 1024)
 
-enum job_kind { JOB_CHECK, JOB_MANIFEST, JOB_SNAPSHOT };
+enum job_kind { JOB_CHECK, JOB_MANIFEST, JOB_SNAPSHOT, JOB_PREVIEW };
 
 struct job {
 	struct job *next;
@@ -34,6 +35,7 @@ struct job {
 		Cordon__CheckRun *check;
 		Cordon__ManifestAsk *manifest;
 		Cordon__SnapshotAsk *snapshot;
+		Cordon__PreviewAsk *preview;
 	} msg;
 };
 
@@ -67,6 +69,9 @@ job_free(struct job *j)
 		break;
 	case JOB_SNAPSHOT:
 		cordon__snapshot_ask__free_unpacked(j->msg.snapshot, NULL);
+		break;
+	case JOB_PREVIEW:
+		cordon__preview_ask__free_unpacked(j->msg.preview, NULL);
 		break;
 	}
 	free(j);
@@ -278,6 +283,23 @@ do_snapshot(struct jobs *j, const struct job *job)
 	buf_done(&text);
 }
 
+/* -- previews ---------------------------- */
+
+static void
+do_preview(struct jobs *j, const struct job *job)
+{
+	struct buf b;
+
+	buf_init(&b, LINK_PAYLOAD_MAX);
+	if (preview_make("/proc", job->msg.preview,
+	    j->gate->env->settings->network_uid, &b) == 0)
+		outbox_bulk(j->out, job->generation, IPC_PREVIEW, b.data,
+		    b.len);
+	else
+		log_warn("preview: no memory");
+	buf_done(&b);
+}
+
 /* -- lanes ---------------------------- */
 
 static void
@@ -292,6 +314,9 @@ do_job(struct jobs *j, const struct job *job)
 		break;
 	case JOB_SNAPSHOT:
 		do_snapshot(j, job);
+		break;
+	case JOB_PREVIEW:
+		do_preview(j, job);
 		break;
 	}
 	malloc_trim(0);
@@ -457,5 +482,18 @@ jobs_snapshot_take(struct jobs *j, Cordon__SnapshotAsk *msg)
 		return ERR_NOMEM;
 	}
 	job->msg.snapshot = msg;
+	return add_take(j, &j->urgent, job);
+}
+
+int
+jobs_preview_take(struct jobs *j, Cordon__PreviewAsk *msg)
+{
+	struct job *job = job_new(JOB_PREVIEW);
+
+	if (job == NULL) {
+		cordon__preview_ask__free_unpacked(msg, NULL);
+		return ERR_NOMEM;
+	}
+	job->msg.preview = msg;
 	return add_take(j, &j->urgent, job);
 }

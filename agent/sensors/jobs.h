@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Long work on request of the collector: gate runs, manifests, snapshots.
- * One thread takes one job after the other from a short queue; snapshots,
- * which are urgent, have a queue and thread of their own.  Answers go to
+ * Long work on request of the collector: gate runs, manifests, snapshots,
+ * previews.  One thread takes one job after the other from a short queue;
+ * snapshots and previews, for which someone waits, have a queue and thread
+ * of their own.  Answers go to
  * the outbox.
  */
 #ifndef CORDON_SENSORS_JOBS_H
@@ -30,5 +31,6 @@ void jobs_stop(struct jobs **j);
 int jobs_check_take(struct jobs *j, Cordon__CheckRun *msg);
 int jobs_manifest_take(struct jobs *j, Cordon__ManifestAsk *msg);
 int jobs_snapshot_take(struct jobs *j, Cordon__SnapshotAsk *msg);
+int jobs_preview_take(struct jobs *j, Cordon__PreviewAsk *msg);
 
 #endif

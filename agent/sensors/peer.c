@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "agent/links/ask.h"
 #include "agent/links/ipc.h"
 #include "agent/sensors/path.h"
 #include "agent/sensors/roots.h"
@@ -104,6 +105,25 @@ on_snapshot_ask(void *arg, struct link *l, const uint8_t *payload,
 }
 
 static int
+on_preview_ask(void *arg, struct link *l, const uint8_t *payload, size_t len,
+    int fd, struct why *why)
+{
+	const struct peer *p = arg;
+	Cordon__PreviewAsk *msg;
+
+	(void)l, (void)fd;
+	msg = unpack(&cordon__preview_ask__descriptor, payload, len);
+	if (msg == NULL)
+		return why_set(why, ERR_PROTO, "bad request for a preview");
+	if (ask_preview_check(msg, why) != 0) {
+		cordon__preview_ask__free_unpacked(msg, NULL);
+		return ERR_PROTO;
+	}
+	p->calls->preview_take(p->arg, msg);
+	return 0;
+}
+
+static int
 on_spool_full(void *arg, struct link *l, const uint8_t *payload, size_t len,
     int fd, struct why *why)
 {
@@ -120,6 +140,8 @@ const struct link_kind peer_network_table[] = {
 	    on_manifest_ask, false},
 	{IPC_SNAPSHOT_ASK, "snapshot-ask", 1, 256, NULL,
 	    on_snapshot_ask, false},
+	{IPC_PREVIEW_ASK, "preview-ask", 1, 8192, NULL, on_preview_ask,
+	    false},
 	{IPC_SPOOL_FULL, "spool-full", 0, 0, NULL, on_spool_full, false},
 	{0, NULL, 0, 0, NULL, NULL, false},
 };

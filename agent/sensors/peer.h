@@ -20,6 +20,7 @@ struct peer_calls {
 	int (*manifest_take)(void *arg, Cordon__ManifestAsk *msg);
 	int (*snapshot_take)(void *arg, Cordon__SnapshotAsk *msg);
 	void (*spool_full)(void *arg);
+	int (*preview_take)(void *arg, Cordon__PreviewAsk *msg);
 };
 struct peer {
 	const struct peer_calls *calls;

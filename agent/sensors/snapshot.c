@@ -9,7 +9,6 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 #include <utmp.h>
 
+#include "agent/sensors/sockets.h"
 #include "agent/sensors/who.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
@@ -24,23 +24,14 @@
 
 #define FILE_ROOM (64 * 1024)
 #define LINE_ROOM 512
-#define SOCKETS_MAX 8192
 #define CUT_ROOM 128 /* kept for the last line */
-
-/* Which process holds which socket. */
-struct socket_of {
-	uint64_t inode;
-	pid_t pid;
-	char name[32];
-};
 
 struct shot {
 	const char *proc;
 	struct buf *out;
 	int64_t until_ms;
 	bool cut;
-	struct socket_of *socket;
-	size_t sockets;
+	struct socket_owners sockets;
 };
 
 static bool
@@ -94,35 +85,6 @@ add_file(struct shot *s, const char *section, const char *name)
 /* -- processes and their sockets ---------------------------- */
 
 static void
-note_sockets(struct shot *s, pid_t pid, const char *name)
-{
-	char path[300], link[64];
-	const struct dirent *de;
-	struct socket_of *so;
-	uint64_t inode;
-	ssize_t n;
-	DIR *d;
-
-	snprintf(path, sizeof(path), "%s/%d/fd", s->proc, (int)pid);
-	d = opendir(path);
-	while (d != NULL && s->sockets < SOCKETS_MAX && go_on(s) &&
-	    (de = readdir(d)) != NULL) {
-		n = readlinkat(dirfd(d), de->d_name, link, sizeof(link) - 1);
-		if (n <= 0)
-			continue;
-		link[n] = '\0';
-		if (sscanf(link, "socket:[%" SCNu64 "]", &inode) != 1)
-			continue;
-		so = &s->socket[s->sockets++];
-		so->inode = inode;
-		so->pid = pid;
-		log_quote(so->name, sizeof(so->name), name, strlen(name));
-	}
-	if (d != NULL)
-		closedir(d);
-}
-
-static void
 add_process(struct shot *s, pid_t pid)
 {
 	char path[300], text[4096], name[64] = "?", line[2048], exe[512];
@@ -151,7 +113,9 @@ add_process(struct shot *s, pid_t pid)
 	    "argv=%.1000s", (int)pid, (int)parent, uid, name, exe,
 	    n > 0 ? text : "");
 	add_line(s, line, strlen(line));
-	note_sockets(s, pid, name);
+	if (go_on(s))
+		socket_owners_add(&s->sockets, s->proc, pid, name,
+		    s->until_ms);
 }
 
 static void
@@ -170,17 +134,6 @@ add_processes(struct shot *s)
 
 /* -- sockets ---------------------------- */
 
-static const struct socket_of *
-owner_of(const struct shot *s, uint64_t inode)
-{
-	size_t i;
-
-	for (i = 0; inode != 0 && i < s->sockets; i++)
-		if (s->socket[i].inode == inode)
-			return &s->socket[i];
-	return NULL;
-}
-
 /*
  * One table of /proc/net as the kernel writes it (proc(5)), the owner in
  * front.  FIELD: which word of a line is the inode, from 0.
@@ -189,7 +142,7 @@ static void
 add_sockets(struct shot *s, const char *table, unsigned int field)
 {
 	char path[256], line[LINE_ROOM + 64], *text, *rest, *l, *word, *save;
-	const struct socket_of *so;
+	const struct socket_owner *so;
 	uint64_t inode;
 	unsigned int i;
 
@@ -214,7 +167,7 @@ add_sockets(struct shot *s, const char *table, unsigned int field)
 		if (word == NULL)
 			continue;
 		inode = strtoull(word, NULL, 10);
-		so = owner_of(s, inode);
+		so = socket_owners_find(&s->sockets, inode);
 		if (so != NULL)
 			snprintf(line, sizeof(line), "pid=%d name=%s %.400s",
 			    (int)so->pid, so->name, l);
@@ -258,11 +211,10 @@ snapshot_take(const char *proc, struct buf *out)
 	    .proc = proc,
 	    .out = out,
 	    .until_ms = clock_boot_ms() + SNAPSHOT_MS,
-	    .socket = calloc(SOCKETS_MAX, sizeof(struct socket_of)),
 	};
 	char now[CLOCK_TEXT_MAX];
 
-	if (s.socket == NULL)
+	if (socket_owners_init(&s.sockets) != 0)
 		return;
 	buf_printf(out, "== snapshot\ntaken %s\n",
 	    clock_format(now, clock_wall_ms(), true));
@@ -283,5 +235,5 @@ snapshot_take(const char *proc, struct buf *out)
 	add_file(&s, "mounts", "self/mounts");
 	if (s.cut)
 		buf_add_str(out, "== cut\nat the bound of time or size\n");
-	free(s.socket);
+	socket_owners_done(&s.sockets);
 }

@@ -36,6 +36,8 @@ static const struct {
 	[FRAME_REFUSED] = {"refused", 1 * KIB},
 	[FRAME_RENEW_FIRST] = {"renew-first", 64},
 	[FRAME_READINESS] = {"readiness", 16 * KIB},
+	[FRAME_PREVIEW_ASK] = {"preview-ask", 8 * KIB},
+	[FRAME_PREVIEW] = {"preview", 65 * KIB},
 };
 
 size_t

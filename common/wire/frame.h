@@ -42,6 +42,8 @@ enum frame_kind {
 	FRAME_ENROLLED = 21,	 /* collector */
 	FRAME_REFUSED = 22,	 /* collector: why, then it closes */
 	FRAME_READINESS = 23,	 /* agent: Readiness, changed or a day old */
+	FRAME_PREVIEW_ASK = 24,	 /* collector: which live flows would go? */
+	FRAME_PREVIEW = 25,	 /* agent: Preview */
 	FRAME_RENEW_FIRST = 30,	 /* collector: your certificate is too old */
 	FRAME_KIND_MAX = 31,
 };

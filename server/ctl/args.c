@@ -31,6 +31,7 @@ static const struct option options[] = {
 { "reason", 0, WORD, "TEXT", AT(reason), 0, 0, T_O_REASON, false },
 { "case", 0, WORD, "ID", AT(case_id), 0, 0, T_O_CASE, false },
 { "plan-only", 0, FLAG, NULL, AT(plan_only), 0, 0, T_O_PLAN_ONLY, false },
+{ "preview", 0, FLAG, NULL, AT(preview), 0, 0, T_O_PREVIEW, false },
 { "yes", 0, FLAG, NULL, AT(yes), 0, 0, T_O_YES, false },
 { "expect-hosts", 0, NUMBER, "N", AT(expect), 1, 1000, T_O_EXPECT, false },
 { "no-wait", 0, FLAG, NULL, AT(no_wait), 0, 0, T_O_NO_WAIT, false },

@@ -19,6 +19,8 @@ exit_of(long status, const char *code)
 		return EXIT_WAITS;
 	if (strcmp(code, "gate") == 0)
 		return EXIT_GATE;
+	if (strcmp(code, "host-away") == 0)
+		return EXIT_UNPROVEN;
 	if (status == 400 || status == 405 || status == 413)
 		return EXIT_USAGE;
 	if (status == 404)

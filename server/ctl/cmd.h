@@ -67,6 +67,14 @@ enum fate plan_fate(const json_t *host, bool opens);
 /* "rules, collector, 4/4 probes fail (v4, v6)" of a proof's detail. */
 const char *proof_text(struct out *o, const json_t *detail);
 
+/* Ask the hosts of *PLAN what it would cut; *PLAN is fetched again then. */
+int preview_plan(struct ctl *c, json_t **plan);
+/* "2 live flows: 10.1.5.20:5432 psql, ..." of a PREVIEW that is done. */
+const char *preview_cuts(struct out *o, const json_t *preview);
+void preview_print(struct out *o, const json_t *preview);
+/* --preview: ask the hosts of the command line; exit code. */
+int preview_hosts(struct ctl *c, const char *profile);
+
 int cmd_isolate(struct ctl *c);
 int cmd_recover(struct ctl *c);
 int cmd_restore(struct ctl *c);

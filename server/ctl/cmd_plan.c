@@ -142,12 +142,17 @@ plan_and_apply(struct ctl *c, const char *action)
 	json_t *plan = NULL;
 	int rc;
 
+	if (c->a.preview)
+		return preview_hosts(c, NULL);
 	if (c->a.reason == NULL || strlen(c->a.reason) < REASON_MIN_CHARS)
 		return usage(c, action, "--reason must say why, in at least "
 		    "%d characters", REASON_MIN_CHARS);
 	rc = make_plan(c, action, &plan);
 	if (rc != EXIT_DONE)
 		return rc;
+	/* for those who read it; a script that said --yes is not held up */
+	if ((c->a.plan_only || !c->a.yes) && strcmp(action, "restore") != 0)
+		(void)preview_plan(c, &plan);
 	if (!c->o.json)
 		plan_print(&c->o, plan);
 	if (c->a.plan_only) {

@@ -3,11 +3,12 @@
 #include "server/ctl/cmd.h"
 
 #define PLANNING "reason,case,plan-only,yes,no-wait,timeout,"
+#define CUTTING PLANNING "preview,"
 #define CONFIRM "yes,expect-hosts,no-wait,timeout,"
 
 const struct command commands[] = {
-{ "isolate", NULL, 1, ARGS_POS_MAX - 2, PLANNING,
-  "isolate HOST... --reason TEXT [--case ID]",
+{ "isolate", NULL, 1, ARGS_POS_MAX - 2, CUTTING,
+  "isolate HOST... --reason TEXT [--case ID] | isolate HOST... --preview",
   "isolate fin-ws-0231 --reason \"beacon after macro\"", T_H_ISOLATE,
   cmd_isolate, false },
 { "recover", NULL, 1, ARGS_POS_MAX - 2, PLANNING,

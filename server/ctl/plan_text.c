@@ -76,8 +76,37 @@ rows_hosts(struct out *o, const json_t *plan)
 	}
 }
 
+/* The live flows, where the hosts were asked. */
 static void
-rows_effect(struct out *o, const json_t *plan)
+row_cuts(struct out *o, const json_t *plan)
+{
+	const json_t *hosts = json_object_get(plan, "hosts"), *one, *pre;
+	size_t i, n = json_array_size(hosts), told = 0;
+	int64_t cut = 0;
+
+	json_array_foreach((json_t *)(uintptr_t)hosts, i, one) {
+		pre = json_object_get(one, "preview");
+		if (strcmp(json_str(pre, "state"), "done") != 0)
+			continue;
+		cut += json_num(pre, "cut");
+		told++;
+	}
+	one = json_array_get(hosts, 0);
+	pre = json_object_get(one, "preview");
+	if (n == 1 && told == 1)
+		out_row(o, T_L_CUTS, preview_cuts(o, pre));
+	else if (n > 1 && told > 0)
+		out_row(o, T_L_CUTS, out_text(o, T_CUTS_TOTAL, out_num(o,
+		    cut), out_num(o, (int64_t)told), NULL));
+	else if (n == 1 && (pre != NULL || !json_yes(one, "online")))
+		out_row(o, T_L_CUTS, out_text(o, T_CUTS_UNKNOWN,
+		    !json_yes(one, "online") ? text_of(T_CUTS_AWAY, o->lang) :
+		    json_str(pre, "why")[0] != '\0' ? out_q(o, pre, "why") :
+		    text_of(T_CUTS_LATE, o->lang), NULL));
+}
+
+static void
+rows_effect(struct out *o, const json_t *plan, bool open)
 {
 	const json_t *keeps = json_object_get(plan, "keeps"), *one;
 	const char *action = json_str(plan, "action");
@@ -94,6 +123,8 @@ rows_effect(struct out *o, const json_t *plan)
 			    "%s%s", i > 0 ? ", " : "",
 			    json_string_value(one));
 	out_row(o, T_L_KEEPS, out_text(o, T_PLAN_KEEPS, list, NULL));
+	if (open)
+		row_cuts(o, plan);
 	out_row(o, T_L_CUTS, text_of(strcmp(action, "recover") == 0 ?
 	    T_PLAN_CUTS_RECOVERY : T_PLAN_CUTS, o->lang));
 }
@@ -170,7 +201,7 @@ plan_print(struct out *o, const json_t *plan)
 	    expires);
 	row_action(o, plan);
 	rows_hosts(o, plan);
-	rows_effect(o, plan);
+	rows_effect(o, plan, open);
 	rows_reason(o, plan);
 	row_approvals(o, plan);
 	if (open)

@@ -66,6 +66,7 @@ static const struct {
 	{ "expired", "已过期" },
 	{ "forbidden", "没有所需的角色" },
 	{ "gate", "风险检查未通过或已过期" },
+	{ "host-away", "主机离线" },
 	{ "internal", "采集中心内部错误" },
 	{ "never-isolate", "主机标记为不可隔离" },
 	{ "no-host", "没有这样的主机" },

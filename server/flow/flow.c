@@ -18,6 +18,7 @@
 #include "server/audit/audit.h"
 #include "server/flow/readiness.h"
 #include "server/flow/signals.h"
+#include "server/orders/preview.h"
 #include "server/store/hosts.h"
 
 static int
@@ -308,6 +309,14 @@ on_readiness(struct db *db, const struct flow *f, const char *host_id,
 	return rc != 0 ? rc : readiness_store(db, &h, r->items, r->n_items);
 }
 
+static int
+on_preview(struct db *db, const struct flow *f, const char *host_id,
+    const void *msg)
+{
+	(void)f;
+	return preview_take(db, host_id, msg);
+}
+
 /* What may come on a live connection, and who takes it. */
 static const struct {
 	uint16_t kind;
@@ -325,6 +334,7 @@ static const struct {
 	{FRAME_SNAPSHOT, &cordon__snapshot_chunk__descriptor, on_snapshot},
 	{FRAME_WITNESS, &cordon__witness_result__descriptor, on_witness},
 	{FRAME_READINESS, &cordon__readiness__descriptor, on_readiness},
+	{FRAME_PREVIEW, &cordon__preview__descriptor, on_preview},
 };
 
 int

@@ -81,6 +81,7 @@ refusal_status(enum refusal code)
 	case REFUSAL_EXPIRED:
 	case REFUSAL_STATE:
 	case REFUSAL_STAGE:
+	case REFUSAL_AWAY:
 	case REFUSAL_CONFLICT:
 	case REFUSAL_EVIDENCE:
 	case REFUSAL_GATE:

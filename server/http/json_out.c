@@ -3,6 +3,7 @@
  * Records of the store as the API's JSON (json_out.h).  In the collector,
  * inside store jobs.  What agents wrote is text here, never markup or keys.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/clock.h"
@@ -121,6 +122,28 @@ json_host(struct db *db, const struct host *h)
 	return o;
 }
 
+json_t *
+json_preview(const struct preview *p, const char *host, const char *flows,
+    int64_t now)
+{
+	json_t *o = json_object();
+
+	put_text(o, "preview", p->preview_id);
+	put_text(o, "host", host);
+	put_text(o, "plan", p->plan_id);
+	put_text(o, "profile", word_name(WORDS_PROFILE, (int)p->profile));
+	put_text(o, "state", preview_state_name(preview_state(p, now)));
+	put_time(o, "asked_at", p->asked_at);
+	put_time(o, "done_at", p->done_at);
+	put_int(o, "cut", p->cut);
+	put_int(o, "kept", p->kept);
+	put_bool(o, "partial", p->partial);
+	put_text(o, "why", p->why);
+	if (flows != NULL)
+		put_json(o, "flows", flows, "[]");
+	return o;
+}
+
 /* -- plans --------------------------------------------------------------- */
 
 static json_t *
@@ -137,6 +160,7 @@ approval_row(struct db_rows *r)
 
 struct plan_walk {
 	struct db *db;
+	const char *plan_id;
 	json_t *list;
 	const struct person *sees;
 	bool foreign;
@@ -162,6 +186,23 @@ plan_order(struct db *db, json_t *o, const char *order_id)
 	put_int(o, "took_us", db_int(r, 5));
 	db_end(&r);
 	return 0;
+}
+
+/* Its newest preview; programs and peers are nothing for an admin alone. */
+static int
+plan_preview(const struct plan_walk *w, const struct host *h, json_t *o)
+{
+	struct preview p;
+	char *flows = NULL;
+	int rc;
+
+	rc = preview_of_plan(w->db, w->plan_id, h->host_id, &p, &flows);
+	if (rc == 0)
+		json_object_set_new(o, "preview", json_preview(&p, h->name,
+		    person_sees(w->sees, h->grp, ROLE_BIT(ROLE_ADMIN)) ?
+		    flows : NULL, db_now(w->db)));
+	free(flows);
+	return rc == ERR_NOENT ? 0 : rc;
 }
 
 static int
@@ -193,7 +234,9 @@ plan_host(void *arg, const char *host_id, const char *order_id)
 	    h.proven_why : "");
 	put_text(o, "order", order_id);
 	json_array_append_new(w->list, o);
-	return order_id[0] != '\0' ? plan_order(w->db, o, order_id) : 0;
+	rc = plan_preview(w, &h, o);
+	return rc == 0 && order_id[0] != '\0' ?
+	    plan_order(w->db, o, order_id) : rc;
 }
 
 json_t *
@@ -218,7 +261,8 @@ json_t *
 json_plan(struct db *db, const struct flow *f, const struct plan *p,
     const struct person *sees, bool *foreign)
 {
-	struct plan_walk w = { .db = db, .sees = sees };
+	struct plan_walk w = { .db = db, .plan_id = p->plan_id,
+	    .sees = sees };
 	json_t *o = json_object();
 	int64_t fleet = 0;
 	int rc;

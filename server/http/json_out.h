@@ -14,6 +14,7 @@
 #include "server/http/auth.h"
 #include "server/model/model.h"
 #include "server/orders/orders.h"
+#include "server/orders/preview.h"
 #include "server/store/db.h"
 
 /* KEY: TEXT; KEY: time as RFC 3339 UTC, nothing at all if 0. */
@@ -32,6 +33,9 @@ int rows_into(json_t *out, const char *key, struct db_rows *r,
 /* "10.1.2.3:8443" for each collector that orders pin. */
 json_t *json_collectors(const struct orders_settings *s);
 
+/* FLOWS: stored JSON, or NULL for none of them. */
+json_t *json_preview(const struct preview *p, const char *host,
+    const char *flows, int64_t now);
 /* Each: a new object, or NULL when the store fails. */
 json_t *json_host(struct db *db, const struct host *h);
 /*

@@ -49,6 +49,9 @@ const struct route routes[] = {
   NULL },
 { POST, "/v1/hosts/{}/check", R, VERIFIER | RECOVERY | ANALYST, WR,
   api_host_check, NULL },
+{ POST, "/v1/hosts/{}/preview", R, ANALYST | RESPONDER | RECOVERY |
+  COMMANDER | APPROVER | OWNER, WR, api_host_preview, NULL },
+{ GET, "/v1/previews/{}", R, SEES_EVIDENCE, RD, api_preview, NULL },
 { GET, "/v1/manifests/{}", R, SEES_EVIDENCE, RD, api_manifest, NULL },
 { GET, "/v1/runs/{}", R, SEES_EVIDENCE, RD, api_run, NULL },
 { POST, "/v1/runs/{}/waive", R, COMMANDER, WR, api_run_waive, NULL },

@@ -64,6 +64,8 @@ int api_host_manifest(struct db *db, struct call *c);
 int api_host_waiver(struct db *db, struct call *c);
 int api_host_verify(struct db *db, struct call *c);
 int api_host_check(struct db *db, struct call *c);
+int api_host_preview(struct db *db, struct call *c);
+int api_preview(struct db *db, struct call *c);
 int api_manifest(struct db *db, struct call *c);
 int api_run(struct db *db, struct call *c);
 int api_run_waive(struct db *db, struct call *c);

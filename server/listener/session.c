@@ -236,6 +236,7 @@ static const struct row rows[] = {
 	{FRAME_WITNESS, SESSION_LIVE, on_live},
 	{FRAME_CERT_REQUEST, SESSION_LIVE | SESSION_RENEWING, on_live},
 	{FRAME_READINESS, SESSION_LIVE, on_live},
+	{FRAME_PREVIEW, SESSION_LIVE, on_live},
 };
 #define NROWS (sizeof(rows) / sizeof(rows[0]))
 

@@ -16,6 +16,7 @@
 #include "common/wire/order.h"
 #include "common/wire/pack.h"
 #include "server/audit/audit.h"
+#include "server/orders/allow.h"
 #include "server/orders/order_row.h"
 
 #define ORDER_DIGITS 10
@@ -29,24 +30,16 @@ struct draft {
 	Cordon__Endpoint point[ENDPOINTS_MAX];
 	Cordon__Endpoint *at[ENDPOINTS_MAX];
 	size_t npoints;
+	struct orders_allow allow[ORDER_ALLOWED_MAX];
+	size_t nallow;
 	uint8_t hash[DIGEST_LEN];
 };
 
 static Cordon__Endpoint *
-add_point(struct draft *d, const uint8_t *ip, uint8_t ip_len,
-    uint32_t prefix_len, uint32_t protocol, uint32_t port)
+next_point(struct draft *d)
 {
-	Cordon__Endpoint *e = &d->point[d->npoints];
-
-	cordon__endpoint__init(e);
-	e->address.data = (uint8_t *)ip; /* packed, never written to */
-	e->address.len = ip_len;
-	e->prefix_len = prefix_len;
-	e->protocol = protocol;
-	e->port = port;
-	e->direction = CORDON__DIRECTION__DIRECTION_OUT;
-	d->at[d->npoints++] = e;
-	return e;
+	d->at[d->npoints] = &d->point[d->npoints];
+	return d->at[d->npoints++];
 }
 
 static void
@@ -56,21 +49,18 @@ add_collectors(struct draft *d, const struct orders_settings *s)
 
 	d->body.collectors = &d->at[d->npoints];
 	for (i = 0; i < s->ncollectors && i < ORDER_COLLECTORS_MAX; i++)
-		add_point(d, s->collectors[i].ip, s->collectors[i].ip_len,
-		    s->collectors[i].ip_len * 8U, 6, s->collectors[i].port);
+		allow_collector(&s->collectors[i], next_point(d));
 	d->body.n_collectors = i;
 }
 
 static void
-add_allowed(struct draft *d, const struct orders_settings *s)
+add_allowed(struct draft *d)
 {
 	size_t i;
 
 	d->body.allowed = &d->at[d->npoints];
-	for (i = 0; i < s->nrecovery && i < ORDER_ALLOWED_MAX; i++)
-		add_point(d, s->recovery[i].ip, s->recovery[i].ip_len,
-		    s->recovery[i].prefix_len, s->recovery[i].protocol,
-		    s->recovery[i].port);
+	for (i = 0; i < d->nallow; i++)
+		allow_endpoint(&d->allow[i], next_point(d));
 	d->body.n_allowed = i;
 }
 
@@ -87,17 +77,16 @@ prefix_holds(const struct orders_allow *a, const uint8_t *ip, uint8_t ip_len)
 	return true;
 }
 
-/* A recovery server is reachable by right: no proof that something leaks. */
+/* A named server is reachable by right: no proof that something leaks. */
 static bool
-probe_allowed(const struct orders_settings *s,
-    const struct orders_endpoint_probe *p)
+probe_allowed(const struct draft *d, const struct orders_endpoint_probe *p)
 {
 	size_t i;
 
-	for (i = 0; i < s->nrecovery; i++)
-		if (s->recovery[i].protocol == p->protocol &&
-		    s->recovery[i].port == p->port &&
-		    prefix_holds(&s->recovery[i], p->ip, p->ip_len))
+	for (i = 0; i < d->nallow; i++)
+		if (d->allow[i].protocol == p->protocol &&
+		    d->allow[i].port == p->port &&
+		    prefix_holds(&d->allow[i], p->ip, p->ip_len))
 			return true;
 	return false;
 }
@@ -121,20 +110,30 @@ probe_is_self(const struct host *h, const struct orders_endpoint_probe *p)
 }
 
 static void
+add_probe(const struct orders_endpoint_probe *p, Cordon__Endpoint *e)
+{
+	cordon__endpoint__init(e);
+	e->address.data = (uint8_t *)(uintptr_t)p->ip;
+	e->address.len = p->ip_len;
+	e->prefix_len = p->ip_len * 8U;
+	e->protocol = p->protocol;
+	e->port = p->port;
+	e->direction = CORDON__DIRECTION__DIRECTION_OUT;
+}
+
+static void
 add_probes(struct draft *d, const struct orders_settings *s,
-    const struct host *h, enum profile profile)
+    const struct host *h)
 {
 	size_t i, n = 0;
 
 	d->body.probes = &d->at[d->npoints];
 	for (i = 0; i < s->nprobes && n < ORDER_PROBES_MAX; i++) {
-		if (probe_is_self(h, &s->probes[i]) ||
-		    (profile == PROFILE_RECOVERY &&
-		    probe_allowed(s, &s->probes[i])))
+		const struct orders_endpoint_probe *p = &s->probes[i];
+
+		if (probe_is_self(h, p) || probe_allowed(d, p))
 			continue;
-		add_point(d, s->probes[i].ip, s->probes[i].ip_len,
-		    s->probes[i].ip_len * 8U, s->probes[i].protocol,
-		    s->probes[i].port);
+		add_probe(p, next_point(d));
 		n++;
 	}
 	d->body.n_probes = n;
@@ -158,9 +157,9 @@ fill_cut(struct draft *d, const struct orders_settings *s,
 		b->confirm_hash.data = d->hash;
 		b->confirm_hash.len = sizeof(d->hash);
 	}
-	if (p->profile == PROFILE_RECOVERY)
-		add_allowed(d, s);
-	add_probes(d, s, o->host, p->profile);
+	d->nallow = allow_list(s, o->host, p->profile, d->allow);
+	add_allowed(d);
+	add_probes(d, s, o->host);
 	b->notice_en = (char *)s->notice_en;
 	b->notice_zh = (char *)s->notice_zh;
 }

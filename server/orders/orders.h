@@ -43,6 +43,7 @@ enum refusal {
 	REFUSAL_SIGNER,	      /* signer refused or is away */
 	REFUSAL_NOT_FOUND,
 	REFUSAL_INPUT,	      /* a field is missing or out of bounds */
+	REFUSAL_AWAY,	      /* the host is not connected */
 	REFUSAL_CONFLICT,     /* exists already, or another is under way */
 	REFUSAL_INTERNAL,     /* the store failed: roll the job back */
 };

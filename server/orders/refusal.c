@@ -29,6 +29,7 @@ static const char *const codes[] = {
 	[REFUSAL_SIGNER] = "signer",
 	[REFUSAL_NOT_FOUND] = "not-found",
 	[REFUSAL_INPUT] = "bad-request",
+	[REFUSAL_AWAY] = "host-away",
 	[REFUSAL_CONFLICT] = "conflict",
 	[REFUSAL_INTERNAL] = "internal",
 };

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/links/ask.h"
 #include "agent/links/settings.h"
 #include "agent/sensors/peer.h"
 
@@ -38,6 +39,16 @@ snapshot(void *arg, Cordon__SnapshotAsk *msg)
 	return 0;
 }
 
+static int
+preview(void *arg, Cordon__PreviewAsk *msg)
+{
+	(void)arg;
+	if (ask_preview_check(msg, NULL) != 0)
+		abort();
+	cordon__preview_ask__free_unpacked(msg, NULL);
+	return 0;
+}
+
 static void
 full(void *arg)
 {
@@ -48,7 +59,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static const struct peer_calls calls = {check, manifest, snapshot,
-	    full};
+	    full, preview};
 	struct peer peer = {&calls, NULL};
 	const struct link_kind *row;
 	Cordon__Settings *s;

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Reading /proc/net (proc(5)) against the endpoints of a request.  Runs on
+ * the urgent job thread of the sensors process.  The request comes from the
+ * network process, within the bounds of agent/links; names of programs are
+ * quoted.
+ */
+#include "agent/sensors/preview.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/sensors/sockets.h"
+#include "common/base/clock.h"
+#include "common/base/file.h"
+#include "common/base/log.h"
+#include "common/wire/pack.h"
+
+#define TABLE_ROOM (1024 * 1024) /* about 6,500 sockets */
+#define FLOWS_MAX 8192
+#define PROGRAM_MAX 256
+#define TCP 6
+#define UDP 17
+#define TCP_TIME_WAIT 6 /* states of include/net/tcp_states.h */
+#define TCP_CLOSE 7
+#define TCP_LISTEN 10
+#define PROFILE(x) CORDON__PROFILE__PROFILE_##x
+
+struct ip {
+	uint8_t byte[16];
+	uint8_t len;
+};
+
+struct flow {
+	uint32_t protocol, uid;
+	struct ip local, peer;
+	unsigned int local_port, peer_port;
+	uint64_t inode;
+	bool kept;
+};
+
+struct look {
+	const char *proc;
+	const Cordon__PreviewAsk *ask;
+	uint32_t network_uid;
+	int64_t until_ms;
+	struct socket_owners owners;
+	struct flow *flow; /* FLOWS_MAX */
+	size_t n;
+	bool partial;
+};
+
+/* What is told of one flow. */
+struct told {
+	Cordon__Flow msg;
+	Cordon__Address local, peer;
+	char program[PROGRAM_MAX];
+};
+
+/* -- kept or cut ---------------------------- */
+
+static bool
+within(const Cordon__Endpoint *e, const struct ip *ip)
+{
+	unsigned int bit;
+
+	if (e->address.len != ip->len)
+		return false;
+	for (bit = 0; bit < e->prefix_len; bit++)
+		if (((e->address.data[bit / 8] ^ ip->byte[bit / 8]) >>
+		    (7 - bit % 8)) & 1)
+			return false;
+	return true;
+}
+
+static bool
+fits(const Cordon__Endpoint *e, const struct flow *f)
+{
+	bool in = e->direction == CORDON__DIRECTION__DIRECTION_IN;
+
+	return e->protocol == f->protocol && within(e, &f->peer) &&
+	    e->port == (in ? f->local_port : f->peer_port);
+}
+
+static bool
+kept(const struct look *l, const struct flow *f)
+{
+	const Cordon__PreviewAsk *a = l->ask;
+	size_t i;
+
+	if (a->profile == PROFILE(OPEN))
+		return true;
+	for (i = 0; i < a->n_collectors; i++)
+		if (f->uid == l->network_uid && fits(a->collectors[i], f))
+			return true;
+	if (a->profile == PROFILE(STRICT))
+		return false;
+	for (i = 0; i < a->n_allowed; i++)
+		if (fits(a->allowed[i], f))
+			return true;
+	return false;
+}
+
+/* -- the tables of the kernel ---------------------------- */
+
+/* Words of 32 bits in this machine's order; IPv4 in IPv6 form is IPv4. */
+static bool
+parse_ip(const char *hex, struct ip *out)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	struct ip ip = {.len = (uint8_t)(strlen(hex) / 2)};
+	uint32_t word;
+	size_t i;
+
+	if (ip.len != 4 && ip.len != 16)
+		return false;
+	for (i = 0; i < ip.len; i += 4) {
+		if (sscanf(hex + 2 * i, "%8" SCNx32, &word) != 1)
+			return false;
+		memcpy(ip.byte + i, &word, 4);
+	}
+	if (ip.len == 16 && memcmp(ip.byte, mapped, sizeof(mapped)) == 0) {
+		memmove(ip.byte, ip.byte + 12, 4);
+		ip.len = 4;
+	}
+	*out = ip;
+	return true;
+}
+
+/* Does it stay on this host? */
+static bool
+is_local(const struct flow *f)
+{
+	static const uint8_t one[16] = {[15] = 1};
+
+	if (f->peer.len == 4 ? f->peer.byte[0] == 127 :
+	    memcmp(f->peer.byte, one, sizeof(one)) == 0)
+		return true;
+	return f->peer.len == f->local.len &&
+	    memcmp(f->peer.byte, f->local.byte, f->peer.len) == 0;
+}
+
+static bool
+parse_line(const char *line, uint32_t protocol, struct flow *out)
+{
+	struct flow f = {.protocol = protocol};
+	char local[33], peer[33];
+	unsigned int state;
+
+	if (sscanf(line, "%*u: %32[0-9A-F]:%x %32[0-9A-F]:%x %x %*s %*s %*s "
+	    "%" SCNu32 " %*u %" SCNu64, local, &f.local_port, peer,
+	    &f.peer_port, &state, &f.uid, &f.inode) != 7)
+		return false;
+	if (f.peer_port == 0 || !parse_ip(local, &f.local) ||
+	    !parse_ip(peer, &f.peer))
+		return false;
+	if (protocol == TCP && (state == TCP_TIME_WAIT ||
+	    state == TCP_CLOSE || state == TCP_LISTEN))
+		return false;
+	*out = f;
+	return !is_local(&f);
+}
+
+static void
+read_table(struct look *l, const char *name, uint32_t protocol, char *text)
+{
+	char path[256], *rest = text, *line;
+	ssize_t len;
+
+	snprintf(path, sizeof(path), "%s/net/%s", l->proc, name);
+	len = file_text(path, text, TABLE_ROOM);
+	if (len <= 0)
+		return;
+	if (len >= TABLE_ROOM - 1)
+		l->partial = true;
+	strsep(&rest, "\n"); /* names of the columns */
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		if (!parse_line(line, protocol, &l->flow[l->n]))
+			continue;
+		l->flow[l->n].kept = kept(l, &l->flow[l->n]);
+		if (l->n + 1 == FLOWS_MAX) {
+			l->partial = true;
+			return;
+		}
+		l->n++;
+	}
+}
+
+/* -- who holds them ---------------------------- */
+
+static void
+find_owners(struct look *l)
+{
+	char path[300], name[64];
+	const struct dirent *de;
+	DIR *d = opendir(l->proc);
+
+	while (d != NULL && (de = readdir(d)) != NULL) {
+		if (clock_boot_ms() > l->until_ms) {
+			l->partial = true;
+			break;
+		}
+		if (!isdigit((unsigned char)de->d_name[0]))
+			continue;
+		snprintf(path, sizeof(path), "%s/%.20s/comm", l->proc,
+		    de->d_name);
+		if (file_text(path, name, sizeof(name)) <= 0)
+			continue;
+		name[strcspn(name, "\n")] = '\0';
+		socket_owners_add(&l->owners, l->proc,
+		    (pid_t)atoi(de->d_name), name, l->until_ms);
+	}
+	if (d != NULL)
+		closedir(d);
+}
+
+static void
+fill_address(Cordon__Address *a, const struct ip *ip)
+{
+	cordon__address__init(a);
+	a->ip.data = (uint8_t *)(uintptr_t)ip->byte;
+	a->ip.len = ip->len;
+}
+
+static void
+fill_told(const struct look *l, const struct flow *f, struct told *t)
+{
+	const struct socket_owner *so = socket_owners_find(&l->owners,
+	    f->inode);
+	char path[300], exe[PROGRAM_MAX];
+	ssize_t n = -1;
+
+	cordon__flow__init(&t->msg);
+	fill_address(&t->local, &f->local);
+	fill_address(&t->peer, &f->peer);
+	t->msg.protocol = f->protocol;
+	t->msg.local = &t->local;
+	t->msg.local_port = f->local_port;
+	t->msg.peer = &t->peer;
+	t->msg.peer_port = f->peer_port;
+	t->msg.kept = f->kept;
+	t->program[0] = '\0';
+	t->msg.program = t->program;
+	if (so == NULL)
+		return;
+	t->msg.pid = (uint32_t)so->pid;
+	snprintf(path, sizeof(path), "%s/%d/exe", l->proc, (int)so->pid);
+	n = readlink(path, exe, sizeof(exe) - 1);
+	if (n > 0)
+		log_quote(t->program, sizeof(t->program), exe, (size_t)n);
+	else
+		snprintf(t->program, sizeof(t->program), "%s", so->name);
+}
+
+/* Those that are cut come first: they are what is asked for. */
+static int
+tell(const struct look *l, struct buf *out)
+{
+	Cordon__Preview p = CORDON__PREVIEW__INIT;
+	struct told *told = calloc(PREVIEW_FLOWS_MAX, sizeof(*told));
+	Cordon__Flow *list[PREVIEW_FLOWS_MAX];
+	size_t i, turn;
+	int rc = ERR_NOMEM;
+
+	if (told == NULL)
+		return rc;
+	p.ask_id = l->ask->ask_id;
+	p.partial = l->partial;
+	p.flows = list;
+	for (turn = 0; turn < 2; turn++)
+		for (i = 0; i < l->n; i++) {
+			if (l->flow[i].kept != (turn == 1))
+				continue;
+			p.cut += turn == 0;
+			p.kept += turn == 1;
+			if (p.n_flows == PREVIEW_FLOWS_MAX)
+				continue;
+			fill_told(l, &l->flow[i], &told[p.n_flows]);
+			list[p.n_flows] = &told[p.n_flows].msg;
+			p.n_flows++;
+		}
+	while (p.n_flows > 0 && cordon__preview__get_packed_size(&p) >
+	    PREVIEW_PACKED_MAX)
+		p.n_flows--;
+	rc = pack(&p.base, out);
+	free(told);
+	return rc;
+}
+
+int
+preview_make(const char *proc, const Cordon__PreviewAsk *ask,
+    uint32_t network_uid, struct buf *out)
+{
+	struct look l = {.proc = proc, .ask = ask,
+	    .network_uid = network_uid,
+	    .until_ms = clock_boot_ms() + PREVIEW_MS};
+	char *text = malloc(TABLE_ROOM);
+	int rc;
+
+	l.flow = calloc(FLOWS_MAX, sizeof(*l.flow));
+	rc = socket_owners_init(&l.owners);
+	if (text == NULL || l.flow == NULL || rc != 0) {
+		rc = ERR_NOMEM;
+		goto done;
+	}
+	read_table(&l, "tcp", TCP, text);
+	read_table(&l, "tcp6", TCP, text);
+	read_table(&l, "udp", UDP, text);
+	read_table(&l, "udp6", UDP, text);
+	find_owners(&l);
+	rc = tell(&l, out);
+done:
+	socket_owners_done(&l.owners);
+	free(l.flow);
+	free(text);
+	return rc;
+}
