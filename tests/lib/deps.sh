@@ -10,10 +10,11 @@ libseccomp-dev libcap-ng-dev libcurl4-openssl-dev libsystemd-dev'
 tests='python3 python3-pytest libcmocka-dev clang libclang-rt-14-dev nftables
 iproute2 iputils-ping procps openssl conntrack'
 packaging='dpkg-dev debhelper fakeroot debootstrap systemd-container'
+boot='qemu-system-x86 e2fsprogs'
 bench='aide'
 
 missing=
-for p in $build $tests $packaging $bench; do
+for p in $build $tests $packaging $boot $bench; do
 	dpkg-query -W -f '${Status}\n' "$p" 2>/dev/null |
 	    grep -q '^install ok installed' || missing="$missing $p"
 done

@@ -167,6 +167,7 @@ def main():
                 pytest(totals, "root tests: packets, kernel, rights", "tests/root")
                 pytest(totals, "scenarios: real programs together", "tests/scenario")
                 pytest(totals, "packages in a booted container", "tests/pkg")
+                pytest(totals, "power cuts of a machine with its own kernel", "tests/boot")
     for s in totals.skipped:
         print("skipped  %s" % s)
     for r in totals.red:

@@ -7,15 +7,12 @@ import contextlib
 import glob
 import itertools
 import os
-import re
 import shutil
 import subprocess
-import tempfile
 
+from debian import TALKER, base_tree, unit
 from world import Failed, Machine, run, stop, wait_for
 
-RELEASE = "bookworm"
-PACKAGES = ["systemd", "systemd-sysv", "dbus", "iproute2", "nftables", "iputils-ping", "procps"]
 CGROUPS = ("/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup")
 _serial = itertools.count(1)
 
@@ -35,67 +32,19 @@ ExecStart=ip addr add %s/64 dev eth0 nodad
 [Install]
 WantedBy=sysinit.target
 """
-TALKER = """[Unit]
-Description=Talks to a peer from the first moment on
-DefaultDependencies=no
-After=test-network.service
-[Service]
-ExecStart=bash -c 'while :; do echo x >/dev/udp/%s/%d; sleep 0.01; done' 2>/dev/null
-StandardError=null
-[Install]
-WantedBy=sysinit.target
-"""
-
-
-def mirror():
-    """Where this machine takes Debian 12 from."""
-    for path in sorted(glob.glob("/etc/apt/sources.list.d/*.sources")):
-        with open(path) as f:
-            for stanza in f.read().split("\n\n"):
-                uri = re.search(r"^URIs:\s*(\S+)", stanza, re.M)
-                suites = re.search(r"^Suites:\s*(.*)", stanza, re.M)
-                if uri and suites and RELEASE in suites.group(1).split():
-                    return uri.group(1)
-    for path in ["/etc/apt/sources.list"] + sorted(glob.glob("/etc/apt/sources.list.d/*.list")):
-        with contextlib.suppress(OSError), open(path) as f:
-            found = re.search(r"^deb\s+(?:\[.*?\]\s+)?(\S+)\s+%s\s" % RELEASE, f.read(), re.M)
-            if found:
-                return found.group(1)
-    return "http://deb.debian.org/debian"
-
-
-def depends(deb):
-    """The packages that DEB needs, without versions."""
-    text = run(["dpkg-deb", "-f", deb, "Depends"]).stdout
-    return [re.split(r"[\s(|]", d.strip())[0] for d in text.split(",")]
 
 
 class Trees:
-    """One tree by debootstrap, copied for each container, gone at the end.
-    CORDON_TREE=DIR takes one that is there, for who runs this often."""
+    """Debian's tree, copied for each container."""
 
     def __init__(self, debs):
-        self.debs = debs
-        self.dir = tempfile.mkdtemp(prefix="cordon-tree-")
-        self.base = os.environ.get("CORDON_TREE") or os.path.join(self.dir, "base")
-        if os.path.isdir(self.base):
-            return
-        want = sorted(set(PACKAGES).union(*(depends(d) for d in debs)))
-        p = run(["debootstrap", "--variant=minbase", "--include=" + ",".join(want), RELEASE, self.base, mirror()],
-                check=False, timeout=600)
-        if p.returncode != 0:
-            self.close()
-            raise Failed("debootstrap: " + " / ".join(p.stdout.strip().splitlines()[-3:]))
-        shutil.rmtree(os.path.join(self.base, "var/cache/apt/archives"))
+        self.debs, self.base = debs, base_tree(debs)
 
     def copy(self, to):
         run(["cp", "-a", "--reflink=auto", self.base, to], timeout=120)
         os.makedirs(os.path.join(to, "debs"))
         for d in self.debs:
             shutil.copy(d, os.path.join(to, "debs"))
-
-    def close(self):
-        shutil.rmtree(self.dir, ignore_errors=True)
 
 
 class Container(Machine):
@@ -111,20 +60,12 @@ class Container(Machine):
         self.trees.copy(self.root)
         with open(os.path.join(self.root, "etc/hostname"), "w") as f:
             f.write(self.name + "\n")
-        self._unit("test-network", NETWORK % (self.v4, self.v6))
+        unit(self.root, "test-network", NETWORK % (self.v4, self.v6))
         if self.talk_to:
-            self._unit("test-talker", TALKER % self.talk_to)
+            unit(self.root, "test-talker", TALKER % self.talk_to)
         self.machine = self.ns
         self.cgroups = [os.path.join(c, self.machine) for c in CGROUPS if os.path.exists(c + "/cgroup.procs")]
         self.world.cleanup.callback(self.power_off)
-
-    def _unit(self, name, text):
-        path = os.path.join(self.root, "etc/systemd/system", name + ".service")
-        with open(path, "w") as f:
-            f.write(text)
-        wants = os.path.join(self.root, "etc/systemd/system/sysinit.target.wants")
-        os.makedirs(wants, exist_ok=True)
-        os.symlink("/etc/systemd/system/%s.service" % name, os.path.join(wants, name + ".service"))
 
     def plug_in(self):
         """A new namespace with a cable to the switch; the link is down."""

@@ -15,11 +15,11 @@ import pytest
 sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), d) for d in ("../lib", ".")]
 
 from container import Container, Trees  # noqa: E402
+from packaged import REASON, Site  # noqa: E402
 from world import Failed, Peer, Sniffer, TOP, World, run, wait_for  # noqa: E402
 
 CAP_NET_ADMIN = 1 << 12
 HOST = "fin-ws-1"
-REASON = ("--reason", "test of the packages")
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +33,9 @@ def trees():
                        capture_output=True, text=True)
     assert p.returncode == 0, p.stdout + p.stderr
     try:
-        t = Trees(sorted(glob.glob(os.path.join(TOP, "build/deb/*.deb"))))
+        return Trees(sorted(glob.glob(os.path.join(TOP, "build/deb/*.deb"))))
     except Failed as e:
         pytest.skip("no Debian tree on this machine: %s" % e)
-    yield t
-    t.close()
 
 
 @pytest.fixture(scope="module")
@@ -46,58 +44,17 @@ def world(trees):
         yield w
 
 
-class Site:
-    """A collector and its people, a peer, and one host from packages."""
-
-    def __init__(self, world, trees):
-        self.col = world.collector(settings={"orders": {"operator_min_age": "1s", "budget_percent_hour": "100"}})
-        self.wang = self.col.operator("wang", "responder", "recovery", "verifier", "baseline", "analyst")
-        self.li = self.col.operator("li", "approver", "commander", "auditor")
-        self.peer = world.peer()
-        self.host = Container(world, HOST, trees, (self.peer.v4, Peer.UDP))
-        self.host.plug_in()
-        self.host.boot()
-        self.clean = self.host.files()
-        self.watch = self.proven = None
-
-    def enrol(self):
-        self.host.run(["cordon-agent", "enrol", "--collector", "%s:%d" % (self.col.v4, self.col.AGENTS), "--token",
-                       self.col.token(), "--ca-sha256", self.col.ca_sha256()])
-        self.host.run(["systemctl", "start", "cordon-agent"])
-
-    def look(self, name=HOST):
-        return self.wang.json("host", "show", name)
-
-    def proven_since(self, mark):
-        wait_for("a proof of now", lambda: (lambda h: h["isolation"] == "proven" and h["proven_at"] > iso(mark))(
-            self.look()), 60)
-
-    def leaked(self, since=0.0):
-        """Frames that came out of the host and are not its line."""
-        return [f for f in self.watch.frames(since) if f.out_of_host and not f.is_line(self.col) and
-                not f.is_neighbour()]
-
-    def cut(self, since):
-        assert not self.leaked(since)[:5]
-        assert self.host.run(["ping", "-c1", "-W1", self.peer.v4], check=False).returncode != 0
-        assert self.peer.run(["ping", "-c1", "-W1", self.host.v6], check=False).returncode != 0
-
-    def approved(self, verb):
-        """Wang plans (once the evidence is there), Li approves, Wang applies."""
-        wait_for("a plan to approve", lambda: self.wang(verb, HOST, *REASON, "--yes", check=False).returncode == 3, 60)
-        plans = [x for x in self.wang.lines("plan", "list") if x["action"] == verb]
-        plan = max(plans, key=lambda x: x["created_at"])["plan"]
-        self.li("approve", plan, "--yes")
-        self.wang("plan", "apply", plan, "--yes", "--expect-hosts", "1")
-
-
-def iso(seconds):
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + ".%03dZ" % (seconds % 1 * 1000)
+def make_container(world, trees, peer):
+    c = Container(world, HOST, trees, (peer.v4, Peer.UDP))
+    c.plug_in()
+    c.boot()
+    c.clean = c.files()
+    return c
 
 
 @pytest.fixture(scope="module")
 def site(world, trees):
-    return Site(world, trees)
+    return Site(world, HOST, lambda peer: make_container(world, trees, peer))
 
 
 @pytest.fixture(autouse=True)
@@ -154,14 +111,7 @@ def test_03_its_sensors_see(site):
 
 def test_04_isolated_with_proof(site):
     site.wang("host", "manifest", HOST)
-    wait_for("the talker heard outside", lambda: site.peer.arrivals(site.host.v4))
-    site.watch = Sniffer(site.host)
-    wait_for("the talker in the capture", lambda: site.leaked())
-    p = site.wang("isolate", HOST, *REASON, "--yes")
-    site.proven = time.time()
-    assert site.look()["isolation"] == "proven", p.stdout
-    time.sleep(1)
-    site.cut(site.proven)
+    site.isolate()
 
 
 def test_05_restart_of_the_unit_opens_nothing(site):
@@ -216,13 +166,7 @@ def test_08_removal_while_isolated_is_refused(site):
 
 
 def test_09_released_it_talks_again(site):
-    site.approved("recover")
-    green = site.wang("verify", HOST, check=False)
-    assert green.returncode == 0, green.stdout
-    site.approved("restore")
-    mark = time.time()
-    wait_for("the talker heard again", lambda: [a for a in site.peer.arrivals(site.host.v4) if a[0] > mark])
-    assert "cordon" not in site.host.run(["nft", "list", "tables"]).stdout
+    site.released()
 
 
 def test_10_removed_nothing_is_left_but_configuration(site):
@@ -261,7 +205,7 @@ def test_12_removed_by_force_it_is_open(site):
 def left(site):
     """What is there and was not before the package; users may stay."""
     users = {"/etc/%s%s" % (f, tail) for f in ("passwd", "group", "shadow", "gshadow") for tail in ("", "-")}
-    return site.host.files() - site.clean - users - {"/etc/.pwd.lock"}
+    return site.host.files() - site.host.clean - users - {"/etc/.pwd.lock"}
 
 
 def test_20_the_collector_from_packages(world, trees):
