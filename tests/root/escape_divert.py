@@ -146,30 +146,21 @@ def _(line):
 # -- devices changed while isolated ------------------------------------------------------
 
 
-def changed(name, words, change, senders=None, prepare=None, dirty=True, seconds=1.0):
+def changed(name, words, change, senders=None, prepare=None, dirty=True, quiet=0.4):
     """CHANGE while frames are sent all the time; how long do they pass?"""
     def fn(line):
         x = prepare(line) if prepare else None
         yield
-        return line.leak(lambda: change(line), (lambda t: senders(line, t)) if senders else None,
-                         [line.wire] + ([x] if x else []), seconds)
+        return line.leak(lambda: change(line), senders(line) if senders else None,
+                         [line.wire] + ([x] if x else []), quiet)
     add_way(name, "devices", words, fn, hand=True, dirty=dirty)
 
 
 def on_device(device, side="host"):
-    """Frames by a packet socket of a device that may come and go."""
-    def make(line, t):
+    def make(line):
+        t = line.token()
         f = F.of_ip(line.mac["rogue"], b"\2\0\0\0\0\x09", F.ip4(HOST4, ROGUE4, 17, F.udp(HOST4, ROGUE4, 9, 9, t)))
-        p = []
-
-        def send():
-            if not p:
-                p.append(line.packet(device, side=side))
-            try:
-                p[0].send(f)
-            except OSError:
-                p.clear()
-        return [send]
+        return [(t, line.persistent(device, f, side))]
     return make
 
 
@@ -210,7 +201,7 @@ def take(line):
 
 
 changed("device-moved", "the device moved to a namespace of another's", take, on_device("v0", "guest"), elsewhere_ns,
-        seconds=1.5)
+        quiet=0.8)
 
 
 def to_and_fro(line):
@@ -221,7 +212,7 @@ def to_and_fro(line):
 
 
 changed("device-moved-loop", "the same, to and fro in a loop", to_and_fro,
-        lambda l, t: on_device("v0", "guest")(l, t) + on_device("v0")(l, t), elsewhere_ns, seconds=1.5)
+        lambda l: on_device("v0", "guest")(l) + on_device("v0")(l), elsewhere_ns, quiet=0.8)
 
 
 def bridge_later(line):
@@ -248,7 +239,7 @@ def two(line):
 
 
 changed("device-swapped", "two devices that change names", swap,
-        lambda l, t: on_device("v0")(l, t) + on_device("x0")(l, t), two)
+        lambda l: on_device("v0")(l) + on_device("x0")(l), two)
 
 
 @way("child-moved", "devices", "a macvlan child made while isolated, used elsewhere at once", hand=True)
@@ -261,4 +252,4 @@ def _(line):
             line.ip("host", "link add link v0 name mv0 type macvlan mode bridge",
                     "link set mv0 netns " + line.ns["guest"])
             line.ip("guest", "link set mv0 up")
-    return line.leak(make, lambda t: on_device("mv0", "guest")(line, t))
+    return line.leak(make, on_device("mv0", "guest")(line))

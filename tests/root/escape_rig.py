@@ -17,7 +17,6 @@ import contextlib
 import ctypes
 import itertools
 import os
-import queue
 import socket
 import struct
 import subprocess
@@ -135,7 +134,7 @@ class Line(Rig):
 
     def __init__(self):
         self.stack = contextlib.ExitStack()
-        self.first = True
+        self.first, self.signals = True, []
         super().__init__()
         self.regime = "open"
 
@@ -341,7 +340,7 @@ class Line(Rig):
                 self.start()
                 self.first = False
             self.apply("strict")
-        self.drain()
+        self.signals.clear()
         self.wire.frames()
         self.wire.spilled = []
 
@@ -358,76 +357,91 @@ class Line(Rig):
             self.apply("open")
         self.nft("flush ruleset")
 
-    def drain(self):
-        """Signals of the enforcer that came since the last time."""
-        out = []
-        while True:
-            try:
-                e = self.events.get_nowait()
-            except queue.Empty:
-                return out
+    def reader(self, out):
+        """Signals are kept aside, with the time they came."""
+        for line in out:
+            words = line.rstrip("\n").split("\t")
+            e = dict(w.split("=", 1) for w in words[1:] if "=" in w)
+            e["event"] = words[0]
             if e["event"] == "signal":
-                out.append(e)
+                e["at"] = time.monotonic()
+                self.signals.append(e)
+            self.events.put(e)
 
     def signal(self, seconds=1.5):
-        """The first signal within SECONDS; None if there is none."""
+        """The first signal since isolation, if need be after SECONDS; or None."""
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            for e in self.drain():
-                return e
+        while not self.signals and time.monotonic() < end:
             time.sleep(0.02)
-        return None
+        return self.signals[0] if self.signals else None
 
-    def senders(self, t, device="v0"):
+    def senders(self, device="v0"):
         """What a thief would send all the time: a datagram and a raw frame."""
         s = self.sock(socket.AF_INET, socket.SOCK_DGRAM)
-        f = F.of_ip(self.mac["peer"], self.mac["host"], F.ip4(HOST4, PEER4, 17, F.udp(HOST4, PEER4, LEAK, LEAK, t)))
+        a, b = self.token(), self.token()
+        f = F.of_ip(self.mac["peer"], self.mac["host"], F.ip4(HOST4, PEER4, 17, F.udp(HOST4, PEER4, LEAK, LEAK, b)))
+        return [(a, lambda: s.sendto(a, (PEER4, LEAK))), (b, self.persistent(device, f))]
+
+    def persistent(self, device, frame, side="host"):
+        """Sends FRAME by a packet socket of a device that may come and go."""
         p = []
 
-        def datagram():
-            s.sendto(t, (PEER4, LEAK))
-
-        def frame():
+        def send():
             if not p:
-                p.append(self.packet(device))
+                p.append(self.packet(device, side=side))
             try:
-                p[0].send(f)
+                p[0].send(frame)
             except OSError:
                 p.clear()
-        return [datagram, frame]
+        return send
 
-    def leak(self, hand, senders=None, wires=None, seconds=1.0):
-        """Run HAND while SENDERS (a function from token to functions) send all
-        the time; then look until the time is over."""
-        t = self.token()
-        send = (senders or self.senders)(t)
+    def leak(self, hand, senders=None, wires=None, quiet=0.4, most=2.5):
+        """Run HAND while SENDERS, pairs of token and function, send all the
+        time; then look until it has been QUIET, at most MOST seconds.  What
+        passes before the hand is of other rows, and is left out if it can."""
+        send = senders or self.senders()
         wires = wires or [self.wire]
-        over = threading.Event()
+        over, seen = threading.Event(), {t: [] for t, _ in send}
 
         def pump():
             while not over.is_set():
-                for one in send:
+                for _, one in send:
                     with contextlib.suppress(OSError, Impossible):
                         one()
                 time.sleep(0.0005)
-        for w in wires:
-            w.frames()
+
+        def look():
+            time.sleep(0.02)
+            n = 0
+            for at, frame in (x for w in wires for x in w.timed()):
+                for t in seen:
+                    if t in frame:
+                        seen[t].append(at)
+                        n += t not in early
+            return n
+        early = set()
+        look()
         thread = threading.Thread(target=pump)
         thread.start()
-        seen = []
         try:
-            time.sleep(0.03)
+            time.sleep(0.04)
+            look()
+            early = {t for t in seen if seen[t]} if not all(seen.values()) else set()
             hand()
-            end = time.monotonic() + seconds
-            while time.monotonic() < end:
-                time.sleep(0.02)
-                seen += [at for w in wires for at, frame in w.timed() if t in frame]
+            last = time.monotonic()
+            end = last + most
+            while time.monotonic() < min(end, last + quiet):
+                if look():
+                    last = time.monotonic()
+                    if self.regime != "cordon" and last > end - most + quiet:
+                        break
         finally:
             over.set()
             thread.join()
-        if not seen:
+        at = [x for t in seen if t not in early for x in seen[t]]
+        if not at:
             return Outcome()
-        return Outcome(len(seen), max(0.1, (max(seen) - min(seen)) * 1e3), ongoing=time.time() - max(seen) < 0.15)
+        return Outcome(len(at), max(0.1, (max(at) - min(at)) * 1e3), ongoing=time.time() - max(at) < 0.15)
 
     def close(self):
         self.stack.close()
