@@ -19,6 +19,9 @@
 struct cage {
 	struct netlink *owner, *reader, *route;
 	struct ground ground;
+	struct ground trusted;	/* ways over which the collector was heard */
+	char diverted[GROUND_TEXT_MAX];
+	Cordon__OrderBody idle; /* collectors of a host never isolated */
 	struct readiness readiness;
 	struct nft_view have;
 	struct ruleset *want; /* never NULL; empty when open */
@@ -54,7 +57,8 @@ look_around(struct cage *c, const struct ruleset_input *in,
 	rc = ground_take(c->route, in, &now, why);
 	if (rc != 0)
 		return rc;
-	ground_hold(&now, &c->ground, text);
+	ground_hold(&now, cage_closed(c) ? &c->ground : &c->trusted,
+	    in->loose, text);
 	ground_lines(&now, in->profile != CORDON__PROFILE__PROFILE_STRICT);
 	ground_done(&c->ground);
 	c->ground = now;
@@ -93,6 +97,11 @@ cage_open(const struct cage_config *config, struct cage **out,
 	if (c == NULL)
 		return why_set(why, ERR_NOMEM, "cage");
 	c->in.network_uid = config->network_uid;
+	cordon__order_body__init(&c->idle);
+	c->idle.collectors = config->collectors;
+	c->idle.n_collectors = config->ncollectors;
+	c->in.body = &c->idle;
+	c->in.features = FEATURE_PIN;
 	c->in.profile = CORDON__PROFILE__PROFILE_OPEN;
 	c->want = ruleset_new();
 	rc = c->want == NULL ? why_set(why, ERR_NOMEM, "cage") : 0;
@@ -109,8 +118,11 @@ cage_open(const struct cage_config *config, struct cage **out,
 	if (rc == 0)
 		rc = adopt(c, why);
 	if (rc == 0)
+		ground_resolve(c->route, &c->ground);
+	if (rc == 0)
 		rc = readiness_probe(c->owner, &c->ground.devices, c->have.rs,
-		    config->without, &c->readiness, why);
+		    config->without | (ground_can_pin(c->route) ? 0 :
+		    FEATURE_PIN), &c->readiness, why);
 	c->in.features = c->readiness.features;
 	if (rc != 0) {
 		cage_close(&c);
@@ -131,6 +143,7 @@ cage_close(struct cage **cage)
 	netlink_close(&c->reader);
 	netlink_close(&c->route);
 	ground_done(&c->ground);
+	ground_done(&c->trusted);
 	nft_view_done(&c->have);
 	ruleset_free(&c->want);
 	free(c);
@@ -163,14 +176,13 @@ static int
 build(struct cage *c, const struct ruleset_input *in, bool pin,
     struct ruleset **rs, struct why *why)
 {
-	char text[GROUND_TEXT_MAX];
 	int rc;
 
 	if (in->profile == CORDON__PROFILE__PROFILE_OPEN) {
 		*rs = ruleset_new();
 		return *rs == NULL ? why_set(why, ERR_NOMEM, "rules") : 0;
 	}
-	rc = look_around(c, in, text, why);
+	rc = look_around(c, in, c->diverted, why);
 	if (rc != 0)
 		return rc;
 	if (pin && (in->features & FEATURE_PIN))
@@ -224,7 +236,7 @@ let_go(struct cage *c)
 
 	if (ground_unpin(c->route, false, &why) != 0)
 		log_warn("release: %s", why.text);
-	c->ground.nhops = 0;
+	c->trusted.nhops = 0; /* until it is heard over open ways again */
 }
 
 int
@@ -236,7 +248,7 @@ cage_set(struct cage *c, const Cordon__OrderBody *body,
 	int rc;
 
 	in.loose = in.loose && body == in.body;
-	in.body = body;
+	in.body = body != NULL ? body : &c->idle;
 	in.profile = profile;
 	rc = commit(c, &in, ack_us, why);
 	if (rc == 0 && profile == CORDON__PROFILE__PROFILE_OPEN)
@@ -312,7 +324,8 @@ cage_follow(struct cage *c, bool *changed, char text[GROUND_TEXT_MAX],
 		c->ground = before;
 		return rc;
 	}
-	ground_hold(&c->ground, &before, text);
+	if (cage_closed(c))
+		ground_hold(&c->ground, &before, c->in.loose, text);
 	ground_lines(&c->ground,
 	    c->in.profile != CORDON__PROFILE__PROFILE_STRICT);
 	if (cage_closed(c) && (c->in.features & FEATURE_PIN))
@@ -342,6 +355,19 @@ cage_relearn(struct cage *c, struct why *why)
 		}
 	c->in.loose = true;
 	return set_again(c, why);
+}
+
+void
+cage_heard(struct cage *c)
+{
+	if (!cage_closed(c) && ground_trust(&c->ground, &c->trusted) != 0)
+		log_warn("the way to the collector cannot be remembered");
+}
+
+const char *
+cage_diverted(const struct cage *c)
+{
+	return c->diverted;
 }
 
 bool

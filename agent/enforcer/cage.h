@@ -22,6 +22,8 @@ struct cage_config {
 	uint32_t network_uid;
 	int owner_fd;	      /* the parked socket, taken; or -1 */
 	unsigned int without; /* features not to be used */
+	Cordon__Endpoint **collectors; /* to be watched while open; lent */
+	size_t ncollectors;
 };
 
 /* Sockets, devices, features, and what is there under our name. */
@@ -29,6 +31,9 @@ int cage_open(const struct cage_config *config, struct cage **out,
     struct why *why);
 /* The rules stay (persist); only the sockets go. */
 void cage_close(struct cage **cage);
+
+/* Of the last cage_set: how the line had been led elsewhere before; or "". */
+const char *cage_diverted(const struct cage *c);
 
 /*
  * Make it so, with the smallest batch: rules of BODY as PROFILE, or none if
@@ -59,6 +64,8 @@ int cage_follow(struct cage *c, bool *changed, char text[GROUND_TEXT_MAX],
     struct why *why);
 /* Nothing was heard for long: ask anew who the first station is. */
 int cage_relearn(struct cage *c, struct why *why);
+/* The collector was heard: what leads to it now is the right way. */
+void cage_heard(struct cage *c);
 /* Is that the first station of the line? */
 bool cage_is_hop(const struct cage *c, const uint8_t *ip, size_t len);
 /* The socket that owns the tables, to be parked with others. */

@@ -10,6 +10,7 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -170,6 +171,23 @@ find_neighbour(struct netlink *route, const struct hop *h,
 	return rc == ERR_KERNEL ? 0 : rc;
 }
 
+bool
+ground_can_pin(struct netlink *route)
+{
+	/* of the documentation (RFC 5737): there is none */
+	const struct own_address dest = {.ip = {192, 0, 2, 1}, .len = 4};
+	struct request r;
+	struct nlmsghdr *nlh = begin(&r, RTM_GETNEIGH, 0);
+	struct ndmsg *m = mnl_nlmsg_put_extra_header(nlh, sizeof(*m));
+	int errnum = 0;
+
+	m->ndm_family = AF_INET;
+	m->ndm_ifindex = 1;
+	mnl_attr_put(nlh, NDA_DST, dest.len, dest.ip);
+	return netlink_ask(route, nlh, NULL, NULL, &errnum) == 0 ||
+	    errnum != EOPNOTSUPP;
+}
+
 /* STATE 0: forget it. */
 static int
 set_neighbour(struct netlink *route, const struct neighbour *n,
@@ -229,6 +247,8 @@ find_hop(struct netlink *route, const struct ruleset_input *in,
 		return 0;
 	rc = find_neighbour(route, h, &n);
 	h->known = rc == 0 && n.found;
+	h->fixed = h->known && n.protocol != GROUND_PROTOCOL &&
+	    (n.state & (NUD_PERMANENT | NUD_NOARP));
 	memcpy(h->mac, n.mac, 6);
 	return rc;
 }
@@ -334,7 +354,7 @@ find_before(const struct ground *before, const struct own_address *dest)
 /* One way: hold the old one, or take the new one and remember the old. */
 static void
 hold_hop(struct ground *now, const struct ground *before, size_t i,
-    char text[GROUND_TEXT_MAX])
+    bool loose, char text[GROUND_TEXT_MAX])
 {
 	const struct hop *old = find_before(before, &now->dest[i]);
 	char a[100], b[100];
@@ -344,13 +364,21 @@ hold_hop(struct ground *now, const struct ground *before, size_t i,
 		return;
 	hop_text(before, old, a, sizeof(a));
 	hop_text(now, h, b, sizeof(b));
-	if (old->pinned && still_possible(now, before, old)) {
+	if ((old->pinned || (!loose && old->device != 0)) &&
+	    still_possible(now, before, old)) {
 		if (!hop_same(old, h))
 			snprintf(text, GROUND_TEXT_MAX, "the line to the "
 			    "collector was led to %s; it is held to %s", b,
 			    a);
-		*h = *old;
-		return;
+		if (old->pinned || !hop_same(old, h)) {
+			*h = *old;
+			return;
+		}
+	}
+	if (h->fixed && !old->known) {
+		snprintf(text, GROUND_TEXT_MAX, "the line to the collector "
+		    "was led to %s; that entry was removed", b);
+		h->known = false;
 	}
 	h->had = old->had || old->pinned;
 	memcpy(h->had_mac, old->pinned ? old->mac : old->had_mac, 6);
@@ -362,14 +390,35 @@ hold_hop(struct ground *now, const struct ground *before, size_t i,
 }
 
 void
-ground_hold(struct ground *now, const struct ground *before,
+ground_hold(struct ground *now, const struct ground *before, bool loose,
     char text[GROUND_TEXT_MAX])
 {
 	size_t i;
 
 	text[0] = '\0';
 	for (i = 0; i < now->nhops; i++)
-		hold_hop(now, before, i, text);
+		hold_hop(now, before, i, loose, text);
+}
+
+int
+ground_trust(const struct ground *g, struct ground *trusted)
+{
+	struct own_address *list;
+	size_t i;
+
+	list = malloc((g->own.n + 1) * sizeof(*list));
+	if (list == NULL)
+		return ERR_NOMEM;
+	memcpy(list, g->own.list, g->own.n * sizeof(*list));
+	ground_done(trusted);
+	trusted->own.list = list;
+	trusted->own.n = g->own.n;
+	memcpy(trusted->hops, g->hops, sizeof(g->hops));
+	memcpy(trusted->dest, g->dest, sizeof(g->dest));
+	trusted->nhops = g->nhops;
+	for (i = 0; i < g->nhops; i++)
+		trusted->hops[i].pinned = g->hops[i].known;
+	return 0;
 }
 
 /* -- pinning -------------------------------------------------------------------- */
@@ -397,14 +446,51 @@ pin_hop(struct netlink *route, const struct ground *g, size_t i)
 	return set_neighbour(route, &n, NUD_PERMANENT, GROUND_PROTOCOL);
 }
 
+/* The kernel asks who it is (NTF_USE); what was set by hand goes first. */
+static void
+resolve_hop(struct netlink *route, const struct hop *h)
+{
+	struct neighbour n = {.device = h->device, .family = af(h->len),
+	    .len = h->len};
+	struct request r;
+	struct nlmsghdr *nlh;
+	struct ndmsg *m;
+
+	memcpy(n.ip, h->ip, h->len);
+	if (h->fixed)
+		set_neighbour(route, &n, 0, RTPROT_UNSPEC);
+	nlh = begin(&r, RTM_NEWNEIGH, NLM_F_CREATE);
+	m = mnl_nlmsg_put_extra_header(nlh, sizeof(*m));
+	m->ndm_family = n.family;
+	m->ndm_ifindex = (int)n.device;
+	m->ndm_flags = NTF_USE;
+	mnl_attr_put(nlh, NDA_DST, n.len, n.ip);
+	netlink_ask(route, nlh, NULL, NULL, NULL);
+}
+
 void
 ground_pin(struct netlink *route, struct ground *g)
+{
+	struct hop *h;
+	size_t i;
+
+	for (i = 0; i < g->nhops; i++) {
+		h = &g->hops[i];
+		h->pinned = h->device != 0 && h->known &&
+		    pin_hop(route, g, i) == 0;
+		if (h->device != 0 && !h->known)
+			resolve_hop(route, h);
+	}
+}
+
+void
+ground_resolve(struct netlink *route, const struct ground *g)
 {
 	size_t i;
 
 	for (i = 0; i < g->nhops; i++)
-		g->hops[i].pinned = g->hops[i].device != 0 &&
-		    g->hops[i].known && pin_hop(route, g, i) == 0;
+		if (g->hops[i].device != 0 && !g->hops[i].known)
+			resolve_hop(route, &g->hops[i]);
 }
 
 struct ours {

@@ -28,22 +28,30 @@ struct ground {
 	bool searching; /* there is no way to any collector */
 };
 
+/* Can the kernel be asked for one neighbour (Linux 5.0)? */
+bool ground_can_pin(struct netlink *route);
+
 /* As the kernel says now.  IN: order (may be NULL), user, features. */
 int ground_take(struct netlink *route, const struct ruleset_input *in,
     struct ground *out, struct why *why);
 void ground_done(struct ground *g);
 
 /*
- * Keep in NOW what was pinned in BEFORE and is still possible.  TEXT: "" or
- * where the kernel would have gone instead; also when a way is another one
- * than it was.
+ * Keep in NOW the ways of BEFORE that are still possible, and believe no
+ * entry made by hand for a first station that was not known there.  LOOSE:
+ * keep only pinned ones.  TEXT: "" or where the kernel would have gone
+ * instead; also when a way is another one than it was.
  */
-void ground_hold(struct ground *now, const struct ground *before,
+void ground_hold(struct ground *now, const struct ground *before, bool loose,
     char text[GROUND_TEXT_MAX]);
+
+/* Remember G's ways, as ones to be held: the collector was heard over them. */
+int ground_trust(const struct ground *g, struct ground *trusted);
 
 /*
  * Give the kernel permanent neighbour entries for ways whose first station
- * is known; those become pinned.  One that cannot be set stays unpinned.
+ * is known; those become pinned.  One that cannot be set stays unpinned; of
+ * one that is not known the kernel is made to ask.
  */
 void ground_pin(struct netlink *route, struct ground *g);
 /* Our entries become ordinary ones again; DROP: they are forgotten. */
@@ -57,6 +65,8 @@ void ground_lines(struct ground *g, bool all);
 
 /* Would rules built on either be the same? */
 bool ground_same(const struct ground *a, const struct ground *b);
+/* Make the kernel ask for first stations that are not known. */
+void ground_resolve(struct netlink *route, const struct ground *g);
 /* Is this the first station of a way? */
 bool ground_is_hop(const struct ground *g, const uint8_t *ip, size_t len);
 

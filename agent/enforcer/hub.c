@@ -336,6 +336,20 @@ on_ground(void *arg)
 	flush(h);
 }
 
+static void
+on_moved(void *arg, const char *device)
+{
+	struct hub *h = arg;
+	char text[GROUND_TEXT_MAX], quoted[64];
+
+	if (!cage_closed(isolation_cage(h->isolation)))
+		return;
+	log_quote(quoted, sizeof(quoted), device, strlen(device));
+	snprintf(text, sizeof(text), "device %s was moved to another network "
+	    "namespace, out of reach of the rules", quoted);
+	on_diverted(h, text);
+}
+
 static bool
 on_is_hop(void *arg, const uint8_t *ip, size_t len)
 {
@@ -345,7 +359,7 @@ on_is_hop(void *arg, const uint8_t *ip, size_t len)
 }
 
 static const struct watch_calls watch_calls = {on_ruleset, on_ground,
-    on_is_hop};
+    on_moved, on_is_hop};
 
 static void
 on_due(evutil_socket_t fd, short what, void *arg)
@@ -662,6 +676,8 @@ start(struct hub *h, int owner_fd, struct why *why)
 		h->settings->never_isolate},
 	    .network_uid = h->settings->network_uid,
 	    .owner_fd = owner_fd,
+	    .collectors = h->settings->collectors,
+	    .ncollectors = h->settings->n_collectors,
 	};
 	struct why reason;
 	int rc;

@@ -107,7 +107,8 @@ isolation_new(const struct isolation_config *config,
 	state_init(&i->disk);
 	buf_init(&i->picture, FOREIGN_MAX);
 	rc = cage_open(&(struct cage_config){config->network_uid,
-	    config->owner_fd, config->without}, &i->cage, why);
+	    config->owner_fd, config->without, config->collectors,
+	    config->ncollectors}, &i->cage, why);
 	if (rc != 0) {
 		isolation_free(&i);
 		return rc;
@@ -175,6 +176,7 @@ void
 isolation_heard(struct isolation *i)
 {
 	deadman_heard(&i->deadman, clock_boot_ms());
+	cage_heard(i->cage);
 	wait_for_line(i, ISOLATION_SILENT_MS);
 }
 
@@ -467,6 +469,17 @@ applied(struct isolation *i, int64_t received_us, int64_t ack_us,
 		    "not compared: no picture was taken before isolation");
 }
 
+/* Once, not with every notice of the kernel. */
+static void
+tell_diverted(struct isolation *i, const char *text)
+{
+	if (!cage_closed(i->cage))
+		text = "";
+	if (strcmp(text, i->diverted) != 0 && text[0] != '\0')
+		i->calls->diverted(i->arg, text);
+	snprintf(i->diverted, sizeof(i->diverted), "%s", text);
+}
+
 static void
 carry_out(struct isolation *i, Cordon__OrderBody *body, const void *order,
     size_t len, int64_t received_us, struct answer *out)
@@ -502,6 +515,7 @@ carry_out(struct isolation *i, Cordon__OrderBody *body, const void *order,
 	applied(i, received_us, ack_us, was_closed, out);
 	if (!was_closed)
 		keep_picture(i);
+	tell_diverted(i, cage_diverted(i->cage));
 done:
 	state_done(&before);
 }
@@ -774,9 +788,7 @@ isolation_ground(struct isolation *i)
 	}
 	if (!cage_closed(i->cage))
 		return;
-	if (strcmp(text, i->diverted) != 0 && text[0] != '\0')
-		i->calls->diverted(i->arg, text);
-	memcpy(i->diverted, text, sizeof(text));
+	tell_diverted(i, text);
 	if (changed)
 		i->calls->changed(i->arg);
 }

@@ -32,6 +32,8 @@ struct isolation_config {
 	uint32_t network_uid;
 	int owner_fd;	      /* the socket that was parked; -1: none */
 	unsigned int without; /* features not to be used */
+	Cordon__Endpoint **collectors; /* of enrolment */
+	size_t ncollectors;
 };
 #define ISOLATION_SILENT_MS 60000 /* then the way is asked anew */
 

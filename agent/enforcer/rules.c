@@ -102,6 +102,13 @@ from_us(struct builder *b, struct passage p, const Cordon__Endpoint *ep)
 	}
 }
 
+/* Nothing leaves before we know to whom, unless that did not help. */
+static bool
+must_be_known(const struct builder *b)
+{
+	return (b->in->features & FEATURE_PIN) && !b->in->loose;
+}
+
 /*
  * The peers.  A reply may come from another link address than the one we
  * send to (routers that share an address do so): only the way out is held.
@@ -120,6 +127,8 @@ peers(struct builder *b, struct passage p)
 
 		if (p.lens != LENS_INET && hop->device == 0)
 			continue; /* there is no way to it now */
+		if (is_frame(p.lens) && !hop->known && must_be_known(b))
+			continue; /* it is being asked for */
 		p.hop = hop->pinned && p.way == WAY_OUT &&
 		    is_frame(p.lens) ? hop : NULL;
 		from_us(b, p, o->collectors[i]);

@@ -147,6 +147,7 @@ struct hop {
 	uint8_t ip[16];
 	uint8_t len;	/* 4 or 16 */
 	bool known;	/* MAC is */
+	bool fixed;	/* ...from an entry that somebody made by hand */
 	bool pinned;	/* only to MAC */
 	uint8_t mac[6];
 	bool had;	/* it was pinned before, to... */

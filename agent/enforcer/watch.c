@@ -13,6 +13,8 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
+#include <linux/if_link.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,14 +100,40 @@ is_hop(struct watch *w, const struct nlmsghdr *nlh)
 	return false;
 }
 
+/* IFLA_NEW_NETNSID: a move, not an end (Linux 4.16). */
+static void
+look_for_move(struct watch *w, const struct nlmsghdr *nlh)
+{
+	const struct nlattr *a, *name = NULL;
+	char device[16];
+	bool moved = false;
+
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct ifinfomsg))
+		return;
+	mnl_attr_for_each(a, nlh, sizeof(struct ifinfomsg))
+		if (mnl_attr_get_type(a) == IFLA_NEW_NETNSID)
+			moved = true;
+		else if (mnl_attr_get_type(a) == IFLA_IFNAME)
+			name = a;
+	if (!moved || name == NULL)
+		return;
+	snprintf(device, sizeof(device), "%.*s",
+	    (int)mnl_attr_get_payload_len(name),
+	    (const char *)mnl_attr_get_payload(name));
+	w->calls->moved(w->arg, device);
+}
+
 static int
 on_ground(void *arg, const struct nlmsghdr *nlh)
 {
 	struct watch *w = arg;
 
 	switch (nlh->nlmsg_type) {
-	case RTM_NEWLINK:
 	case RTM_DELLINK:
+		look_for_move(w, nlh);
+		w->changed = true;
+		break;
+	case RTM_NEWLINK:
 	case RTM_NEWADDR:
 	case RTM_DELADDR:
 	case RTM_NEWROUTE:

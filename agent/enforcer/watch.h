@@ -28,6 +28,8 @@ struct watch_who {
 struct watch_calls {
 	void (*ruleset)(void *arg, const struct watch_who *who);
 	void (*ground)(void *arg);
+	/* A device has left for another network namespace. */
+	void (*moved)(void *arg, const char *device);
 	/* Is a change of this neighbour worth a look? */
 	bool (*is_hop)(void *arg, const uint8_t *ip, size_t len);
 };

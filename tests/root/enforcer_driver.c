@@ -44,6 +44,7 @@ static struct {
 	const char *enforcer, *state, *user, *host;
 	uint32_t uid, prove;
 	bool never;
+	const char *collectors; /* as in an order; of enrolment */
 	char *without[16];
 	size_t nwithout;
 	bool park;  /* keep the owner's socket, as the parent does */
@@ -88,6 +89,66 @@ send_fd(int fd, uint32_t kind, const void *data, size_t len, int pass)
 		printf("error\twhat=send\twhy=%s\n", strerror(errno));
 }
 
+/* -- endpoints --------------------------------------------------------------- */
+
+struct endpoints {
+	Cordon__Endpoint list[LIST_MAX], *at[LIST_MAX];
+	uint8_t address[LIST_MAX][16];
+	size_t n;
+};
+
+/* [out/|in/][tcp/|udp/]ADDRESS[/PREFIX]:PORT, IPv6 in brackets */
+static void
+add_endpoint(struct endpoints *e, char *text)
+{
+	Cordon__Endpoint *p = &e->list[e->n];
+	char *port, *slash, *host;
+
+	cordon__endpoint__init(p);
+	p->direction = CORDON__DIRECTION__DIRECTION_OUT;
+	p->protocol = 6;
+	if (strncmp(text, "in/", 3) == 0) {
+		p->direction = CORDON__DIRECTION__DIRECTION_IN;
+		text += 3;
+	} else if (strncmp(text, "out/", 4) == 0) {
+		text += 4;
+	}
+	if (strncmp(text, "udp/", 4) == 0)
+		p->protocol = 17;
+	if (strncmp(text, "udp/", 4) == 0 || strncmp(text, "tcp/", 4) == 0)
+		text += 4;
+	port = strrchr(text, ':');
+	if (port == NULL)
+		die("endpoint", NULL);
+	*port++ = '\0';
+	p->port = (uint32_t)atoi(port);
+	host = text[0] == '[' ? text + 1 : text;
+	host[strcspn(host, "]")] = text[0] == '[' ? '\0' :
+	    host[strcspn(host, "]")];
+	slash = strchr(host, '/');
+	if (slash != NULL)
+		*slash++ = '\0';
+	p->address.data = e->address[e->n];
+	p->address.len = strchr(host, ':') != NULL ? 16 : 4;
+	if (inet_pton(p->address.len == 16 ? AF_INET6 : AF_INET, host,
+	    p->address.data) != 1)
+		die(host, NULL);
+	p->prefix_len = slash != NULL ? (uint32_t)atoi(slash) :
+	    (uint32_t)p->address.len * 8;
+	e->at[e->n] = p;
+	e->n++;
+}
+
+static void
+add_endpoints(struct endpoints *e, char *text)
+{
+	char *save, *one;
+
+	for (one = strtok_r(text, ",", &save); one != NULL;
+	    one = strtok_r(NULL, ",", &save))
+		add_endpoint(e, one);
+}
+
 /* -- the enforcer's life ---------------------------------------------------- */
 
 static void
@@ -95,6 +156,8 @@ send_settings(void)
 {
 	Cordon__Settings s = CORDON__SETTINGS__INIT;
 	uint8_t key[SIGN_KEY_LEN], bytes[8192];
+	struct endpoints known = {.n = 0};
+	char text[512];
 
 	sign_key_public(d.key, key);
 	s.state_dir = (char *)(uintptr_t)d.state;
@@ -106,6 +169,12 @@ send_settings(void)
 	s.prove_seconds = d.prove;
 	s.without = d.without;
 	s.n_without = d.nwithout;
+	if (d.collectors != NULL) {
+		snprintf(text, sizeof(text), "%s", d.collectors);
+		add_endpoints(&known, text);
+		s.collectors = known.at;
+		s.n_collectors = known.n;
+	}
 	s.log_level = LOG_LEVEL_INFO;
 	send_fd(d.parent, IPC_SETTINGS, bytes, cordon__settings__pack(&s,
 	    bytes), -1);
@@ -170,64 +239,6 @@ open_control(const char *path)
 }
 
 /* -- orders ----------------------------------------------------------------- */
-
-struct endpoints {
-	Cordon__Endpoint list[LIST_MAX], *at[LIST_MAX];
-	uint8_t address[LIST_MAX][16];
-	size_t n;
-};
-
-/* [out/|in/][tcp/|udp/]ADDRESS[/PREFIX]:PORT, IPv6 in brackets */
-static void
-add_endpoint(struct endpoints *e, char *text)
-{
-	Cordon__Endpoint *p = &e->list[e->n];
-	char *port, *slash, *host;
-
-	cordon__endpoint__init(p);
-	p->direction = CORDON__DIRECTION__DIRECTION_OUT;
-	p->protocol = 6;
-	if (strncmp(text, "in/", 3) == 0) {
-		p->direction = CORDON__DIRECTION__DIRECTION_IN;
-		text += 3;
-	} else if (strncmp(text, "out/", 4) == 0) {
-		text += 4;
-	}
-	if (strncmp(text, "udp/", 4) == 0)
-		p->protocol = 17;
-	if (strncmp(text, "udp/", 4) == 0 || strncmp(text, "tcp/", 4) == 0)
-		text += 4;
-	port = strrchr(text, ':');
-	if (port == NULL)
-		die("endpoint", NULL);
-	*port++ = '\0';
-	p->port = (uint32_t)atoi(port);
-	host = text[0] == '[' ? text + 1 : text;
-	host[strcspn(host, "]")] = text[0] == '[' ? '\0' :
-	    host[strcspn(host, "]")];
-	slash = strchr(host, '/');
-	if (slash != NULL)
-		*slash++ = '\0';
-	p->address.data = e->address[e->n];
-	p->address.len = strchr(host, ':') != NULL ? 16 : 4;
-	if (inet_pton(p->address.len == 16 ? AF_INET6 : AF_INET, host,
-	    p->address.data) != 1)
-		die(host, NULL);
-	p->prefix_len = slash != NULL ? (uint32_t)atoi(slash) :
-	    (uint32_t)p->address.len * 8;
-	e->at[e->n] = p;
-	e->n++;
-}
-
-static void
-add_endpoints(struct endpoints *e, char *text)
-{
-	char *save, *one;
-
-	for (one = strtok_r(text, ",", &save); one != NULL;
-	    one = strtok_r(NULL, ",", &save))
-		add_endpoint(e, one);
-}
 
 struct order {
 	Cordon__OrderBody body;
@@ -720,7 +731,7 @@ main(int argc, char **argv)
 	uint8_t raw_key[SIGN_KEY_LEN];
 	int c;
 
-	while ((c = getopt(argc, argv, "e:s:u:U:k:p:nc:P:w:K")) != -1)
+	while ((c = getopt(argc, argv, "e:s:u:U:k:p:nc:P:w:KC:")) != -1)
 		switch (c) {
 		case 'e': d.enforcer = optarg; break;
 		case 's': d.state = optarg; break;
@@ -732,6 +743,7 @@ main(int argc, char **argv)
 		case 'c': open_control(optarg); break;
 		case 'P': public = optarg; break;
 		case 'K': d.park = true; break;
+		case 'C': d.collectors = optarg; break;
 		case 'w':
 			if (d.nwithout < 16)
 				d.without[d.nwithout++] = optarg;

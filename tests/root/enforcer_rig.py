@@ -306,7 +306,7 @@ class Rig:
         args = ["ip", "netns", "exec", self.ns["host"], BUILD + "/test/enforcer-driver",
                 "-e", BUILD + "/bin/agent-enforcer", "-s", self.state, "-u", str(UID_NETWORK),
                 "-U", str(UID_ENFORCER), "-k", self.dir + "/key", "-P", self.dir + "/public",
-                "-c", self.dir + "/control", "-p", str(self.prove_seconds)]
+                "-c", self.dir + "/control", "-p", str(self.prove_seconds), "-C", COLLECTORS]
         self.driver = subprocess.Popen(args + self.options + ["-n"] * self.never, text=True,
                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                        stderr=open(self.dir + "/log", "a"))

@@ -134,9 +134,10 @@ class Line(Rig):
 
     def __init__(self):
         self.stack = contextlib.ExitStack()
-        self.first, self.signals = True, []
+        self.signals = []
         super().__init__()
         self.regime = "open"
+        self.start()
 
     # -- the world ------------------------------------------------------------
 
@@ -336,13 +337,17 @@ class Line(Rig):
             for tool, text in IPTABLES:
                 self.feed(tool, text=text)
         elif regime == "cordon":
-            if self.first:
-                self.start()
-                self.first = False
             self.apply("strict")
         self.signals.clear()
         self.wire.frames()
         self.wire.spilled = []
+
+    def heard(self):
+        """The collector was heard, over ways that nobody has touched yet."""
+        for a in (PEER4, PEER6):
+            self.tcp("host", a, COLLECTOR)
+        self.say("line")
+        time.sleep(0.03)
 
     def off(self):
         regime, self.regime = self.regime, "open"
@@ -513,6 +518,8 @@ class Runner:
     def once(self, w, regime):
         line = self.get()
         line.stack = contextlib.ExitStack()
+        if regime == "cordon":
+            line.heard()
         good = False
         try:
             g = w.fn(line)

@@ -199,7 +199,7 @@ static const struct hop unknown[] = {
 };
 static const struct hop nowhere[2];
 static const struct hop *hops = pinned;
-static bool searching;
+static bool searching, loose;
 
 static void
 endpoint(Cordon__Endpoint *e, uint8_t *a, size_t len, uint32_t prefix,
@@ -219,7 +219,7 @@ build(Cordon__Profile profile, unsigned int features, struct ruleset **rs)
 {
 	struct ruleset_input in = {.body = &body, .profile = profile,
 	    .network_uid = UID, .devices = devices, .ndevices = 4,
-	    .own = own, .nown = 5, .hops = hops, .searching = searching,
+	    .own = own, .nown = 5, .hops = hops, .searching = searching, .loose = loose,
 	    .features = features};
 
 	cordon__order_body__init(&body);
@@ -691,10 +691,19 @@ next_hop(void **state)
 	assert_int_equal(leave(rs, &p), NF_DROP);
 	ruleset_free(&rs);
 
+	/* one that is not known yet gets nothing; then whoever answers */
 	hops = unknown;
 	assert_int_equal(build(2, FEATURES_ALL, &rs), 0);
 	make(&s, FRAME, &p);
+	assert_int_equal(leave(rs, &p), NF_DROP);
+	ruleset_free(&rs);
+	loose = true;
+	assert_int_equal(build(2, FEATURES_ALL, &rs), 0);
 	p.link[5] ^= 1;
+	assert_int_equal(leave(rs, &p), NF_ACCEPT);
+	ruleset_free(&rs);
+	loose = false;
+	assert_int_equal(build(2, FEATURES_ALL & ~FEATURE_PIN, &rs), 0);
 	assert_int_equal(leave(rs, &p), NF_ACCEPT);
 	ruleset_free(&rs);
 
