@@ -271,9 +271,14 @@ load(struct isolation *i, struct why *why)
 	Cordon__OrderBody *body;
 	int rc;
 
+	if (state_reserve(i->config.state_dir, why) != 0)
+		log_warn("no spare for a full disk: %s", why->text);
 	rc = state_load(i->config.state_dir, &i->disk, why);
-	if (rc == ERR_NOENT)
+	if (rc == ERR_NOENT) {
+		/* There from the first day, so that two files take turns. */
+		save_or_log(i);
 		return 0;
+	}
 	if (rc == ERR_CORRUPT) {
 		distrust(i, why);
 		return rc;

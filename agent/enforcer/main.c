@@ -40,6 +40,7 @@ static const struct syscall_rule calls[] = {
     {"recvfrom", "netlink answers, UDP probes"},
     {"connect", "probes"},
     {"accept4", "the control socket"},
+    {"renameat2", "state file and its spare change places"},
     {"rename", "state file: new for old"},
     {"renameat", "the same where there is no rename"},
     {"unlink", "state file: a temporary one that failed"},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The state file.  Runs in the enforcer.  A file that was torn or changed is
- * refused as a whole: it ends with the SHA-256 of all before.  That tells
+ * refused as a whole: behind it stands the SHA-256 of all of it.  That tells
  * damage, not an attacker with root; the order inside keeps its signature.
  */
 #include "agent/enforcer/state.h"
@@ -153,34 +153,47 @@ read_all(struct reader *r, struct state *s)
 	rc = read_blob(r, &s->answer);
 	if (rc != 0)
 		return rc;
-	return r->bad || r->left != 0 ? ERR_CORRUPT : 0;
+	return r->bad ? ERR_CORRUPT : 0;
+}
+
+/* The checksum of what was read stands behind it, then only zeros. */
+static bool
+sum_fits(struct reader *r, const uint8_t *data, size_t len)
+{
+	uint8_t sum[DIGEST_LEN];
+	const uint8_t *at, *end = data + len;
+
+	digest_of(data, len - r->left, sum);
+	at = reader_bytes(r, DIGEST_LEN);
+	if (at == NULL || memcmp(sum, at, DIGEST_LEN) != 0)
+		return false;
+	for (at += DIGEST_LEN; at < end && *at == 0; at++)
+		continue;
+	return at == end;
 }
 
 int
 state_decode(const void *data, size_t len, struct state *s, struct why *why)
 {
-	uint8_t sum[DIGEST_LEN];
 	struct reader r;
 	struct state fresh;
 	int rc;
 
-	if (len < DIGEST_LEN)
-		return why_set(why, ERR_CORRUPT, "state file: cut short");
-	digest_of(data, len - DIGEST_LEN, sum);
-	if (memcmp(sum, (const uint8_t *)data + len - DIGEST_LEN,
-	    DIGEST_LEN) != 0)
-		return why_set(why, ERR_CORRUPT,
-		    "state file: its checksum does not fit");
 	state_init(&fresh);
-	reader_init(&r, data, len - DIGEST_LEN);
+	reader_init(&r, data, len);
 	rc = read_all(&r, &fresh);
 	if (rc != 0) {
-		state_done(&fresh);
-		return why_set(why, rc, "state file: %s", err_str(rc));
+		why_set(why, rc, "state file: %s", err_str(rc));
+	} else if (!sum_fits(&r, data, len)) {
+		rc = why_set(why, ERR_CORRUPT,
+		    "state file: its checksum does not fit");
+	} else {
+		state_done(s);
+		*s = fresh;
+		return 0;
 	}
-	state_done(s);
-	*s = fresh;
-	return 0;
+	state_done(&fresh);
+	return rc;
 }
 
 int
@@ -217,10 +230,25 @@ state_save(const char *dir, const struct state *s, struct why *why)
 	rc = state_encode(s, &bytes);
 	if (rc != 0)
 		why_set(why, rc, "state: %s", err_str(rc));
-	else
+	else if (file_write_spare(path, bytes.data, bytes.len, STATE_MAX,
+	    NULL) != 0)
 		rc = file_write(path, bytes.data, bytes.len, 0600, why);
+	/* Lost if the one before was written without: for the next time. */
+	if (rc == 0)
+		(void)file_spare(path, STATE_MAX, NULL);
 	buf_done(&bytes);
 	return rc;
+}
+
+int
+state_reserve(const char *dir, struct why *why)
+{
+	char path[4096];
+	int rc;
+
+	rc = file_join(path, sizeof(path), dir, STATE_FILE);
+	return rc != 0 ? why_set(why, rc, "state folder: name too long") :
+	    file_spare(path, STATE_MAX, why);
 }
 
 int

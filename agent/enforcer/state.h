@@ -3,6 +3,14 @@
  * What this host shall be, on disk: one file, written whole (fsync and
  * rename) before the kernel is touched and before any answer is given.
  * After a SIGKILL or a power cut the kernel is made to agree with it.
+ *
+ * A full disk is no way to escape an order, nor to be stranded under one:
+ * a spare of the same size lies beside the file and takes its place
+ * (file_write_spare).  Where even that fails (an I/O error, read-only) the
+ * order is answered "failed" and the kernel stays as it was: rules that the
+ * disk does not know would be gone at the enforcer's next start, and an
+ * isolation that looks done and ends by itself is worse than a loud one
+ * that could not be carried out.
  */
 #ifndef CORDON_ENFORCER_STATE_H
 #define CORDON_ENFORCER_STATE_H
@@ -51,11 +59,16 @@ int state_copy(struct state *to, const struct state *from);
 int desired_set(struct desired *d, const void *order, size_t len,
     uint8_t profile);
 
+/* Make the spare while there is room for it. */
+int state_reserve(const char *dir, struct why *why);
 /* ERR_NOENT: no file; ERR_CORRUPT: not what was written (S untouched). */
 int state_load(const char *dir, struct state *s, struct why *why);
 int state_save(const char *dir, const struct state *s, struct why *why);
 
-/* The two halves without the file; the fuzzer's entry is state_decode. */
+/*
+ * The two halves without the file; the fuzzer's entry is state_decode, which
+ * takes zeros behind what was encoded.
+ */
 int state_encode(const struct state *s, struct buf *out);
 int state_decode(const void *data, size_t len, struct state *s,
     struct why *why);

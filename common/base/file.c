@@ -231,6 +231,99 @@ file_write_new(const char *path, const void *data, size_t len, mode_t mode,
 	return replace(path, &bytes, mode, true, why);
 }
 
+/* -- a spare for a full disk ------------------------------------------- */
+
+#define SPARE_BLOCK 512 /* of st_blocks, stat(2) */
+
+static void
+spare_name(const struct place *p, char name[NAME_MAX + 1])
+{
+	snprintf(name, NAME_MAX + 1, "%.200s.spare", p->name);
+}
+
+/* LEN bytes and then zeros, SIZE in all, on the disk. */
+static int
+fill(int fd, const void *data, size_t len, size_t size)
+{
+	static const uint8_t zeros[4096];
+	size_t n;
+
+	if (file_write_all(fd, data, len) != 0)
+		return -1;
+	for (size -= len; size > 0; size -= n) {
+		n = size < sizeof(zeros) ? size : sizeof(zeros);
+		if (file_write_all(fd, zeros, n) != 0)
+			return -1;
+	}
+	return fsync(fd);
+}
+
+int
+file_spare(const char *path, size_t size, struct why *why)
+{
+	char name[NAME_MAX + 1];
+	struct place p;
+	struct stat st;
+	int fd, rc;
+
+	rc = place_open(&p, path, why);
+	if (rc != 0)
+		return rc;
+	spare_name(&p, name);
+	fd = openat(p.dir, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+	    0600);
+	if (fd < 0 || fstat(fd, &st) != 0) {
+		rc = why_sys(why, ERR_IO, "create %s.spare", path);
+		goto done;
+	}
+	if ((size_t)st.st_size >= size &&
+	    (size_t)st.st_blocks * SPARE_BLOCK >= size)
+		goto done;
+	if (fill(fd, NULL, 0, size) != 0) {
+		rc = why_sys(why, ERR_IO, "write %s.spare", path);
+		/* Half a spare only takes what others need. */
+		unlinkat(p.dir, name, 0);
+	}
+done:
+	if (fd >= 0)
+		close(fd);
+	close(p.dir);
+	return rc;
+}
+
+int
+file_write_spare(const char *path, const void *data, size_t len, size_t size,
+    struct why *why)
+{
+	char name[NAME_MAX + 1];
+	struct place p;
+	int fd, rc;
+
+	if (len > size)
+		return why_set(why, ERR_LIMIT, "%s: %zu bytes", path, len);
+	rc = place_open(&p, path, why);
+	if (rc != 0)
+		return rc;
+	spare_name(&p, name);
+	fd = openat(p.dir, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0) {
+		rc = errno == ENOENT ? ERR_NOENT : ERR_IO;
+		why_sys(why, rc, "open %s.spare", path);
+		goto done;
+	}
+	if (fill(fd, data, len, size) != 0 ||
+	    (renameat2(p.dir, name, p.dir, p.name, RENAME_EXCHANGE) != 0 &&
+	    renameat(p.dir, name, p.dir, p.name) != 0))
+		rc = why_sys(why, ERR_IO, "write %s", path);
+	else if (fsync(p.dir) != 0)
+		rc = why_sys(why, ERR_IO, "sync folder of %s", path);
+done:
+	if (fd >= 0)
+		close(fd);
+	close(p.dir);
+	return rc;
+}
+
 /* One folder; it may be there already.  The mode is not left to umask(2). */
 static int
 make_one(const char *path, mode_t mode, struct why *why)

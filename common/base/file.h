@@ -34,7 +34,20 @@ ssize_t file_text(const char *path, char *out, size_t size);
 int file_write(const char *path, const void *data, size_t len, mode_t mode,
     struct why *why);
 
-/* The same for a file that must not be there yet: else ERR_EXIST. */
+/*
+ * For a file that must be writable on a full disk.  file_spare makes
+ * PATH.spare of SIZE bytes, all written, unless it is there; 0600.
+ * file_write_spare writes these bytes over it, zeros to SIZE behind them,
+ * and exchanges it with PATH (renameat2(2), RENAME_EXCHANGE), which becomes
+ * the spare of the next time.  It takes no new block where the file system
+ * overwrites in place (not btrfs).  ERR_NOENT: there is no spare.  On
+ * failure PATH is untouched.
+ */
+int file_spare(const char *path, size_t size, struct why *why);
+int file_write_spare(const char *path, const void *data, size_t len,
+    size_t size, struct why *why);
+
+/* The same as file_write for a file that must not be there: ERR_EXIST. */
 int file_write_new(const char *path, const void *data, size_t len,
     mode_t mode, struct why *why);
 

@@ -103,6 +103,12 @@ damaged(void **state)
 	}
 	assert_int_equal(t.epoch, 1); /* untouched */
 	assert_int_equal(state_decode(b.data, b.len, &t, &why), 0);
+	/* zeros behind it are the spare's, anything else is not */
+	for (i = 0; i < 100; i++)
+		assert_int_equal(buf_add_u8(&b, 0), 0);
+	assert_int_equal(state_decode(b.data, b.len, &t, &why), 0);
+	b.data[b.len - 1] = 1;
+	assert_int_equal(state_decode(b.data, b.len, &t, &why), ERR_CORRUPT);
 	buf_done(&b);
 	state_done(&s);
 	state_done(&t);

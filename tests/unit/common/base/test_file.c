@@ -2,6 +2,7 @@
 /* Whole files: bounds, odd files, nothing left behind after a failure. */
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -256,6 +257,49 @@ text_of_the_kernel(void **state)
 	assert_int_equal(unlink(in_dir("text")), 0);
 }
 
+static void
+with_a_spare(void **state)
+{
+	char spare[PATH_MAX + 8];
+	struct buf b;
+	size_t i;
+
+	(void)state;
+	snprintf(spare, sizeof(spare), "%s.spare", in_dir("st"));
+	assert_int_equal(file_write_spare(in_dir("st"), "one", 3, 5000,
+	    NULL), ERR_NOENT);
+	assert_false(file_exists(in_dir("st")));
+	assert_int_equal(file_spare(in_dir("st"), 5000, NULL), 0);
+	assert_int_equal(file_spare(in_dir("st"), 5000, NULL), 0);
+	assert_int_equal(file_write_spare(in_dir("st"), "one", 3, 2, NULL),
+	    ERR_LIMIT);
+	/* the first time there is nothing to exchange it with */
+	assert_int_equal(file_write_spare(in_dir("st"), "one", 3, 5000,
+	    NULL), 0);
+	assert_false(file_exists(spare));
+	assert_int_equal(file_spare(in_dir("st"), 5000, NULL), 0);
+	for (i = 0; i < 3; i++) {
+		buf_init(&b, 5000);
+		assert_int_equal(file_write_spare(in_dir("st"), "seven" + i,
+		    5 - i, 5000, NULL), 0);
+		assert_int_equal(file_read(in_dir("st"), &b, NULL), 0);
+		assert_int_equal(b.len, 5000);
+		assert_string_equal((char *)b.data, "seven" + i);
+		assert_true(file_exists(spare));
+		buf_done(&b);
+	}
+	/* a short one is made whole, a link is not followed */
+	assert_int_equal(truncate(spare, 10), 0);
+	assert_int_equal(file_spare(in_dir("st"), 5000, NULL), 0);
+	assert_int_equal(unlink(spare), 0);
+	assert_int_equal(symlink("elsewhere", spare), 0);
+	assert_int_equal(file_spare(in_dir("st"), 5000, NULL), ERR_IO);
+	assert_int_equal(file_write_spare(in_dir("st"), "x", 1, 5000, NULL),
+	    ERR_IO);
+	assert_int_equal(unlink(spare), 0);
+	assert_int_equal(unlink(in_dir("st")), 0);
+}
+
 int
 main(void)
 {
@@ -270,6 +314,7 @@ main(void)
 		cmocka_unit_test(locking),
 		cmocka_unit_test(joining),
 		cmocka_unit_test(text_of_the_kernel),
+		cmocka_unit_test(with_a_spare),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
