@@ -262,6 +262,8 @@ renew_deadlines(struct isolation *i)
 	if (i->same_boot || id[0] == '\0')
 		return;
 	set_deadlines(i, i->body, i->disk.confirm_boot_ms != 0);
+	if (i->body->mode == CORDON__MODE__MODE_DRILL_LIVE)
+		i->disk.restore_boot_ms = 1; /* no drill outlives a boot */
 	save_or_log(i);
 }
 
@@ -411,6 +413,13 @@ isolation_foreign(struct isolation *i, char *out, size_t size,
 	return rc;
 }
 
+static bool
+drilling(const struct isolation *i)
+{
+	return i->body != NULL &&
+	    i->body->mode == CORDON__MODE__MODE_DRILL_LIVE;
+}
+
 /* What disk shall say once ORDER is in force. */
 static int
 plan_state(struct isolation *i, const Cordon__OrderBody *b,
@@ -419,8 +428,8 @@ plan_state(struct isolation *i, const Cordon__OrderBody *b,
 	int rc = 0;
 
 	/* Go back to the last state that was confirmed, not to another
-	 * one that waits itself. */
-	if (i->disk.confirm_boot_ms == 0)
+	 * one that waits itself, and never to a drill. */
+	if (i->disk.confirm_boot_ms == 0 && !drilling(i))
 		rc = desired_set(&i->disk.previous,
 		    i->disk.current.order.data, i->disk.current.order.len,
 		    i->disk.current.profile);
@@ -749,7 +758,7 @@ isolation_tick(struct isolation *i)
 		return;
 	}
 	if (i->disk.restore_boot_ms != 0 && now >= i->disk.restore_boot_ms) {
-		if (i->body->mode == CORDON__MODE__MODE_DRILL_LIVE) {
+		if (drilling(i)) {
 			log_info("the drill of order %s is over",
 			    i->body->order_id);
 			go_back(i);

@@ -188,30 +188,62 @@ relay_orders(struct network *n)
 	}
 }
 
+static void
+ask_snapshot(struct network *n, const Cordon__OrderBody *b)
+{
+	Cordon__SnapshotAsk ask = CORDON__SNAPSHOT_ASK__INIT;
+	uint8_t packed[ID_MAX + 8];
+
+	if (strcmp(n->snapshot_order, b->order_id) == 0)
+		return;
+	strcpy(n->snapshot_order, b->order_id);
+	ask.order_id = b->order_id;
+	(void)link_send(n->sensors, IPC_SNAPSHOT_ASK, packed,
+	    cordon__snapshot_ask__pack(&ask, packed), -1);
+}
+
+/* A dry drill is to say which flows it would cut. */
+static void
+ask_flows(struct network *n, const Cordon__OrderBody *b)
+{
+	Cordon__PreviewAsk ask = CORDON__PREVIEW_ASK__INIT;
+	struct buf packed;
+
+	ask.ask_id = b->order_id;
+	ask.profile = b->profile;
+	ask.collectors = b->collectors;
+	ask.n_collectors = b->n_collectors;
+	ask.allowed = b->allowed;
+	ask.n_allowed = b->n_allowed;
+	buf_init(&packed, frame_max(FRAME_PREVIEW_ASK));
+	if (ask_preview_check(&ask, NULL) == 0 &&
+	    pack(&ask.base, &packed) == 0)
+		(void)link_send(n->sensors, IPC_PREVIEW_ASK, packed.data,
+		    packed.len, -1);
+	buf_done(&packed);
+}
+
 /*
  * Beside an order that cuts the host off, a snapshot: the order went first
  * and does not wait.  We look into a copy; if the order is a forgery, the
- * worst is a snapshot too many.
+ * worst is a snapshot or a preview too many.
  */
 static void
-ask_snapshot(struct network *n, const uint8_t *payload, size_t len)
+beside_order(struct network *n, const uint8_t *payload, size_t len)
 {
-	Cordon__SnapshotAsk ask = CORDON__SNAPSHOT_ASK__INIT;
 	Cordon__SignedOrder *s;
 	Cordon__OrderBody *b = NULL;
-	uint8_t packed[ID_MAX + 8];
 
 	s = unpack(&cordon__signed_order__descriptor, payload, len);
 	if (s != NULL)
 		b = unpack(&cordon__order_body__descriptor, s->body.data,
 		    s->body.len);
-	if (b != NULL && b->profile == CORDON__PROFILE__PROFILE_STRICT &&
-	    id_valid(b->order_id) && n->sensors_up &&
-	    strcmp(n->snapshot_order, b->order_id) != 0) {
-		strcpy(n->snapshot_order, b->order_id);
-		ask.order_id = b->order_id;
-		(void)link_send(n->sensors, IPC_SNAPSHOT_ASK, packed,
-		    cordon__snapshot_ask__pack(&ask, packed), -1);
+	if (b != NULL && id_valid(b->order_id) && n->sensors_up) {
+		if (b->mode == CORDON__MODE__MODE_DRILL_DRY)
+			ask_flows(n, b);
+		else if (b->mode == CORDON__MODE__MODE_ENFORCE &&
+		    b->profile == CORDON__PROFILE__PROFILE_STRICT)
+			ask_snapshot(n, b);
 	}
 	if (b != NULL)
 		cordon__order_body__free_unpacked(b, NULL);
@@ -232,7 +264,7 @@ on_order(void *arg, const uint8_t *payload, size_t len, struct why *why)
 	in.order.len = len;
 	to_enforcer(n, IPC_ORDER, packed,
 	    cordon__order_in__pack(&in, packed));
-	ask_snapshot(n, payload, len);
+	beside_order(n, payload, len);
 	return 0;
 }
 

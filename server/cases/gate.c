@@ -70,7 +70,8 @@ isolated_since(struct db *db, const struct host *h, int64_t *since)
 	*since = h->stage_since;
 	return db_one_int(db, since,
 	    "SELECT coalesce(min(created_at), 0) FROM orders "
-	    "WHERE host_id = $1 AND case_id = $2", "ss", h->host_id,
+	    "WHERE host_id = $1 AND case_id = $2 AND drill = 0", "ss",
+	    h->host_id,
 	    h->case_id);
 }
 

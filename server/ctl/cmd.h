@@ -54,7 +54,15 @@ int usage(struct ctl *c, const char *command, const char *fmt, ...)
 void query_add(char *path, size_t size, const char *name,
     const char *value);
 
-/* Show PLAN as text. */
+/* What a command wants planned for the hosts of the command line. */
+struct plan_wish {
+	const char *action, *command;
+	const char *drill; /* NULL: none */
+	int64_t minutes;
+};
+/* Plan, show, confirm, apply, wait: exit code. */
+int plan_and_apply(struct ctl *c, const struct plan_wish *w);
+/* Show PLAN as text; from here on every line of a drill says so. */
 void plan_print(struct out *o, const json_t *plan);
 /* Wait until each host of the plan is done or failed; exit code. */
 int plan_wait(struct ctl *c, const char *plan_id);
@@ -76,6 +84,8 @@ void preview_print(struct out *o, const json_t *preview);
 int preview_hosts(struct ctl *c, const char *profile);
 
 int cmd_isolate(struct ctl *c);
+int cmd_drill_dry(struct ctl *c);
+int cmd_drill_live(struct ctl *c);
 int cmd_recover(struct ctl *c);
 int cmd_restore(struct ctl *c);
 int cmd_plan_show(struct ctl *c);

@@ -26,6 +26,9 @@ isolation_word(struct out *o, const json_t *host)
 	const char *name = json_str(host, "isolation");
 	size_t i;
 
+	if (json_str(host, "drill")[0] != '\0')
+		return out_text(o, T_ISO_DRILL, out_word(o, WORDS_DRILL,
+		    json_str(host, "drill")), NULL);
 	/* the collector's own sentence is English and says most */
 	if (o->lang == LANG_EN && json_str(host, "isolation_text")[0] != '\0')
 		return out_q(o, host, "isolation_text");
@@ -126,6 +129,11 @@ show_about(struct out *o, const json_t *h)
 	    json_str(h, "stage")), json_time(h, "stage_since")));
 	out_row(o, T_L_ISOLATION, isolation_word(o, h));
 	out_row(o, T_L_LINK, link_word(o, h));
+	if (json_str(h, "drill")[0] != '\0')
+		out_row(o, T_L_DRILL, out_text(o, T_DRILL_UNTIL, out_word(o,
+		    WORDS_DRILL, json_str(h, "drill")), out_q(o, h,
+		    "drill_order"), out_when(o, json_time(h, "drill_until")),
+		    NULL));
 	show_facts(o, h);
 	row_if(o, T_L_CASE, h, "case");
 	row_if(o, T_L_OWNER, h, "owner");

@@ -19,7 +19,7 @@ typed(struct ctl *c, enum text ask_id, const char *want)
 	char line[256];
 	size_t len;
 
-	fprintf(c->o.err, "%s", text_of(ask_id, c->o.lang));
+	fprintf(c->o.err, "%s%s", c->o.mark, text_of(ask_id, c->o.lang));
 	fflush(c->o.err);
 	if (fgets(line, sizeof(line), c->in) == NULL)
 		return false;
@@ -118,26 +118,31 @@ declined(struct ctl *c, const json_t *plan, bool cancel)
 /* -- isolate, recover, restore ------------------------------------------- */
 
 static int
-make_plan(struct ctl *c, const char *action, json_t **plan)
+make_plan(struct ctl *c, const struct plan_wish *w, json_t **plan)
 {
 	json_t *body = json_object(), *hosts = json_array();
 	size_t i;
 	int rc;
 
-	json_object_set_new(body, "action", json_string(action));
+	json_object_set_new(body, "action", json_string(w->action));
 	json_object_set_new(body, "reason", json_string(c->a.reason));
 	json_object_set_new(body, "hosts", hosts);
 	for (i = 0; i < c->a.npos; i++)
 		json_array_append_new(hosts, json_string(c->a.pos[i]));
 	if (c->a.case_id != NULL)
 		json_object_set_new(body, "case", json_string(c->a.case_id));
+	if (w->drill != NULL)
+		json_object_set_new(body, "drill", json_string(w->drill));
+	if (w->minutes > 0)
+		json_object_set_new(body, "drill_minutes",
+		    json_integer(w->minutes));
 	rc = ask(c, "POST", "/v1/plans", body, plan);
 	json_decref(body);
 	return rc;
 }
 
-static int
-plan_and_apply(struct ctl *c, const char *action)
+int
+plan_and_apply(struct ctl *c, const struct plan_wish *w)
 {
 	json_t *plan = NULL;
 	int rc;
@@ -145,13 +150,14 @@ plan_and_apply(struct ctl *c, const char *action)
 	if (c->a.preview)
 		return preview_hosts(c, NULL);
 	if (c->a.reason == NULL || strlen(c->a.reason) < REASON_MIN_CHARS)
-		return usage(c, action, "--reason must say why, in at least "
+		return usage(c, w->command, "--reason must say why, in at least "
 		    "%d characters", REASON_MIN_CHARS);
-	rc = make_plan(c, action, &plan);
+	rc = make_plan(c, w, &plan);
 	if (rc != EXIT_DONE)
 		return rc;
 	/* for those who read it; a script that said --yes is not held up */
-	if ((c->a.plan_only || !c->a.yes) && strcmp(action, "restore") != 0)
+	if ((c->a.plan_only || !c->a.yes) && strcmp(w->action, "restore") !=
+	    0)
 		(void)preview_plan(c, &plan);
 	if (!c->o.json)
 		plan_print(&c->o, plan);
@@ -176,19 +182,22 @@ plan_and_apply(struct ctl *c, const char *action)
 int
 cmd_isolate(struct ctl *c)
 {
-	return plan_and_apply(c, "isolate");
+	return plan_and_apply(c, &(struct plan_wish){ .action = "isolate",
+	    .command = "isolate" });
 }
 
 int
 cmd_recover(struct ctl *c)
 {
-	return plan_and_apply(c, "recover");
+	return plan_and_apply(c, &(struct plan_wish){ .action = "recover",
+	    .command = "recover" });
 }
 
 int
 cmd_restore(struct ctl *c)
 {
-	return plan_and_apply(c, "restore");
+	return plan_and_apply(c, &(struct plan_wish){ .action = "restore",
+	    .command = "restore" });
 }
 
 /* -- plan ---------------------------------------------------------------- */
@@ -250,6 +259,18 @@ cmd_plan_show(struct ctl *c)
 	return EXIT_DONE;
 }
 
+/* "isolate", "DRILL isolate" */
+static const char *
+action_word(struct out *o, const json_t *plan)
+{
+	char *text = out_buf(o);
+
+	snprintf(text, OUT_TEXT_MAX, "%s%s", json_str(plan, "drill")[0] !=
+	    '\0' ? text_of(T_DRILL_MARK, o->lang) : "", out_word(o,
+	    WORDS_ACTION, json_str(plan, "action")));
+	return text;
+}
+
 int
 cmd_plan_list(struct ctl *c)
 {
@@ -278,8 +299,7 @@ cmd_plan_list(struct ctl *c)
 			continue;
 		}
 		table_add(&t, (const char *const[]){ out_q(&c->o, one,
-		    "plan"), out_word(&c->o, WORDS_ACTION, json_str(one,
-		    "action")), out_word(&c->o, WORDS_PLAN_STATE,
+		    "plan"), action_word(&c->o, one), out_word(&c->o, WORDS_PLAN_STATE,
 		    json_str(one, "state")), json_array_size(hosts) == 1 ?
 		    out_q(&c->o, json_array_get(hosts, 0), "name") :
 		    out_text(&c->o, T_PLAN_MANY, out_num(&c->o,

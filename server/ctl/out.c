@@ -22,6 +22,7 @@ out_init(struct out *o, FILE *out, FILE *err, enum lang lang)
 	o->out = out;
 	o->err = err;
 	o->lang = lang;
+	o->mark = "";
 	o->now = clock_wall_ms();
 	o->colour = isatty(fileno(out)) == 1 && (no == NULL || *no == '\0') &&
 	    term != NULL && strcmp(term, "dumb") != 0;
@@ -65,7 +66,7 @@ out_say(struct out *o, enum text id, ...)
 	if (o->json)
 		return;
 	va_start(ap, id);
-	fprintf(o->out, "%s\n", fill(o, id, ap));
+	fprintf(o->out, "%s%s\n", o->mark, fill(o, id, ap));
 	va_end(ap);
 }
 
@@ -75,7 +76,7 @@ out_tell(struct out *o, enum text id, ...)
 	va_list ap;
 
 	va_start(ap, id);
-	fprintf(o->err, "%s\n", fill(o, id, ap));
+	fprintf(o->err, "%s%s\n", o->mark, fill(o, id, ap));
 	va_end(ap);
 }
 
@@ -93,7 +94,7 @@ out_row(struct out *o, enum text label, const char *text)
 	const char *name = text_of(label, o->lang);
 	int pad = LABEL_WIDTH - out_width(name);
 
-	fprintf(o->out, "  %s%*s%s\n", name, pad > 1 ? pad : 1, "", text);
+	fprintf(o->out, "%s  %s%*s%s\n", o->mark, name, pad > 1 ? pad : 1, "", text);
 }
 
 void
@@ -337,6 +338,8 @@ table_print(struct out *o, const struct table *t)
 			const char *text = t->cell[row * (size_t)t->columns +
 			    (size_t)i];
 
+			if (i == 0)
+				fputs(o->mark, o->out);
 			if (i + 1 == t->columns)
 				fprintf(o->out, "%s\n", text);
 			else

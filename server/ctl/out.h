@@ -23,6 +23,7 @@ struct out {
 	bool json;   /* objects instead of sentences */
 	bool utc;
 	bool colour; /* on `out` */
+	const char *mark; /* at the head of every line; "" */
 	int64_t now; /* wall ms, for "ago" */
 	char ring[OUT_RING][OUT_TEXT_MAX]; /* of out_q() and the like */
 	unsigned int next;

@@ -10,6 +10,20 @@
 
 #define HOSTS_SHOWN 10
 
+/* What kind of drill it is; "" of a real plan. */
+static const char *
+drill_text(struct out *o, const json_t *plan)
+{
+	const char *kind = json_str(plan, "drill");
+
+	if (strcmp(kind, "dry") == 0)
+		return text_of(T_DRILL_DRY, o->lang);
+	if (strcmp(kind, "live") == 0)
+		return out_text(o, T_DRILL_LIVE, out_num(o, json_num(plan,
+		    "drill_minutes")), NULL);
+	return "";
+}
+
 static void
 row_action(struct out *o, const json_t *plan)
 {
@@ -20,7 +34,8 @@ row_action(struct out *o, const json_t *plan)
 	char *text = out_buf(o);
 
 	snprintf(text, OUT_TEXT_MAX, "%s%s", out_text(o, T_PLAN_ACTION,
-	    action, profile, NULL), review > 0 ? out_text(o, T_PLAN_REVIEW,
+	    action, profile, NULL), json_str(plan, "drill")[0] != '\0' ?
+	    drill_text(o, plan) : review > 0 ? out_text(o, T_PLAN_REVIEW,
 	    out_when(o, json_time(plan, "created_at") + review * 1000),
 	    NULL) : "");
 	out_row(o, T_L_ACTION, text);
@@ -60,16 +75,18 @@ rows_hosts(struct out *o, const json_t *plan)
 	} else {
 		out_row(o, T_L_HOSTS, count);
 		for (i = 0; i < n && i < HOSTS_SHOWN; i++)
-			fprintf(o->out, "             %s\n",
+			fprintf(o->out, "%s             %s\n", o->mark,
 			    host_line(o, json_array_get(hosts, i)));
 		if (n > HOSTS_SHOWN)
-			fprintf(o->out, "             ... %zu\n", n);
+			fprintf(o->out, "%s             ... %zu\n", o->mark,
+			    n);
 	}
 	for (i = 0; i < n; i++) {
 		one = json_array_get(hosts, i);
 		if (strcmp(json_str(one, "tier"), "T0") == 0 &&
 		    json_str(one, "service")[0] != '\0' &&
-		    strcmp(json_str(plan, "action"), "isolate") == 0)
+		    strcmp(json_str(plan, "action"), "isolate") == 0 &&
+		    strcmp(json_str(plan, "drill"), "dry") != 0)
 			out_row(o, T_L_SERVICE, out_text(o,
 			    T_PLAN_LOST_SERVICE, out_q(o, one, "service"),
 			    NULL));
@@ -125,7 +142,8 @@ rows_effect(struct out *o, const json_t *plan, bool open)
 	out_row(o, T_L_KEEPS, out_text(o, T_PLAN_KEEPS, list, NULL));
 	if (open)
 		row_cuts(o, plan);
-	out_row(o, T_L_CUTS, text_of(strcmp(action, "recover") == 0 ?
+	out_row(o, T_L_CUTS, text_of(strcmp(json_str(plan, "drill"), "dry") ==
+	    0 ? T_PLAN_CUTS_NOTHING : strcmp(action, "recover") == 0 ?
 	    T_PLAN_CUTS_RECOVERY : T_PLAN_CUTS, o->lang));
 }
 
@@ -175,6 +193,11 @@ row_undo(struct out *o, const json_t *plan)
 	    out_q(o, json_array_get(hosts, 0), "name") : "HOST";
 	const char *action = json_str(plan, "action");
 
+	if (json_str(plan, "drill")[0] != '\0') {
+		out_row(o, T_L_UNDO, text_of(strcmp(json_str(plan, "drill"),
+		    "dry") == 0 ? T_UNDO_DRY : T_UNDO_DRILL, o->lang));
+		return;
+	}
 	out_row(o, T_L_UNDO, out_text(o,
 	    strcmp(action, "restore") == 0 ? T_UNDO_RESTORE :
 	    strcmp(action, "recover") == 0 ? T_UNDO_RECOVER :
@@ -190,15 +213,17 @@ plan_print(struct out *o, const json_t *plan)
 	const char *head, *expires;
 	int pad;
 
+	if (json_str(plan, "drill")[0] != '\0')
+		o->mark = text_of(T_DRILL_MARK, o->lang);
 	head = out_text(o, T_PLAN_HEAD, out_q(o, plan, "plan"),
 	    strcmp(state, "proposed") == 0 ?
 	    text_of(T_PLAN_NOTHING_YET, o->lang) :
 	    out_word(o, WORDS_PLAN_STATE, state), NULL);
 	expires = open ? out_text(o, T_PLAN_EXPIRES, out_when(o,
 	    json_time(plan, "expires_at")), NULL) : "";
-	pad = 68 - out_width(head);
-	fprintf(o->out, "%s%*s%s\n", head, open ? (pad > 2 ? pad : 2) : 0, "",
-	    expires);
+	pad = 68 - out_width(head) - out_width(o->mark);
+	fprintf(o->out, "%s%s%*s%s\n", o->mark, head,
+	    open ? (pad > 2 ? pad : 2) : 0, "", expires);
 	row_action(o, plan);
 	rows_hosts(o, plan);
 	rows_effect(o, plan, open);

@@ -41,6 +41,10 @@ plan_fate(const json_t *host, bool opens)
 	if (state_in(state, bad) ||
 	    strcmp(json_str(host, "isolation"), "failed") == 0)
 		return FATE_BAD;
+	/* a dry drill is told with its flows, if they come in time */
+	if (strcmp(state, "drilled") == 0)
+		return strcmp(json_str(json_object_get(host, "preview"),
+		    "state"), "asked") == 0 ? FATE_OPEN : FATE_GOOD;
 	if (strcmp(state, "proven") == 0 ||
 	    (opens && strcmp(state, "applied") == 0))
 		return FATE_GOOD;
@@ -102,7 +106,7 @@ static void
 step(struct ctl *c, struct told *t, int64_t at, enum text what,
     const char *more)
 {
-	fprintf(c->o.err, "%s%s %s%s%s", t->any ? "   " : "",
+	fprintf(c->o.err, "%s%s %s%s%s", t->any ? "   " : c->o.mark,
 	    out_clock(&c->o, at), text_of(what, c->o.lang),
 	    more[0] != '\0' ? ": " : "", more);
 	fflush(c->o.err);
@@ -125,6 +129,11 @@ tell_one(struct ctl *c, struct told *t, const json_t *host)
 	    (proven || strcmp(state, "applied") == 0)) {
 		step(c, t, applied, T_STEP_APPLIED, "");
 		t->applied = true;
+	}
+	if (strcmp(state, "drilled") == 0 && t->good == 0 &&
+	    json_time(host, "applied_at") == 0) {
+		step(c, t, c->o.now, T_STEP_DRILLED, "");
+		t->good = 1;
 	}
 	if (proven && t->good == 0) {
 		step(c, t, json_time(host, "proven_at"), T_STEP_PROVEN,
@@ -177,6 +186,27 @@ fail_text(struct out *o, const json_t *host)
 }
 
 static void
+say_drilled(struct ctl *c, const json_t *host)
+{
+	const json_t *flows = json_object_get(host, "preview");
+	const char *name = out_q(&c->o, host, "name");
+	bool live = json_time(host, "drill_until") > 0;
+
+	if (live && strcmp(json_str(host, "order_state"), "drilled") != 0)
+		out_say(&c->o, T_DONE_LIVE, out_mark(&c->o, MARK_GOOD), name,
+		    out_when(&c->o, json_time(host, "drill_until")), NULL);
+	else if (live)
+		out_say(&c->o, T_DONE_OVER, out_mark(&c->o, MARK_GOOD), name,
+		    NULL);
+	else
+		out_say(&c->o, T_DONE_DRY, out_mark(&c->o, MARK_GOOD), name,
+		    strcmp(json_str(flows, "state"), "done") == 0 ?
+		    preview_cuts(&c->o, flows) : out_text(&c->o,
+		    T_CUTS_UNKNOWN, text_of(T_CUTS_LATE, c->o.lang), NULL),
+		    NULL);
+}
+
+static void
 say_results(struct ctl *c, const json_t *plan)
 {
 	const char *action = json_str(plan, "action");
@@ -190,8 +220,11 @@ say_results(struct ctl *c, const json_t *plan)
 
 		switch (plan_fate(one, done == T_DONE_RESTORE)) {
 		case FATE_GOOD:
-			out_say(&c->o, done, out_mark(&c->o, MARK_GOOD), name,
-			    NULL);
+			if (json_str(plan, "drill")[0] != '\0')
+				say_drilled(c, one);
+			else
+				out_say(&c->o, done, out_mark(&c->o, MARK_GOOD),
+				    name, NULL);
 			break;
 		case FATE_BAD:
 			out_say(&c->o, T_FAILED_HOST, out_mark(&c->o,
@@ -212,13 +245,15 @@ say_next(struct ctl *c, const json_t *plan, int code)
 	const json_t *first = json_array_get(json_object_get(plan, "hosts"),
 	    0);
 	const char *host = out_q(&c->o, first, "name");
-	enum text id = strcmp(action, "restore") == 0 ? T_NEXT_PROBATION :
+	enum text id = json_str(plan, "drill")[0] != '\0' ? T_NEXT_DRILLED :
+	    strcmp(action, "restore") == 0 ? T_NEXT_PROBATION :
 	    strcmp(action, "recover") == 0 ? T_NEXT_VERIFY : T_NEXT_RECOVER;
 
 	if (code != EXIT_DONE) {
 		out_next(&c->o, out_text(&c->o, T_NEXT_SHOW_HOST, host,
 		    NULL));
-		if (strcmp(action, "restore") != 0)
+		if (strcmp(action, "restore") != 0 &&
+		    json_str(plan, "drill")[0] == '\0')
 			out_next(&c->o, text_of(T_NEXT_MANUAL, c->o.lang));
 		return;
 	}

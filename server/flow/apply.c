@@ -80,6 +80,9 @@ flow_plan_make(struct db *db, const struct flow *f,
 	size_t i;
 	int rc;
 
+	/* practice: no case, no stage, no evidence */
+	if (ask->drill != DRILL_NONE)
+		return plan_make(db, f->orders, ask, out, refused);
 	if (ask->nhosts == 0 || ask->nhosts > PLAN_HOSTS_MAX)
 		return refused_set(refused, REFUSAL_NO_HOST,
 		    "Name one host or more.", "the plan has no host");
@@ -163,7 +166,7 @@ flow_plan_apply(struct db *db, const struct flow *f, const char *plan_id,
 		    "there is no plan %s", plan_id);
 	if (rc == 0)
 		rc = plan_hosts_each(db, plan_id, remember, &hosts);
-	for (i = 0; rc == 0 && i < hosts.n; i++) {
+	for (i = 0; rc == 0 && p.drill == DRILL_NONE && i < hosts.n; i++) {
 		rc = hosts_get(db, hosts.id[i], &h);
 		if (rc == 0 && p.state != PLAN_APPLIED)
 			rc = host_ready(db, f, p.action, &h, refused);
@@ -171,7 +174,7 @@ flow_plan_apply(struct db *db, const struct flow *f, const char *plan_id,
 	if (rc == 0)
 		rc = plan_apply(db, f->orders, plan_id, digest, expect_hosts,
 		    actor, &p, refused);
-	for (i = 0; rc == 0 && i < hosts.n; i++)
+	for (i = 0; rc == 0 && p.drill == DRILL_NONE && i < hosts.n; i++)
 		rc = move_stage(db, f, &p, hosts.id[i], actor->name);
 	if (rc == 0)
 		*out = p;

@@ -185,7 +185,8 @@ api_order(struct db *db, struct call *c)
 /* -- making -------------------------------------------------------------- */
 
 struct plan_body {
-	const char *action, *case_id, *reason;
+	const char *action, *case_id, *reason, *drill;
+	struct body_int minutes;
 	struct body_names hosts;
 };
 
@@ -196,6 +197,9 @@ static const struct field plan_fields[] = {
 { "reason", FIELD_TEXT, true, offsetof(struct plan_body, reason), 1,
   TEXT_MAX_LEN - 1 },
 { "hosts", FIELD_NAMES, true, offsetof(struct plan_body, hosts), 0, 0 },
+{ "drill", FIELD_NAME, false, offsetof(struct plan_body, drill), 1, 8 },
+{ "drill_minutes", FIELD_INT, false, offsetof(struct plan_body, minutes), 1,
+  30 },
 { .name = NULL },
 };
 
@@ -226,12 +230,12 @@ int
 api_plan_make(struct db *db, struct call *c)
 {
 	struct refused no = { .code = REFUSAL_NONE };
-	struct plan_body body = { .case_id = "" };
+	struct plan_body body = { .case_id = "", .drill = "none" };
 	struct plan_ask ask;
 	struct actor a;
 	struct plan p;
 	struct why why;
-	int rc, action;
+	int rc, action, drill;
 
 	rc = call_body(c, plan_fields, &body);
 	if (rc != 0)
@@ -241,13 +245,19 @@ api_plan_make(struct db *db, struct call *c)
 		    "recover or restore");
 		return call_bad(c, &why);
 	}
+	if (word_find(WORDS_DRILL, body.drill, &drill) != 0) {
+		why_set(&why, ERR_SYNTAX, "field \"drill\": no such drill");
+		return call_bad(c, &why);
+	}
 	rc = plan_actor(db, c, &body.hosts, &a);
 	if (rc != 0)
 		return rc;
 	ask = (struct plan_ask){ .action = (enum plan_action)action,
 	    .hosts = body.hosts.item, .nhosts = body.hosts.n,
 	    .case_id = body.case_id, .reason = body.reason,
-	    .origin = ORIGIN_MANUAL, .actor = &a };
+	    .origin = ORIGIN_MANUAL, .actor = &a,
+	    .drill = (enum drill)drill, .drill_minutes = body.minutes.set ?
+	    body.minutes.value : 0 };
 	rc = call_room(c, flow_plan_make(db, c->set->flow, &ask, &p, &no),
 	    &no);
 	return rc != 0 ? rc : plan_out(db, c, &p);

@@ -87,6 +87,24 @@ put_host_facts(json_t *o, const struct host *h)
 	put_text(o, "witness_by", h->witness_by);
 }
 
+/* A drill under way, beside the facts. */
+static void
+put_host_drill(struct db *db, json_t *o, const struct host *h)
+{
+	struct db_rows *r;
+
+	if (h->drill_order[0] == '\0' || db_row(db, &r, "SELECT drill, state, "
+	    "drill_until FROM orders WHERE order_id = $1", "s",
+	    h->drill_order) != 0)
+		return;
+	put_text(o, "drill", word_name(WORDS_DRILL, (int)db_int(r, 0)));
+	put_text(o, "drill_order", h->drill_order);
+	put_text(o, "drill_state", word_name(WORDS_ORDER_STATE,
+	    (int)db_int(r, 1)));
+	put_time(o, "drill_until", db_int(r, 2));
+	db_end(&r);
+}
+
 json_t *
 json_host(struct db *db, const struct host *h)
 {
@@ -109,6 +127,7 @@ json_host(struct db *db, const struct host *h)
 	    isolation_name(isolation_of(h, state, db_now(db))));
 	put_text(o, "isolation_text", isolation_text(text, sizeof(text), h,
 	    state, db_now(db), LANG_EN));
+	put_host_drill(db, o, h);
 	put_bool(o, "online", h->online);
 	put_time(o, "last_seen", h->last_seen);
 	put_text(o, "case", h->case_id);
@@ -173,8 +192,8 @@ plan_order(struct db *db, json_t *o, const char *order_id)
 	int rc;
 
 	rc = db_row(db, &r,
-	    "SELECT state, why, sent_at, applied_at, proven_at, took_us "
-	    "FROM orders WHERE order_id = $1", "s", order_id);
+	    "SELECT state, why, sent_at, applied_at, proven_at, took_us, "
+	    "drill, drill_until, counted FROM orders WHERE order_id = $1", "s", order_id);
 	if (rc != 0)
 		return rc == ERR_NOENT ? 0 : rc;
 	put_text(o, "order_state",
@@ -184,6 +203,10 @@ plan_order(struct db *db, json_t *o, const char *order_id)
 	put_time(o, "applied_at", db_int(r, 3));
 	put_time(o, "proven_at", db_int(r, 4));
 	put_int(o, "took_us", db_int(r, 5));
+	if (db_int(r, 6) != DRILL_NONE) {
+		put_time(o, "drill_until", db_int(r, 7));
+		put_int(o, "counted", db_int(r, 8));
+	}
 	db_end(&r);
 	return 0;
 }
@@ -300,6 +323,10 @@ json_plan(struct db *db, const struct flow *f, const struct plan *p,
 	put_time(o, "expires_at", p->expires_at);
 	put_time(o, "applied_at", p->applied_at);
 	put_text(o, "why", p->why);
+	if (p->drill != DRILL_NONE) {
+		put_text(o, "drill", word_name(WORDS_DRILL, (int)p->drill));
+		put_int(o, "drill_minutes", p->drill_minutes);
+	}
 	json_object_set_new(o, "keeps", json_collectors(f->orders));
 	put_int(o, "fleet", fleet);
 	return o;
@@ -327,6 +354,12 @@ json_order(struct db_rows *r)
 	put_time(o, "proven_at", db_int(r, 11));
 	put_int(o, "took_us", db_int(r, 12));
 	put_text(o, "ruleset_digest", db_text(r, 13));
+	if (db_int(r, 15) != DRILL_NONE) {
+		put_text(o, "drill", word_name(WORDS_DRILL,
+		    (int)db_int(r, 15)));
+		put_time(o, "drill_until", db_int(r, 16));
+		put_int(o, "counted", db_int(r, 17));
+	}
 	return o;
 }
 

@@ -50,7 +50,8 @@ json_t *json_case(struct db *db, const struct case_row *c);
 #define ORDER_COLUMNS \
 	"o.order_id, h.name, o.epoch, o.plan_id, o.case_id, o.profile, " \
 	"o.state, o.why, o.created_at, o.sent_at, o.applied_at, " \
-	"o.proven_at, o.took_us, o.ruleset_digest, h.grp "
+	"o.proven_at, o.took_us, o.ruleset_digest, h.grp, o.drill, " \
+	"o.drill_until, o.counted "
 #define ORDER_GRP 14
 json_t *json_order(struct db_rows *r);
 

@@ -43,7 +43,7 @@ struct host {
 	/* desired: what was ordered last */
 	enum profile desired;
 	char desired_order[ID_MAX];
-	uint64_t desired_epoch;
+	uint64_t desired_epoch; /* the highest ordered, drills too */
 	int64_t desired_at;
 	/* applied: what the agent said its kernel holds */
 	enum profile applied;
@@ -66,7 +66,7 @@ struct host {
 	char cert_serial[42];
 	int64_t cert_not_after;
 	char addresses[TEXT_MAX_LEN]; /* "10.1.2.3/24 2001:db8::5/64" */
-
+	char drill_order[ID_MAX];     /* a drill under way; "" none */
 };
 
 /* Who asks, as the API found out by certificate. */

@@ -75,6 +75,7 @@ static const struct word order_state_words[] = {
 	{ ORDER_CANCELLED, "cancelled", "cancelled", "已撤销" },
 	{ ORDER_EXPIRED, "expired", "expired before delivery",
 	    "逾期未送达" },
+	{ ORDER_DRILLED, "drilled", "drilled, over", "演练完成" },
 };
 
 static const struct word case_state_words[] = {
@@ -121,6 +122,12 @@ static const struct word role_words[] = {
 	{ ROLE_ADMIN, "admin", "administrator", "管理员" },
 };
 
+static const struct word drill_words[] = {
+	{ DRILL_NONE, "none", "no drill", "非演练" },
+	{ DRILL_DRY, "dry", "dry drill", "空跑演练" },
+	{ DRILL_LIVE, "live", "live drill", "实战演练" },
+};
+
 #define LIST(a) { a, sizeof(a) / sizeof((a)[0]) }
 static const struct {
 	const struct word *words;
@@ -137,6 +144,7 @@ static const struct {
 	[WORDS_SEVERITY] = LIST(severity_words),
 	[WORDS_OUTCOME] = LIST(outcome_words),
 	[WORDS_ROLE] = LIST(role_words),
+	[WORDS_DRILL] = LIST(drill_words),
 };
 #undef LIST
 

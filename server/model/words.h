@@ -35,6 +35,13 @@ enum plan_action {
 	ACTION_RESTORE, /* -> open, probation */
 };
 
+/* An order that is practice; numbers as the Mode of order.proto. */
+enum drill {
+	DRILL_NONE = 0,
+	DRILL_DRY = 2,	/* built, checked by the kernel, never committed */
+	DRILL_LIVE = 3, /* enforced, restored by itself after minutes */
+};
+
 enum plan_state {
 	PLAN_PROPOSED,	/* waits for approvals or for `apply` */
 	PLAN_APPROVED,	/* enough approvals, not applied yet */
@@ -57,6 +64,7 @@ enum order_state {
 	ORDER_SUPERSEDED, /* a newer order for the host was made */
 	ORDER_CANCELLED,
 	ORDER_EXPIRED,	  /* deliver-before passed, never delivered */
+	ORDER_DRILLED,	  /* a drill that is over */
 };
 
 enum case_state {
@@ -116,6 +124,7 @@ enum words {
 	WORDS_SEVERITY,
 	WORDS_OUTCOME,
 	WORDS_ROLE,
+	WORDS_DRILL,
 	WORDS_N
 };
 

@@ -6,7 +6,6 @@
  */
 #include <stdlib.h>
 
-#include "server/orders/budget.h"
 #include "server/orders/issue.h"
 #include "server/orders/own.h"
 
@@ -66,11 +65,7 @@ check(struct db *db, const struct orders_settings *s, struct plan *p,
 	if (rc == 0)
 		rc = check_approvals(db, p, l, refused);
 	if (rc == 0)
-		rc = plan_check_stages(db, p->action, l, refused);
-	if (rc == 0 && p->action == ACTION_ISOLATE)
-		rc = plan_check_never(s, l, refused);
-	if (rc == 0 && p->action == ACTION_ISOLATE)
-		rc = budget_check(db, s, l, p->origin, refused);
+		rc = plan_check_hosts(db, s, p, l, refused);
 	return rc;
 }
 

@@ -33,9 +33,13 @@ orders_stopped(struct db *db)
 	    "SELECT 1 FROM meta WHERE key = 'stop'", "") != ERR_NOENT;
 }
 
-/* Hosts isolated since the start of the hour that are not in L. */
+/*
+ * Hosts isolated since the start of the hour that are not in L; drills and
+ * real isolations are counted apart, so that practice uses up nothing.
+ */
 static int
-used_by_others(struct db *db, const struct host_list *l, int64_t *used)
+used_by_others(struct db *db, const struct host_list *l, bool drill,
+    int64_t *used)
 {
 	struct db_rows *r;
 	int64_t n = 0;
@@ -44,9 +48,10 @@ used_by_others(struct db *db, const struct host_list *l, int64_t *used)
 	r = db_query(db,
 	    "SELECT DISTINCT o.host_id FROM orders o "
 	    "WHERE o.profile = $1 AND o.created_at > $2 "
-	    "AND o.state NOT IN ($3, $4)", "iiii", (int64_t)PROFILE_STRICT,
+	    "AND o.state NOT IN ($3, $4) AND ((o.drill = 0 AND $5 = 0) OR "
+	    "(o.drill = $6 AND $5 = 1))", "iiiiii", (int64_t)PROFILE_STRICT,
 	    db_now(db) - HOUR_MS, (int64_t)ORDER_CANCELLED,
-	    (int64_t)ORDER_EXPIRED);
+	    (int64_t)ORDER_EXPIRED, (int64_t)drill, (int64_t)DRILL_LIVE);
 	if (r == NULL)
 		return ERR_IO;
 	while ((rc = db_next(r)) == 1)
@@ -59,12 +64,12 @@ used_by_others(struct db *db, const struct host_list *l, int64_t *used)
 
 static int
 check_hour(struct db *db, const struct orders_settings *s,
-    const struct host_list *l, struct refused *refused)
+    const struct host_list *l, bool drill, struct refused *refused)
 {
 	int64_t used, fleet, share, want;
 	int rc;
 
-	rc = used_by_others(db, l, &used);
+	rc = used_by_others(db, l, drill, &used);
 	if (rc == 0)
 		rc = budget_fleet(db, &fleet);
 	if (rc != 0)
@@ -144,8 +149,7 @@ check_breaker(struct db *db, struct refused *refused)
 
 int
 budget_check(struct db *db, const struct orders_settings *s,
-    const struct host_list *l, enum plan_origin origin,
-    struct refused *refused)
+    const struct host_list *l, const struct plan *p, struct refused *refused)
 {
 	int rc;
 
@@ -153,10 +157,10 @@ budget_check(struct db *db, const struct orders_settings *s,
 		return refused_set(refused, REFUSAL_STOP,
 		    "A commander switches it off: cordonctl stop off.",
 		    "the stop switch is on: no new isolations");
-	rc = check_hour(db, s, l, refused);
-	if (rc == 0 && origin == ORIGIN_POLICY)
+	rc = check_hour(db, s, l, p->drill != DRILL_NONE, refused);
+	if (rc == 0 && p->origin == ORIGIN_POLICY)
 		rc = check_policy(db, l, refused);
-	if (rc == 0 && origin == ORIGIN_POLICY)
+	if (rc == 0 && p->origin == ORIGIN_POLICY)
 		rc = check_breaker(db, refused);
 	return rc;
 }

@@ -15,9 +15,12 @@
 
 /* Hosts that still run: enrolled, not revoked. */
 int budget_fleet(struct db *db, int64_t *fleet);
-/* Would isolating these hosts pass every limit?  0, ERR_PERM, ERR_IO. */
+/*
+ * Would isolating these hosts by plan P pass every limit?  0, ERR_PERM,
+ * ERR_IO.  Drills have the same limits and a count of their own.
+ */
 int budget_check(struct db *db, const struct orders_settings *s,
-    const struct host_list *l, enum plan_origin origin,
+    const struct host_list *l, const struct plan *p,
     struct refused *refused);
 
 #endif

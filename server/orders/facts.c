@@ -5,7 +5,7 @@
  * believed only about the order that is desired of it now, and nothing it
  * says lifts an isolation.
  */
-#include "server/orders/facts.h"
+#include "server/orders/drill.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -50,6 +50,8 @@ spoken_load(struct db *db, const char *host_id, const char *order_id,
 		return ERR_PROTO;
 	}
 	s->desired = strcmp(s->h.desired_order, order_id) == 0;
+	s->drill = s->o.drill != DRILL_NONE &&
+	    strcmp(s->h.drill_order, order_id) == 0;
 	snprintf(s->who, sizeof(s->who), "agent:%s", s->h.name);
 	return 0;
 }
@@ -227,7 +229,7 @@ answer(struct db *db, struct spoken *s, const Cordon__OrderAnswer *a)
 			return 0;
 		return answer_reverted(db, s, a);
 	default:
-		return ERR_PROTO; /* no order of ours is a drill */
+		return ERR_PROTO; /* a real order is no drill */
 	}
 }
 
@@ -243,7 +245,9 @@ orders_answer(struct db *db, const char *host_id,
 		return 0;
 	if (rc != 0)
 		return rc;
-	if (s.desired)
+	if (s.drill)
+		rc = drill_answer(db, &s, a);
+	else if (s.desired)
 		rc = answer(db, &s, a);
 	else
 		log_debug("host %s: answer to order %s came too late",

@@ -15,6 +15,7 @@ struct spoken {
 	struct host h;
 	struct order_row o;
 	bool desired; /* it is the order that is desired now */
+	bool drill;   /* it is the host's drill */
 	char who[NAME_MAX_LEN + 8]; /* "agent:NAME", for audit lines */
 };
 /*
@@ -30,6 +31,13 @@ int facts_applied(struct db *db, struct host *h, enum profile profile,
     const char *order_id);
 /* The order is in force on the host: fact, audit line, confirmation. */
 int facts_in_force(struct db *db, struct spoken *s, const char *how);
+
+/* NULL: the proof's evidence is good.  Else why not, in BUF or static. */
+const char *proof_judge(const struct spoken *s, const Cordon__Proof *p,
+    char buf[TEXT_MAX_LEN]);
+/* Into the record; WHY as judged. */
+int proof_keep(struct db *db, const struct spoken *s, const Cordon__Proof *p,
+    const char *why);
 
 /* An agent's text for a record: quoted, cut.  Returns OUT. */
 char *facts_text(char out[TEXT_MAX_LEN], const char *text);

@@ -11,7 +11,7 @@
 
 #include "common/base/log.h"
 #include "server/audit/audit.h"
-#include "server/orders/facts.h"
+#include "server/orders/drill.h"
 #include "server/store/hosts.h"
 
 #define SETTLE_MS 30000 /* a heartbeat may be older than the last frame */
@@ -27,17 +27,19 @@ struct said {
 	int profile;
 	bool confirmed;
 	bool first; /* of the connection */
+	uint64_t dropped;
 };
 
 static bool
 said_read(const Cordon__State *st, bool first, struct said *out)
 {
-	struct said s = {0, "", PROFILE_OPEN, true, first};
+	struct said s = {0, "", PROFILE_OPEN, true, first, 0};
 
 	if (st != NULL) {
 		s.epoch = st->epoch;
 		s.order_id = st->order_id;
 		s.confirmed = st->confirmed;
+		s.dropped = st->dropped_packets;
 		if (st->profile != CORDON__PROFILE__PROFILE_NONE)
 			s.profile = (int)st->profile;
 	}
@@ -202,7 +204,7 @@ state(struct db *db, const char *host_id, const Cordon__State *st, bool first)
 {
 	struct said w;
 	struct spoken s;
-	bool new;
+	bool new, drill;
 	int rc;
 
 	if (!said_read(st, first, &w))
@@ -212,6 +214,10 @@ state(struct db *db, const char *host_id, const Cordon__State *st, bool first)
 	if (rc != 0)
 		return rc;
 	snprintf(s.who, sizeof(s.who), "agent:%s", s.h.name);
+	rc = drill_state(db, &s.h, &(struct drill_said){w.epoch, w.order_id,
+	    w.dropped, w.confirmed, w.first}, &drill);
+	if (rc != 0 || drill)
+		return rc;
 	new = strcmp(s.h.applied_order, w.order_id) != 0;
 	rc = facts_applied(db, &s.h, (enum profile)w.profile, w.order_id);
 	if (rc == 0 && s.h.desired_order[0] == '\0')
@@ -220,8 +226,10 @@ state(struct db *db, const char *host_id, const Cordon__State *st, bool first)
 		rc = order_row_get(db, s.h.desired_order, &s.o);
 	if (rc != 0)
 		return rc;
+	/* epochs above the order's own, and ordered, were drills */
 	if (strcmp(w.order_id, s.o.order_id) == 0 &&
-	    w.epoch == s.o.epoch && w.profile == (int)s.o.profile)
+	    w.epoch >= s.o.epoch && w.epoch <= s.h.desired_epoch &&
+	    w.profile == (int)s.o.profile)
 		rc = as_desired(db, &s, &w);
 	else
 		rc = otherwise(db, &s, &w);

@@ -17,6 +17,7 @@
 #include "common/wire/pack.h"
 #include "server/audit/audit.h"
 #include "server/orders/allow.h"
+#include "server/orders/drill.h"
 #include "server/orders/order_row.h"
 
 #define ORDER_DIGITS 10
@@ -33,6 +34,7 @@ struct draft {
 	struct orders_allow allow[ORDER_ALLOWED_MAX];
 	size_t nallow;
 	uint8_t hash[DIGEST_LEN];
+	char notice_en[TEXT_MAX_LEN + 16], notice_zh[TEXT_MAX_LEN + 16];
 };
 
 static Cordon__Endpoint *
@@ -139,6 +141,18 @@ add_probes(struct draft *d, const struct orders_settings *s,
 	d->body.n_probes = n;
 }
 
+/* The user of the host reads that it is practice, in both languages. */
+static void
+mark_notices(struct draft *d, const struct orders_settings *s)
+{
+	snprintf(d->notice_en, sizeof(d->notice_en), "DRILL: %s",
+	    s->notice_en);
+	snprintf(d->notice_zh, sizeof(d->notice_zh), "演练：%s",
+	    s->notice_zh);
+	d->body.notice_en = d->notice_en;
+	d->body.notice_zh = d->notice_zh;
+}
+
 /* What only a cut host is told: review, confirmation, probes, notices. */
 static void
 fill_cut(struct draft *d, const struct orders_settings *s,
@@ -149,6 +163,8 @@ fill_cut(struct draft *d, const struct orders_settings *s,
 	o->review_by = now + p->review_seconds * 1000;
 	b->review_by_ms = o->review_by;
 	b->review_then = CORDON__REVIEW_THEN__REVIEW_REMIND;
+	if (p->drill == DRILL_DRY)
+		return; /* nothing will be in force */
 	if (s->confirm_seconds > 0) {
 		o->confirm = true;
 		random_bytes(o->secret, sizeof(o->secret));
@@ -162,6 +178,8 @@ fill_cut(struct draft *d, const struct orders_settings *s,
 	add_probes(d, s, o->host);
 	b->notice_en = (char *)s->notice_en;
 	b->notice_zh = (char *)s->notice_zh;
+	if (p->drill != DRILL_NONE)
+		mark_notices(d, s);
 }
 
 static void
@@ -182,7 +200,10 @@ fill(struct draft *d, const struct orders_settings *s, const struct plan *p,
 	b->issued_at_ms = now;
 	b->deliver_before_ms = o->deliver_before;
 	b->deadman = &d->deadman; /* 0 s, stay */
-	b->mode = CORDON__MODE__MODE_ENFORCE;
+	b->mode = p->drill == DRILL_NONE ? CORDON__MODE__MODE_ENFORCE :
+	    (Cordon__Mode)p->drill;
+	b->drill_minutes = p->drill == DRILL_NONE ||
+	    p->drill == DRILL_DRY ? 0 : (uint32_t)p->drill_minutes;
 	b->reason = (char *)p->reason;
 	add_collectors(d, s);
 	if (p->profile != PROFILE_OPEN)
@@ -222,8 +243,8 @@ issue_make(const struct orders_settings *s, const struct plan *p,
 		return why_set(why, ERR_NOMEM, "out of memory");
 	o->host = h;
 	o->epoch = h->desired_epoch + 1;
-	o->deliver_before = s->deliver_seconds > 0 ?
-	    now + s->deliver_seconds * 1000 : 0;
+	o->deliver_before = p->drill != DRILL_NONE ? now + DRILL_DELIVER_MS :
+	    s->deliver_seconds > 0 ? now + s->deliver_seconds * 1000 : 0;
 	id_new(o->order_id, "O", ORDER_DIGITS);
 	fill(d, s, p, o, now);
 	rc = order_check(&d->body, why);
@@ -321,25 +342,33 @@ issue_put(struct db *db, const struct plan *p, const struct issue *o,
     int64_t tries)
 {
 	const struct host *h = o->host;
+	bool drill = p->drill != DRILL_NONE;
 	struct audit_entry e = {
 		.who = ACTOR_SYSTEM,
-		.what = h->online ? "order.sent" : "order.pending",
+		.what = drill ? "drill.sent" :
+		    h->online ? "order.sent" : "order.pending",
 		.host = h->name,
 		.case_id = p->case_id[0] != '\0' ? p->case_id : NULL,
 		.object = o->order_id,
 	};
-	int rc;
+	int rc = 0;
 
-	rc = supersede(db, h, o->order_id);
+	if (!drill) {
+		rc = supersede(db, h, o->order_id);
+		if (rc == 0)
+			rc = drill_supersede(db, h, o->order_id);
+	}
 	if (rc == 0)
 		rc = insert(db, p, o, tries);
 	if (rc == 0)
-		rc = set_desired(db, p, o, tries);
+		rc = drill ? drill_put(db, p, o) :
+		    set_desired(db, p, o, tries);
 	if (rc == 0)
 		rc = db_send(db, h->host_id, FRAME_ORDER, o->bytes.data,
 		    o->bytes.len);
 	if (rc == 0)
-		rc = audit_add(db, &e, "profile %s, epoch %llu, plan %s%s",
+		rc = audit_add(db, &e, "%sprofile %s, epoch %llu, plan %s%s",
+		    drill ? "DRILL: " : "",
 		    word_name(WORDS_PROFILE, (int)p->profile),
 		    (unsigned long long)o->epoch, p->plan_id,
 		    h->online ? "" : "; the host is away, it waits");

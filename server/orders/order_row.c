@@ -25,7 +25,7 @@ order_row_get(struct db *db, const char *order_id, struct order_row *out)
 	rc = db_row(db, &r,
 	    "SELECT order_id, host_id, plan_id, case_id, epoch, profile, "
 	    "state, created_at, sent_at, answered_at, deliver_before, tries, "
-	    "why, secret FROM orders WHERE order_id = $1", "s", order_id);
+	    "why, secret, drill, drill_until FROM orders WHERE order_id = $1", "s", order_id);
 	if (rc != 0)
 		return rc;
 	db_copy(r, 0, o.order_id, sizeof(o.order_id));
@@ -45,6 +45,8 @@ order_row_get(struct db *db, const char *order_id, struct order_row *out)
 	o.has_secret = secret != NULL && len == sizeof(o.secret);
 	if (o.has_secret)
 		memcpy(o.secret, secret, sizeof(o.secret));
+	o.drill = (enum drill)db_int(r, 14);
+	o.drill_until = db_int(r, 15);
 	db_end(&r);
 	*out = o;
 	order_row_done(&o);
@@ -74,14 +76,15 @@ static const unsigned int steps[] = {
 	[ORDER_PENDING] = TO(ORDER_SENT) | TO(ORDER_APPLIED) |
 	    TO(ORDER_PROVEN) | TO(ORDER_REFUSED) | TO(ORDER_FAILED) |
 	    TO(ORDER_REVERTED) | TO(ORDER_SUPERSEDED) | TO(ORDER_CANCELLED) |
-	    TO(ORDER_EXPIRED),
+	    TO(ORDER_EXPIRED) | TO(ORDER_DRILLED),
 	[ORDER_SENT] = TO(ORDER_APPLIED) | TO(ORDER_PROVEN) |
 	    TO(ORDER_REFUSED) | TO(ORDER_FAILED) | TO(ORDER_REVERTED) |
-	    TO(ORDER_SUPERSEDED) | TO(ORDER_EXPIRED),
+	    TO(ORDER_SUPERSEDED) | TO(ORDER_EXPIRED) | TO(ORDER_DRILLED),
 	[ORDER_APPLIED] = TO(ORDER_PROVEN) | TO(ORDER_REFUSED) |
-	    TO(ORDER_FAILED) | TO(ORDER_REVERTED) | TO(ORDER_SUPERSEDED),
+	    TO(ORDER_FAILED) | TO(ORDER_REVERTED) | TO(ORDER_SUPERSEDED) |
+	    TO(ORDER_DRILLED),
 	[ORDER_PROVEN] = TO(ORDER_REFUSED) | TO(ORDER_FAILED) |
-	    TO(ORDER_REVERTED),
+	    TO(ORDER_REVERTED) | TO(ORDER_DRILLED),
 	[ORDER_REFUSED] = TO(ORDER_FAILED), /* so that it is tried again */
 	[ORDER_FAILED] = TO(ORDER_APPLIED) | TO(ORDER_PROVEN) |
 	    TO(ORDER_REFUSED) | TO(ORDER_REVERTED),
@@ -90,6 +93,7 @@ static const unsigned int steps[] = {
 	[ORDER_CANCELLED] = 0,
 	[ORDER_EXPIRED] = TO(ORDER_APPLIED) | TO(ORDER_PROVEN) |
 	    TO(ORDER_REFUSED) | TO(ORDER_FAILED) | TO(ORDER_REVERTED),
+	[ORDER_DRILLED] = 0,
 };
 
 bool
@@ -208,7 +212,7 @@ int
 order_row_audit(struct db *db, const struct order_row *o, const char *host,
     const char *who, const char *what, const char *fmt, ...)
 {
-	char text[TEXT_MAX_LEN];
+	char text[TEXT_MAX_LEN], drill[64];
 	struct audit_entry e = {
 		.who = who,
 		.what = what,
@@ -221,5 +225,11 @@ order_row_audit(struct db *db, const struct order_row *o, const char *host,
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	return audit_add(db, &e, "%s", text);
+	/* what is counted from the log must never count a drill */
+	if (o->drill != DRILL_NONE) {
+		snprintf(drill, sizeof(drill), "drill%s", strchr(what, '.'));
+		e.what = drill;
+	}
+	return audit_add(db, &e, "%s%s", o->drill != DRILL_NONE ? "DRILL: " :
+	    "", text);
 }

@@ -26,6 +26,8 @@ struct order_row {
 	enum order_state state;
 	int64_t created_at, sent_at, answered_at, deliver_before;
 	int64_t tries;
+	enum drill drill;
+	int64_t drill_until; /* restores itself by then; 0: not known */
 	char why[TEXT_MAX_LEN];
 	bool has_secret;
 	uint8_t secret[ISSUE_SECRET_LEN];
@@ -52,6 +54,7 @@ int order_row_confirm(struct db *db, const struct order_row *o);
 /* What happens to a failed order now, for an audit line. */
 const char *order_row_outlook(const struct order_row *o);
 
+/* WHAT is "order.x"; of a drill it becomes "drill.x", and says DRILL. */
 int order_row_audit(struct db *db, const struct order_row *o,
     const char *host, const char *who, const char *what, const char *fmt,
     ...) __attribute__((format(printf, 6, 7)));

@@ -117,6 +117,8 @@ struct plan {
 	int approvals_given; /* that count */
 	bool owner_needed;
 	int64_t review_seconds;
+	enum drill drill;
+	int64_t drill_minutes;
 	int64_t created_at, expires_at, applied_at;
 	char why[TEXT_MAX_LEN];
 };
@@ -130,6 +132,8 @@ struct plan_ask {
 	enum plan_origin origin;
 	const struct actor *actor;
 	const char *why; /* of a policy; NULL */
+	enum drill drill;
+	int64_t drill_minutes;
 };
 
 /*

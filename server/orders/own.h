@@ -22,6 +22,11 @@ int plan_check_never(const struct orders_settings *s,
 int plan_check_stages(struct db *db, enum plan_action action,
     const struct host_list *l, struct refused *refused);
 
+/* What the hosts must be for the plan, and the budget. */
+int plan_check_hosts(struct db *db, const struct orders_settings *s,
+    const struct plan *p, const struct host_list *l,
+    struct refused *refused);
+
 /* approval.c: is DIGEST the plan's, and the plan what its digest says? */
 int plan_check_digest(const struct plan *p, const struct host_list *l,
     const char *digest, struct refused *refused);

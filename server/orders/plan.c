@@ -9,6 +9,7 @@
 
 #include "server/audit/audit.h"
 #include "server/orders/budget.h"
+#include "server/orders/drill.h"
 #include "server/orders/may.h"
 #include "server/orders/own.h"
 #include "server/store/hosts.h"
@@ -46,7 +47,8 @@ check_input(struct db *db, const struct plan_ask *ask,
 	size_t i;
 
 	if ((unsigned int)ask->action > ACTION_RESTORE ||
-	    (unsigned int)ask->origin > ORIGIN_POLICY)
+	    (unsigned int)ask->origin > ORIGIN_POLICY ||
+	    word_name(WORDS_DRILL, (int)ask->drill)[0] == '?')
 		return refused_set(refused, REFUSAL_INPUT,
 		    "Plan isolate, recover or restore.",
 		    "there is no such action");
@@ -154,6 +156,24 @@ plan_check_stages(struct db *db, enum plan_action action,
 	return 0;
 }
 
+int
+plan_check_hosts(struct db *db, const struct orders_settings *s,
+    const struct plan *p, const struct host_list *l,
+    struct refused *refused)
+{
+	int rc = 0;
+
+	if (p->action == ACTION_ISOLATE && p->drill != DRILL_DRY)
+		rc = plan_check_never(s, l, refused);
+	if (rc == 0)
+		rc = plan_check_stages(db, p->action, l, refused);
+	if (rc == 0 && p->drill != DRILL_NONE)
+		rc = drill_check(p, l, refused);
+	if (rc == 0 && p->action == ACTION_ISOLATE && p->drill != DRILL_DRY)
+		rc = budget_check(db, s, l, p, refused);
+	return rc;
+}
+
 /* An open plan of the same asker for one of these hosts? */
 static int
 check_double(struct db *db, const struct plan *p, const struct host_list *l,
@@ -167,9 +187,10 @@ check_double(struct db *db, const struct plan *p, const struct host_list *l,
 	    "SELECT p.plan_id, ph.host_id FROM plans p "
 	    "JOIN plan_hosts ph ON ph.plan_id = p.plan_id "
 	    "WHERE p.state IN ($1, $2) AND p.action = $3 "
-	    "AND p.requester = $4 AND p.expires_at > $5", "iiisi",
-	    (int64_t)PLAN_PROPOSED, (int64_t)PLAN_APPROVED,
-	    (int64_t)p->action, p->requester, p->created_at);
+	    "AND p.requester = $4 AND p.expires_at > $5 AND p.drill = $6",
+	    "iiisii", (int64_t)PLAN_PROPOSED, (int64_t)PLAN_APPROVED,
+	    (int64_t)p->action, p->requester, p->created_at,
+	    (int64_t)p->drill);
 	if (r == NULL)
 		return ERR_IO;
 	while (id[0] == '\0' && (rc = db_next(r)) == 1)
@@ -193,6 +214,8 @@ fill_need(struct db *db, struct plan *p, const struct host_list *l,
 	size_t i;
 	int rc;
 
+	if (p->drill == DRILL_DRY)
+		return 0; /* changes nothing on any host */
 	rc = budget_fleet(db, &fleet);
 	if (rc != 0)
 		return rc;
@@ -259,6 +282,8 @@ fill(struct db *db, const struct orders_settings *s,
 	snprintf(p->why, sizeof(p->why), "%s",
 	    ask->why != NULL ? ask->why : "");
 	p->review_seconds = review_of(s, ask->action, l);
+	p->drill = ask->drill;
+	p->drill_minutes = ask->drill_minutes;
 	p->created_at = db_now(db);
 	p->expires_at = p->created_at + wait * 1000;
 }
@@ -278,16 +303,12 @@ check_all(struct db *db, const struct orders_settings *s,
 	if (rc == 0)
 		rc = plan_check_role(db, ask->action, ask->origin, ask->actor,
 		    l, refused);
-	if (rc == 0 && ask->action == ACTION_ISOLATE)
-		rc = plan_check_never(s, l, refused);
-	if (rc == 0)
-		rc = plan_check_stages(db, ask->action, l, refused);
 	if (rc != 0)
 		return rc;
 	fill(db, s, ask, l, p);
-	rc = fill_need(db, p, l, refused);
-	if (rc == 0 && ask->action == ACTION_ISOLATE)
-		rc = budget_check(db, s, l, ask->origin, refused);
+	rc = plan_check_hosts(db, s, p, l, refused);
+	if (rc == 0)
+		rc = fill_need(db, p, l, refused);
 	if (rc == 0)
 		rc = check_double(db, p, l, refused);
 	return rc;

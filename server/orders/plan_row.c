@@ -60,7 +60,8 @@ plan_get(struct db *db, const char *plan_id, struct plan *out)
 	    "review_seconds, created_at, expires_at, applied_at, why, "
 	    "(SELECT COUNT(*) FROM approvals a WHERE a.plan_id = "
 	    "plans.plan_id AND a.digest = plans.digest AND a.verdict = "
-	    "'approve' AND a.approver <> plans.requester), plan_id "
+	    "'approve' AND a.approver <> plans.requester), plan_id, "
+	    "drill, drill_minutes "
 	    "FROM plans WHERE plan_id = $1", "s", plan_id);
 	if (rc != 0)
 		return rc;
@@ -81,6 +82,8 @@ plan_get(struct db *db, const char *plan_id, struct plan *out)
 	db_copy(r, 14, p.why, sizeof(p.why));
 	p.approvals_given = (int)db_int(r, 15);
 	db_copy(r, 16, p.plan_id, sizeof(p.plan_id));
+	p.drill = (enum drill)db_int(r, 17);
+	p.drill_minutes = db_int(r, 18);
 	db_end(&r);
 	*out = p;
 	return 0;
@@ -126,6 +129,9 @@ plan_digest(const struct plan *p, const struct host_list *l, char out[65])
 	    word_name(WORDS_PROFILE, (int)p->profile), p->case_id, p->reason,
 	    p->requester, word_name(WORDS_ORIGIN, (int)p->origin),
 	    (long long)p->review_seconds);
+	if (rc == 0 && p->drill != DRILL_NONE)
+		rc = buf_printf(&b, "drill %s %lld\n", word_name(WORDS_DRILL,
+		    (int)p->drill), (long long)p->drill_minutes);
 	for (i = 0; rc == 0 && i < l->n; i++)
 		rc = buf_printf(&b, "host %s\n", l->h[i].host_id);
 	if (rc == 0) {
@@ -146,14 +152,15 @@ plan_row_insert(struct db *db, const struct plan *p,
 	rc = db_run(db, NULL,
 	    "INSERT INTO plans (plan_id, action, profile, state, origin, "
 	    "case_id, reason, requester, digest, approvals_needed, "
-	    "owner_needed, review_seconds, created_at, expires_at, why) "
+	    "owner_needed, review_seconds, created_at, expires_at, why, "
+	    "drill, drill_minutes) "
 	    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
-	    "$13, $14, $15)", "siiiissssiiiiis", p->plan_id,
+	    "$13, $14, $15, $16, $17)", "siiiissssiiiiisii", p->plan_id,
 	    (int64_t)p->action, (int64_t)p->profile, (int64_t)p->state,
 	    (int64_t)p->origin, p->case_id, p->reason, p->requester,
 	    p->digest, (int64_t)p->approvals_needed,
 	    (int64_t)p->owner_needed, p->review_seconds, p->created_at,
-	    p->expires_at, p->why);
+	    p->expires_at, p->why, (int64_t)p->drill, p->drill_minutes);
 	for (i = 0; rc == 0 && i < l->n; i++)
 		rc = db_run(db, NULL,
 		    "INSERT INTO plan_hosts (plan_id, host_id) "
@@ -295,7 +302,7 @@ int
 plan_audit(struct db *db, const struct plan *p, const struct host_list *l,
     const char *who, const char *what, const char *fmt, ...)
 {
-	char text[TEXT_MAX_LEN];
+	char text[TEXT_MAX_LEN], drill[64];
 	struct audit_entry e = {
 		.who = who,
 		.what = what,
@@ -308,7 +315,12 @@ plan_audit(struct db *db, const struct plan *p, const struct host_list *l,
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	return audit_add(db, &e, "%s", text);
+	if (p->drill != DRILL_NONE) {
+		snprintf(drill, sizeof(drill), "drill%s", strchr(what, '.'));
+		e.what = drill;
+	}
+	return audit_add(db, &e, "%s%s", p->drill != DRILL_NONE ? "DRILL: " :
+	    "", text);
 }
 
 int

@@ -28,8 +28,8 @@ const char *host_list_only(const struct host_list *l);
 
 /*
  * SHA-256 over the canonical text of what is approved: one line each of
- * action, profile, case, reason, requester, origin, review and, sorted,
- * the host ids.
+ * action, profile, case, reason, requester, origin, review, the drill if
+ * it is one and, sorted, the host ids.
  */
 int plan_digest(const struct plan *p, const struct host_list *l,
     char out[65]);
@@ -56,7 +56,7 @@ int plan_row_expire(struct db *db, struct plan *p);
 int plan_row_need(struct db *db, const struct plan *p,
     const struct host_list *l, struct need *need, struct need_votes *votes);
 
-/* One audit line about a plan. */
+/* One audit line about a plan; of a drill: "drill.x", and it says DRILL. */
 int plan_audit(struct db *db, const struct plan *p,
     const struct host_list *l, const char *who, const char *what,
     const char *fmt, ...) __attribute__((format(printf, 6, 7)));

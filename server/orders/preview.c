@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Previews: asked, answered, kept for a week.  Runs in jobs on the writer
+ * Previews: asked, answered, kept for a week, those of plans for good.  Runs in jobs on the writer
  * thread.  The host may be in an attacker's hand and name what it likes:
  * its words are shown, bounded and quoted, and decide nothing.
  */
@@ -91,8 +91,8 @@ preview_ask(struct db *db, const struct orders_settings *s,
 		    "Ask again when the host is back.",
 		    "%s is away and cannot say what would be cut", h->name);
 	id_new(preview_id, "V", PREVIEW_DIGITS);
-	rc = db_run(db, NULL, "DELETE FROM previews WHERE asked_at < $1",
-	    "i", db_now(db) - PREVIEW_KEPT_MS);
+	rc = db_run(db, NULL, "DELETE FROM previews WHERE asked_at < $1 "
+	    "AND plan_id = ''", "i", db_now(db) - PREVIEW_KEPT_MS);
 	if (rc == 0)
 		rc = db_run(db, NULL,
 		    "INSERT INTO previews (preview_id, host_id, plan_id, "

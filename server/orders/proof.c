@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "common/base/log.h"
-#include "server/orders/facts.h"
+#include "server/orders/drill.h"
 
 #define PROOFS_KEPT 50
 #define LIST_MAX 64 /* items of a list that go into the record */
@@ -29,9 +29,9 @@ address_text(char out[INET6_ADDRSTRLEN], const Cordon__Endpoint *e)
 		inet_ntop(AF_INET6, e->address.data, out, INET6_ADDRSTRLEN);
 }
 
-/* NULL: the evidence is good.  Else why not, in BUF. */
-static const char *
-judge(const struct spoken *s, const Cordon__Proof *p, char buf[TEXT_MAX_LEN])
+const char *
+proof_judge(const struct spoken *s, const Cordon__Proof *p,
+    char buf[TEXT_MAX_LEN])
 {
 	char text[TEXT_MAX_LEN], ip[INET6_ADDRSTRLEN];
 	size_t i;
@@ -128,8 +128,8 @@ proof_json(const Cordon__Proof *p, bool ok, const char *why)
 	return out;
 }
 
-static int
-keep(struct db *db, const struct spoken *s, const Cordon__Proof *p,
+int
+proof_keep(struct db *db, const struct spoken *s, const Cordon__Proof *p,
     const char *why)
 {
 	char *detail = proof_json(p, why == NULL, why != NULL ? why : "");
@@ -215,8 +215,8 @@ proof(struct db *db, struct spoken *s, const Cordon__Proof *p)
 	if (s->o.state != ORDER_PROVEN &&
 	    !order_row_step(s->o.state, ORDER_PROVEN))
 		return 0; /* refused or undone since: proves nothing */
-	why = judge(s, p, buf);
-	rc = keep(db, s, p, why);
+	why = proof_judge(s, p, buf);
+	rc = proof_keep(db, s, p, why);
 	if (rc == 0)
 		rc = why == NULL ? good(db, s, p) : bad(db, s, why);
 	return rc;
@@ -233,7 +233,9 @@ orders_proof(struct db *db, const char *host_id, const Cordon__Proof *p)
 		return 0;
 	if (rc != 0)
 		return rc;
-	if (s.desired)
+	if (s.drill)
+		rc = drill_proof(db, &s, p);
+	else if (s.desired)
 		rc = proof(db, &s, p);
 	spoken_done(&s);
 	return rc;

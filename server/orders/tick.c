@@ -13,7 +13,7 @@
 #include "common/base/clock.h"
 #include "common/wire/order.h"
 #include "server/audit/audit.h"
-#include "server/orders/order_row.h"
+#include "server/orders/drill.h"
 #include "server/orders/own.h"
 #include "server/orders/witness.h"
 #include "server/store/hosts.h"
@@ -374,6 +374,8 @@ orders_tick(struct db *db, const struct orders_settings *s)
 	/* an idle fleet writes nothing */
 	if (rc == 0 && n > 0)
 		rc = tick_keep(&t);
+	if (rc == 0)
+		rc = drill_tick(db);
 	if (rc == 0)
 		rc = witness_tick(db);
 	free(all);

@@ -75,7 +75,7 @@ static const struct list lists[] = {
 	"SELECT plan_id, action, profile, state, origin, case_id, reason, "
 	"requester, approvals_needed, created_at, applied_at, applied_by, "
 	"digest FROM plans WHERE created_at >= $1 AND created_at <= $2 AND "
-	IN_CASE "ORDER BY created_at LIMIT 5001",
+	"drill = 0 AND " IN_CASE "ORDER BY created_at LIMIT 5001",
 	{{"plan", AS_TEXT, 0}, {"action", AS_WORD, WORDS_ACTION},
 	    {"profile", AS_WORD, WORDS_PROFILE},
 	    {"state", AS_WORD, WORDS_PLAN_STATE},
@@ -98,7 +98,7 @@ static const struct list lists[] = {
 	"o.proven_at, o.took_us, o.why FROM orders o "
 	"JOIN hosts h ON h.host_id = o.host_id WHERE o.created_at >= $1 "
 	"AND o.created_at <= $2 AND ($3 = '' OR o.case_id = $3) "
-	"ORDER BY o.created_at LIMIT 5001",
+	"AND o.drill = 0 ORDER BY o.created_at LIMIT 5001",
 	{{"order", AS_TEXT, 0}, {"host", AS_TEXT, 0}, {"epoch", AS_INT, 0},
 	    {"plan", AS_TEXT, 0}, {"case", AS_TEXT, 0},
 	    {"profile", AS_WORD, WORDS_PROFILE},
@@ -106,12 +106,31 @@ static const struct list lists[] = {
 	    {"sent_at", AS_TIME, 0}, {"applied_at", AS_TIME, 0},
 	    {"proven_at", AS_TIME, 0}, {"took_ms", AS_MS, 0},
 	    {"why", AS_TEXT, 0}}},
+    /* practice, apart from everything that happened */
+    {"drills",
+	"SELECT 'DRILL 演练', o.order_id, h.name, o.plan_id, p.requester, "
+	"p.reason, o.drill, o.state, o.created_at, o.applied_at, "
+	"o.proven_at, o.answered_at, o.took_us, o.counted, o.why, "
+	"coalesce((SELECT v.cut FROM previews v WHERE v.preview_id = "
+	"o.order_id AND v.done_at > 0), -1) FROM orders o "
+	"JOIN hosts h ON h.host_id = o.host_id "
+	"JOIN plans p ON p.plan_id = o.plan_id WHERE o.created_at >= $1 "
+	"AND o.created_at <= $2 AND ($3 = '' OR o.case_id = $3) "
+	"AND o.drill <> 0 ORDER BY o.created_at LIMIT 5001",
+	{{"mark", AS_TEXT, 0}, {"order", AS_TEXT, 0}, {"host", AS_TEXT, 0},
+	    {"plan", AS_TEXT, 0}, {"requester", AS_TEXT, 0},
+	    {"reason", AS_TEXT, 0}, {"drill", AS_WORD, WORDS_DRILL},
+	    {"state", AS_WORD, WORDS_ORDER_STATE}, {"created_at", AS_TIME, 0},
+	    {"applied_at", AS_TIME, 0}, {"proven_at", AS_TIME, 0},
+	    {"answered_at", AS_TIME, 0}, {"took_ms", AS_MS, 0},
+	    {"counted", AS_INT, 0}, {"why", AS_TEXT, 0},
+	    {"would_cut", AS_INT, 0}}},
     {"proofs",
 	"SELECT h.name, p.order_id, p.stored_at, p.ok, p.detail "
 	"FROM proofs p JOIN hosts h ON h.host_id = p.host_id "
 	"JOIN orders o ON o.order_id = p.order_id WHERE p.stored_at >= $1 "
 	"AND p.stored_at <= $2 AND ($3 = '' OR o.case_id = $3) "
-	"ORDER BY p.seq LIMIT 5001",
+	"AND o.drill = 0 ORDER BY p.seq LIMIT 5001",
 	{{"host", AS_TEXT, 0}, {"order", AS_TEXT, 0}, {"at", AS_TIME, 0},
 	    {"ok", AS_BOOL, 0}, {"detail", AS_JSON, 0}}},
     {"evidence",

@@ -21,7 +21,9 @@ enum say {
 	SAY_KIND, SAY_SEVERITY, SAY_OBJECT, SAY_BY, SAY_DECISION, SAY_ORDER,
 	SAY_STATE, SAY_ORDERED, SAY_APPLIED, SAY_KERNEL, SAY_PLAN, SAY_ACTION,
 	SAY_REASON, SAY_WHO, SAY_APPROVED_BY, SAY_CHECK, SAY_RESULT, SAY_TEXT,
-	SAY_NAME, SAY_DUE, SAY_CASE, SAY_TITLE_OF_CASE, SAY_PROOFS, SAY_N
+	SAY_NAME, SAY_DUE, SAY_CASE, SAY_TITLE_OF_CASE, SAY_PROOFS,
+	SAY_DRILLS, SAY_MARK, SAY_DRILL, SAY_OVER, SAY_WOULD_CUT, SAY_COUNTED,
+	SAY_N
 };
 
 static const char *const words_en[SAY_N] = {
@@ -32,14 +34,17 @@ static const char *const words_en[SAY_N] = {
     "stage", "profile", "last proof", "time", "kind", "severity", "object",
     "by", "decision", "order", "state", "ordered", "applied",
     "kernel time", "plan", "action", "reason", "requested by", "approved by",
-    "check", "result", "text", "name", "due", "case", "title", "proofs"};
+    "check", "result", "text", "name", "due", "case", "title", "proofs",
+    "DRILLS 演练", "practice", "drill", "answered", "flows it would cut",
+    "packets counted"};
 static const char *const words_zh[SAY_N] = {
     "安全隔离与恢复监测报告", "生成时间", "审计日志头", "摘要", "主机", "完整性信号",
     "隔离与恢复", "计划与审批", "风险检查", "观察期复查", "证据", "事件", "无",
     "已证明", "未证明", "从下令到证明", "主机", "组", "级别", "阶段", "网络状态",
     "最近证明", "时间", "类型", "严重度", "对象", "操作者", "判定", "指令", "状态",
     "下令", "生效", "内核用时", "计划", "动作", "理由", "申请人", "审批人", "检查",
-    "结果", "说明", "名称", "应查时间", "事件", "标题", "证明次数"};
+    "结果", "说明", "名称", "应查时间", "事件", "标题", "证明次数",
+    "演练 DRILLS", "标记", "演练", "答复", "将中断的连接", "计数报文"};
 
 struct page {
 	struct buf *out;
@@ -173,6 +178,20 @@ cell_time(struct page *p, const json_t *tree, const json_t *row,
 	put(p, "</td>");
 }
 
+/* A whole number; below 0: not known. */
+static void
+cell_count(struct page *p, const json_t *tree, const json_t *row,
+    const char *key)
+{
+	json_int_t n = json_integer_value(json_object_get(row, key));
+
+	(void)tree;
+	if (n < 0)
+		put(p, "<td class=n>-</td>");
+	else
+		put(p, "<td class=n>%lld</td>", (long long)n);
+}
+
 static void
 cell_ms(struct page *p, const json_t *tree, const json_t *row,
     const char *key)
@@ -274,7 +293,7 @@ static const struct section {
 		enum say head;
 		const char *key;
 		cell_fn *cell; /* NULL ends the row */
-	} column[10];
+	} column[11];
 } sections[] = {
     {SAY_CASES, "cases", {{SAY_CASE, "case", cell_id},
 	{SAY_TITLE_OF_CASE, "title", cell_long},
@@ -313,6 +332,15 @@ static const struct section {
     {SAY_RECHECKS, "rechecks", {{SAY_HOST, "host", cell_id},
 	{SAY_NAME, "name", cell_text}, {SAY_DUE, "due_at", cell_time},
 	{SAY_STATE, "state", cell_word}}},
+    {SAY_DRILLS, "drills", {{SAY_MARK, "mark", cell_id},
+	{SAY_HOST, "host", cell_id}, {SAY_DRILL, "drill", cell_text},
+	{SAY_STATE, "state", cell_word},
+	{SAY_ORDERED, "created_at", cell_time},
+	{SAY_OVER, "answered_at", cell_time},
+	{SAY_PROVEN, "proven_at", cell_time},
+	{SAY_KERNEL, "took_ms", cell_ms},
+	{SAY_WOULD_CUT, "would_cut", cell_count},
+	{SAY_COUNTED, "counted", cell_count}}},
 };
 
 static void

@@ -5,6 +5,7 @@
  *
  *   cut H-7F3A9K2M 1763800000000
  *   open H-7F3A9K2M 1763803600000
+ *   drill H-7F3A9K2M 1763803600000
  *   head 17
  */
 #include "server/signer/journal.h"
@@ -42,14 +43,15 @@ struct journal {
 	int fd; /* O_APPEND; -1 after a failure: tried again */
 	size_t bytes;
 	int64_t limit;
-	struct side side[2];
+	struct side side[JOURNAL_SIDES];
 	uint64_t head;
 	/* The mark as it was at the start of this and the last minute. */
 	uint64_t floor_now, floor_before;
 	int64_t floor_at;
 };
 
-static const char *const side_names[] = { "cut", "open" };
+static const char *const side_names[] = { "cut", "open",
+	"drill" };
 
 /* -- counting ------------------------------------------------------------- */
 
@@ -115,7 +117,7 @@ parse_line(struct journal *j, const char *line)
 	if (sscanf(line, "%7s %31s %" SCNd64 "%c", word, host, &at,
 	    &tail) != 3 || !id_valid(host) || at < 0)
 		return ERR_CORRUPT;
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < JOURNAL_SIDES; i++) {
 		if (strcmp(word, side_names[i]) != 0)
 			continue;
 		/* Above a limit that was lowered: the budget is used up. */
@@ -153,12 +155,12 @@ static int
 rewrite(struct journal *j, struct why *why)
 {
 	struct buf b;
-	size_t i, k;
-	int rc;
+	size_t i;
+	int k, rc;
 
 	buf_init(&b, JOURNAL_FILE_MAX);
 	rc = buf_printf(&b, "head %" PRIu64 "\n", j->head);
-	for (k = 0; k < 2; k++)
+	for (k = 0; k < JOURNAL_SIDES; k++)
 		for (i = 0; i < j->side[k].n && rc == 0; i++)
 			rc = buf_printf(&b, "%s %s %" PRId64 "\n",
 			    side_names[k], j->side[k].list[i].host_id,
@@ -221,7 +223,7 @@ journal_open(const char *dir, int64_t limit, int64_t now,
 	rc = file_join(j->path, sizeof(j->path), dir, JOURNAL_FILE);
 	if (rc != 0)
 		rc = why_set(why, rc, "the path is too long");
-	for (i = 0; i < 2 && rc == 0 && limit > 0; i++) {
+	for (i = 0; i < JOURNAL_SIDES && rc == 0 && limit > 0; i++) {
 		j->side[i].list = calloc((size_t)limit,
 		    sizeof(*j->side[i].list));
 		if (j->side[i].list == NULL)
@@ -236,7 +238,7 @@ journal_open(const char *dir, int64_t limit, int64_t now,
 	}
 	buf_done(&b);
 	if (rc == 0) {
-		for (i = 0; i < 2; i++)
+		for (i = 0; i < JOURNAL_SIDES; i++)
 			forget_old(&j->side[i], now);
 		j->floor_now = j->floor_before = j->head;
 		j->floor_at = now;
@@ -253,13 +255,14 @@ void
 journal_close(struct journal **jp)
 {
 	struct journal *j = *jp;
+	int i;
 
 	if (j == NULL)
 		return;
 	if (j->fd >= 0)
 		close(j->fd);
-	free(j->side[0].list);
-	free(j->side[1].list);
+	for (i = 0; i < JOURNAL_SIDES; i++)
+		free(j->side[i].list);
 	free(j);
 	*jp = NULL;
 }
@@ -270,6 +273,7 @@ int
 journal_host(struct journal *j, enum journal_side side, const char *host_id,
     int64_t now, struct why *why)
 {
+	static const char *const said[] = { "cut off", "opened", "drilled" };
 	char line[LINE_MAX_LEN];
 
 	if (!id_valid(host_id))
@@ -280,7 +284,7 @@ journal_host(struct journal *j, enum journal_side side, const char *host_id,
 	if (count_host(j, side, host_id, now) != 0)
 		return why_set(why, ERR_PERM, "the signer's budget is used "
 		    "up: %" PRId64 " hosts were %s within an hour", j->limit,
-		    side == JOURNAL_CUT ? "cut off" : "opened");
+		    said[side]);
 	snprintf(line, sizeof(line), "%s %s %" PRId64 "\n", side_names[side],
 	    host_id, now);
 	/* No sync: a restart of ours must remember, a power cut need not. */

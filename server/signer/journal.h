@@ -22,6 +22,8 @@ struct journal;
 enum journal_side {
 	JOURNAL_CUT,  /* strict, recovery, limited */
 	JOURNAL_OPEN, /* open */
+	JOURNAL_DRILL, /* any profile, to be undone by the host itself */
+	JOURNAL_SIDES
 };
 
 /*

@@ -168,8 +168,9 @@ judge_order(struct keeper *k, const Cordon__OrderBody *body, struct why *why)
 		return rc;
 	if (!id_valid(body->order_id))
 		return why_set(why, ERR_RANGE, "the order id is malformed");
-	side = body->profile == CORDON__PROFILE__PROFILE_OPEN ?
-	    JOURNAL_OPEN : JOURNAL_CUT;
+	side = body->mode != CORDON__MODE__MODE_ENFORCE ? JOURNAL_DRILL :
+	    body->profile == CORDON__PROFILE__PROFILE_OPEN ? JOURNAL_OPEN :
+	    JOURNAL_CUT;
 	return journal_host(k->journal, side, body->host_id, clock_wall_ms(),
 	    why);
 }
@@ -219,7 +220,8 @@ answer_order(struct keeper *k, const void *payload, size_t len,
 		rc = refuse(out, "an order", &no);
 		goto done;
 	}
-	log_info("signed order %s: host %s to %s, epoch %" PRIu64,
+	log_info("signed %sorder %s: host %s to %s, epoch %" PRIu64,
+	    body->mode != CORDON__MODE__MODE_ENFORCE ? "DRILL " : "",
 	    body->order_id, body->host_id, profile_name(body->profile),
 	    body->epoch);
 	rc = pack_signed(out, order.data, order.len, NULL);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The security team's side: readiness, preview, drills, orders without a
 line, review times, profiles, collectors that move."""
+import json
 import subprocess
 
 from world import Peer, TCP_SESSION, wait_for
@@ -57,3 +58,70 @@ def test_preview_names_the_flows_and_changes_nothing(world, people):
     away = wang("isolate", "pre", "--preview", check=False)
     assert away.returncode == 5 and "away" in away.stdout
     session.kill()
+
+
+def plan_id(wang, host, drill):
+    plans = [p for p in wang.lines("plan", "list") if p.get("drill") == drill and p["hosts"][0]["name"] == host]
+    return max(plans, key=lambda p: p["created_at"])["plan"]
+
+
+def test_a_dry_drill_changes_nothing_and_tells_the_flows(world, people):
+    col, wang, li = people
+    peer = world.peer("peer61")
+    h = world.host("dry").enrol(col).start_agent()
+    online(wang, "dry")
+    session = h.python(TCP_SESSION % (peer.v4, Peer.TCP), stdout=subprocess.PIPE, text=True)
+    assert session.stdout.readline().strip() == "up"
+    before = wang.json("status")
+    p = wang("drill", "dry", "dry", "--reason", "drill of the quarter", "--yes")
+    assert "%s:%d" % (peer.v4, Peer.TCP) in p.stdout and "DRILLED" in p.stdout, p.stdout
+    assert all(line.startswith("DRILL ") for line in p.stdout.splitlines()), p.stdout
+    zh = wang("drill", "dry", "dry", "--reason", "drill of the quarter", "--yes", "--lang", "zh").stdout
+    assert all(line.startswith("演练 ") for line in zh.splitlines()), zh
+    assert session.poll() is None and "cordon" not in h.nft("list", "ruleset").stdout
+    host = wang.json("host", "show", "dry")
+    assert host["desired"] == "open" and host["stage"] == "normal" and "drill" not in host and not host["case"]
+    assert {k: before[k] for k in ("isolated", "failed")} == {k: wang.json("status")[k] for k in ("isolated", "failed")}
+    # Twice drilled, the host still takes the real order.
+    wang("isolate", "dry", "--reason", "after two dry drills", "--yes")
+    assert wang.json("host", "show", "dry")["isolation"] == "proven"
+    wait_for("the end of the session", lambda: session.poll() is not None)
+
+
+def test_a_live_drill_cuts_and_a_real_isolation_replaces_it(world, people):
+    col, wang, li = people
+    peer = world.peer("peer62")
+    h = world.host("live").enrol(col, tier="T3").start_agent()
+    online(wang, "live")
+    no = wang("drill", "live", "live", "--minutes", "1", "--reason", "drill of the quarter", "--yes", check=False)
+    assert no.returncode == 2 and "drill-ok" in no.stdout
+    col.admin("host", "tag", "live", "--drill-ok", "yes")
+    p = wang("drill", "live", "live", "--minutes", "1", "--reason", "drill of the quarter", "--yes")
+    assert all(line.startswith("DRILL ") for line in p.stdout.splitlines()), p.stdout
+    assert not h.reaches(peer.v4, Peer.TCP)
+    host = wang.json("host", "show", "live")
+    assert host["drill"] == "live" and host["desired"] == "open" and host["isolation"] == "open", host
+    assert "DRILL" in wang("host", "list").stdout
+    # The enforcer's word survives a restart of its process.
+    h.kill("agent-enforcer")
+    wait_for("enforcer again", lambda: "agent-enforcer" in h.processes())
+    assert not h.reaches(peer.v4, Peer.TCP)
+    # By itself, after its minute; nothing of ours stays.
+    wait_for("restored by itself", lambda: h.reaches(peer.v4, Peer.TCP, 0.3), 90, 1)
+    assert "cordon" not in h.nft("list", "ruleset").stdout
+    wait_for("reported", lambda: "drill" not in wang.json("host", "show", "live"))
+    plan = plan_id(wang, "live", "live")
+    assert wang.json("plan", "show", plan)["hosts"][0]["order_state"] == "drilled"
+    # A real isolation ends a drill at once, and what was before the drill is what a revert would go back to.
+    wang("drill", "live", "live", "--minutes", "30", "--reason", "drill of the quarter", "--yes")
+    wang("isolate", "live", "--reason", "this one is real", "--yes")
+    host = wang.json("host", "show", "live")
+    assert host["isolation"] == "proven" and "drill" not in host and host["stage"] == "contained"
+    assert not h.reaches(peer.v4, Peer.TCP)
+    out = col.path("drills.json")
+    wang("report", "--format", "json", "--out", out)
+    with open(out) as f:
+        tree = json.load(f)
+    mine = [d for d in tree["drills"] if d["host"] == "live"]
+    assert [d["state"] for d in mine] == ["drilled", "drilled"] and "real" in mine[1]["why"] and all("DRILL" in d["mark"] for d in mine), mine
+    assert all(o["order"] not in [d["order"] for d in tree["drills"]] for o in tree["orders"])

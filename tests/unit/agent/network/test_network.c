@@ -347,6 +347,7 @@ TAKER(take_line, at_enforcer, IPC_LINE)
 TAKER(take_run, at_sensors, IPC_CHECK_RUN)
 TAKER(take_manifest, at_sensors, IPC_MANIFEST_ASK)
 TAKER(take_snapshot, at_sensors, IPC_SNAPSHOT_ASK)
+TAKER(take_preview, at_sensors, IPC_PREVIEW_ASK)
 TAKER(take_full, at_sensors, IPC_SPOOL_FULL)
 
 #define ANY LINK_PAYLOAD_MAX
@@ -366,6 +367,7 @@ static const struct link_kind sensors_table[] = {
 	{IPC_CHECK_RUN, "run", 0, ANY, NULL, take_run, false},
 	{IPC_MANIFEST_ASK, "manifest", 0, ANY, NULL, take_manifest, false},
 	{IPC_SNAPSHOT_ASK, "snapshot", 0, ANY, NULL, take_snapshot, false},
+	{IPC_PREVIEW_ASK, "preview", 0, ANY, NULL, take_preview, false},
 	{IPC_SPOOL_FULL, "full", 0, 0, NULL, take_full, false},
 	{0, NULL, 0, 0, NULL, NULL, false},
 };
@@ -688,7 +690,8 @@ test_many_signals(void **state)
 }
 
 static void
-make_order(struct buf *out, Cordon__Profile profile, const char *id)
+make_mode(struct buf *out, Cordon__Profile profile, const char *id,
+    Cordon__Mode mode)
 {
 	Cordon__SignedOrder s = CORDON__SIGNED_ORDER__INIT;
 	Cordon__OrderBody b = CORDON__ORDER_BODY__INIT;
@@ -696,11 +699,18 @@ make_order(struct buf *out, Cordon__Profile profile, const char *id)
 
 	b.order_id = (char *)(uintptr_t)id;
 	b.profile = profile;
+	b.mode = mode;
 	s.body.data = body;
 	s.body.len = cordon__order_body__pack(&b, body);
 	assert_int_equal(buf_reserve(out,
 	    cordon__signed_order__get_packed_size(&s), &at), 0);
 	buf_grow(out, cordon__signed_order__pack(&s, at));
+}
+
+static void
+make_order(struct buf *out, Cordon__Profile profile, const char *id)
+{
+	make_mode(out, profile, id, CORDON__MODE__MODE_ENFORCE);
 }
 
 static void
@@ -762,6 +772,77 @@ test_orders(void **state)
 	buf_done(&strict);
 	buf_done(&open);
 	buf_done(&rubbish);
+}
+
+/*
+ * Beside a dry drill the flows are asked for, and no snapshot of a drill is
+ * taken: nobody is suspected.
+ */
+static void
+test_drills(void **state)
+{
+	struct buf dry, live;
+	const struct seen *s;
+	Cordon__PreviewAsk *ask;
+
+	(void)state;
+	buf_init(&dry, 4096);
+	buf_init(&live, 4096);
+	make_mode(&dry, CORDON__PROFILE__PROFILE_STRICT, "O-00000001",
+	    CORDON__MODE__MODE_DRILL_DRY);
+	make_mode(&live, CORDON__PROFILE__PROFILE_STRICT, "O-00000002",
+	    CORDON__MODE__MODE_DRILL_LIVE);
+	start();
+	join_both();
+	UNTIL(w.hellos == 1);
+	conn_send(w.conn, FRAME_ORDER, live.data, live.len);
+	conn_send(w.conn, FRAME_ORDER, dry.data, dry.len);
+	UNTIL((s = nth(&w.at_sensors, IPC_PREVIEW_ASK, 0)) != NULL);
+	check_order(0, &live);
+	check_order(1, &dry);
+	ask = cordon__preview_ask__unpack(NULL, s->len, s->data);
+	assert_non_null(ask);
+	assert_string_equal(ask->ask_id, "O-00000001");
+	assert_int_equal(ask->profile, CORDON__PROFILE__PROFILE_STRICT);
+	cordon__preview_ask__free_unpacked(ask, NULL);
+	assert_null(nth(&w.at_sensors, IPC_PREVIEW_ASK, 1));
+	assert_null(nth(&w.at_sensors, IPC_SNAPSHOT_ASK, 0));
+	buf_done(&dry);
+	buf_done(&live);
+}
+
+/* A preview goes to the sensors and back; without them it fails at once. */
+static void
+test_preview(void **state)
+{
+	Cordon__PreviewAsk ask = CORDON__PREVIEW_ASK__INIT;
+	Cordon__Preview p = CORDON__PREVIEW__INIT, *got;
+	const struct seen *s;
+
+	(void)state;
+	start();
+	join_both();
+	UNTIL(w.hellos == 1);
+	ask.ask_id = (char *)(uintptr_t)"V-1";
+	ask.profile = CORDON__PROFILE__PROFILE_STRICT;
+	send_frame(FRAME_PREVIEW_ASK, &ask);
+	UNTIL(nth(&w.at_sensors, IPC_PREVIEW_ASK, 0) != NULL);
+	p.ask_id = ask.ask_id;
+	p.cut = 7;
+	ipc(w.sensors, IPC_PREVIEW, &p);
+	UNTIL((s = nth(&w.frames, FRAME_PREVIEW, 0)) != NULL);
+	got = cordon__preview__unpack(NULL, s->len, s->data);
+	assert_non_null(got);
+	assert_int_equal(got->cut, 7);
+	cordon__preview__free_unpacked(got, NULL);
+	link_free(&w.sensors);
+	pause_ms(50);
+	send_frame(FRAME_PREVIEW_ASK, &ask);
+	UNTIL((s = nth(&w.frames, FRAME_PREVIEW, 1)) != NULL);
+	got = cordon__preview__unpack(NULL, s->len, s->data);
+	assert_string_equal(got->ask_id, "V-1");
+	assert_string_not_equal(got->why, "");
+	cordon__preview__free_unpacked(got, NULL);
 }
 
 /* An order may be the very first thing, even before Welcome. */
@@ -1718,6 +1799,8 @@ main(void)
 		T(test_many_signals),
 		T(test_orders),
 		T(test_order_before_welcome),
+		T(test_drills),
+		T(test_preview),
 		T(test_checks),
 		T(test_foreign_answers),
 		T(test_checks_without_answer),

@@ -343,8 +343,54 @@ test_empty(void **state)
 	page = html(LANG_EN);
 	for (at = page; (at = strstr(at, "<p class=none>")) != NULL; at++)
 		none++;
-	assert_int_equal(none, 8);
+	assert_int_equal(none, 9);
 	assert_string_equal(page + strlen(page) - 15, "</body></html>\n");
+}
+
+/* Practice stands in its own list, marked, and in no other. */
+static void
+test_drills(void **state)
+{
+	const char *page;
+	json_t *tree, *row;
+
+	(void)state;
+	fill();
+	sql("INSERT INTO plans (plan_id, action, profile, state, origin, "
+	    "case_id, reason, requester, digest, approvals_needed, "
+	    "created_at, expires_at, drill, drill_minutes) VALUES ('P-9', "
+	    "0, 2, 2, 0, '', 'practice', 'li', 'd', 0, 1799999999000, 1, 2, "
+	    "0)");
+	sql("INSERT INTO orders (order_id, host_id, epoch, plan_id, case_id, "
+	    "profile, state, signed, created_at, answered_at, drill) VALUES "
+	    "('O-9', 'H-2', 1, 'P-9', '', 2, 10, x'00', 1799999998000, "
+	    "1799999999000, 2)");
+	sql("INSERT INTO proofs (host_id, order_id, at, stored_at, ok, "
+	    "detail) VALUES ('H-2', 'O-9', 1, 1799999999000, 1, '{}')");
+	sql("INSERT INTO previews (preview_id, host_id, plan_id, profile, "
+	    "asked_by, asked_at, done_at, cut) VALUES ('O-9', 'H-2', 'P-9', "
+	    "2, 'li', 1, 2, 17)");
+	tree = json(0, NOW, "");
+	assert_int_equal(json_array_size(json_object_get(tree, "orders")),
+	    1);
+	assert_int_equal(json_array_size(json_object_get(tree, "plans")), 1);
+	assert_int_equal(json_array_size(json_object_get(tree, "proofs")),
+	    2);
+	assert_int_equal(json_array_size(json_object_get(tree, "drills")),
+	    1);
+	row = json_array_get(json_object_get(tree, "drills"), 0);
+	assert_string_equal(json_string_value(json_object_get(row, "mark")),
+	    "DRILL 演练");
+	assert_string_equal(json_string_value(json_object_get(row, "drill")),
+	    "dry");
+	assert_string_equal(json_string_value(json_object_get(row, "state")),
+	    "drilled");
+	assert_int_equal(json_integer_value(json_object_get(row,
+	    "would_cut")), 17);
+	json_decref(tree);
+	page = html(LANG_EN);
+	assert_non_null(strstr(page, "<td class=t>DRILL 演练</td>"));
+	assert_non_null(strstr(page, "<td class=n>17</td>"));
 }
 
 /* A name that is no UTF-8 is quoted, not left out. */
@@ -424,6 +470,7 @@ main(void)
 		UP_TEST(test_languages),
 		UP_TEST(test_periods),
 		UP_TEST(test_empty),
+		UP_TEST(test_drills),
 		UP_TEST(test_not_utf8),
 		UP_TEST(test_cut),
 		UP_TEST(test_no_room),
