@@ -72,10 +72,10 @@ LIBS_cordon-collector := -levent_openssl -levent_pthreads -levent_extra -levent_
 ROOMS_cordon-signer := server/signer server/links common/proc common/wire common/base
 LIBS_cordon-signer := -levent_core -lcrypto -lprotobuf-c -lseccomp -lcap-ng
 ROOMS_cordonctl := server/ctl server/model common/conf common/base
-LIBS_cordonctl := -lcurl -ljansson -linih -lcrypto
+LIBS_cordonctl := -lcurl -ljansson -linih -lqrencode -lcrypto
 # every library: for unit tests, which link with --as-needed
 LIBS_ALL := -levent_openssl -levent_pthreads -levent_extra -levent_core -lssl -lcrypto -lnftnl -lmnl \
-	-lsqlite3 -ljansson -linih -lprotobuf-c -lseccomp -lcap-ng -lcurl -lsystemd -lcmocka
+	-lsqlite3 -ljansson -linih -lprotobuf-c -lseccomp -lcap-ng -lcurl -lqrencode -lsystemd -lcmocka
 
 PROTOS := $(wildcard common/wire/*.proto agent/links/*.proto server/links/*.proto)
 GEN_C := $(PROTOS:%.proto=$(BUILD)/gen/%.pb-c.c)

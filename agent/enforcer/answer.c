@@ -35,6 +35,7 @@ answer_pack(const struct answer *a, struct buf *out)
 	m.why = (char *)(uintptr_t)a->why.text;
 	m.at_ms = a->at_ms;
 	m.took_us = a->took_us;
+	m.offline = a->offline;
 	m.foreign = (char *)(uintptr_t)a->foreign;
 	if (memcmp(a->digest, zeros, DIGEST_LEN) != 0) {
 		m.ruleset_digest.data = (uint8_t *)(uintptr_t)a->digest;
@@ -70,6 +71,7 @@ answer_unpack(const void *data, size_t len, struct answer *a)
 	snprintf(a->why.text, sizeof(a->why.text), "%s", m->why);
 	a->at_ms = m->at_ms;
 	a->took_us = m->took_us;
+	a->offline = m->offline;
 	if (m->ruleset_digest.len == DIGEST_LEN)
 		memcpy(a->digest, m->ruleset_digest.data, DIGEST_LEN);
 	snprintf(a->foreign, sizeof(a->foreign), "%s", m->foreign);

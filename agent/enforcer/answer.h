@@ -24,6 +24,7 @@ struct answer {
 	struct why why;
 	int64_t at_ms;
 	uint64_t took_us;
+	bool offline; /* from root at the console */
 	uint8_t digest[DIGEST_LEN]; /* zeros: none */
 	char foreign[FOREIGN_TEXT_MAX];
 };

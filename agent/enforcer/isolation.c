@@ -420,10 +420,13 @@ drilling(const struct isolation *i)
 	    i->body->mode == CORDON__MODE__MODE_DRILL_LIVE;
 }
 
-/* What disk shall say once ORDER is in force. */
+/*
+ * What disk shall say once ORDER is in force.  OFFLINE: there is no line on
+ * which the collector could confirm it; who stands at the console does.
+ */
 static int
 plan_state(struct isolation *i, const Cordon__OrderBody *b,
-    const void *order, size_t len)
+    const void *order, size_t len, bool offline)
 {
 	int rc = 0;
 
@@ -442,7 +445,7 @@ plan_state(struct isolation *i, const Cordon__OrderBody *b,
 	i->disk.since_ms = clock_wall_ms();
 	i->disk.tampers = 0;
 	buf_clear(&i->disk.answer);
-	set_deadlines(i, b, true);
+	set_deadlines(i, b, !offline);
 	return 0;
 }
 
@@ -513,7 +516,7 @@ carry_out(struct isolation *i, Cordon__OrderBody *body, const void *order,
 		goto done;
 	}
 	take_picture(i);
-	rc = plan_state(i, body, order, len);
+	rc = plan_state(i, body, order, len, out->offline);
 	if (rc == 0)
 		rc = save(i, &out->why);
 	i->body = body;
@@ -590,6 +593,7 @@ isolation_order(struct isolation *i, const void *order, size_t len,
 	if (gate.body == NULL)
 		order_gate_label(order, len, out->order_id, &out->epoch);
 	out->verdict = gate.verdict;
+	out->offline = offline;
 	out->at_ms = clock_wall_ms();
 	if (gate.says == GATE_REPEAT && answer_unpack(i->disk.answer.data,
 	    i->disk.answer.len, out) == 0) {

@@ -20,6 +20,7 @@
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/base/text.h"
+#include "common/base/typed.h"
 #include "common/proc/link.h"
 #include "common/wire/order.h"
 #include "common/wire/unpack.h"
@@ -27,6 +28,7 @@
 #define ANSWER_MS 60000 /* an order may take a snapshot and probes first */
 #define KIND_BYTES sizeof(uint32_t)
 #define MESSAGE_MAX (KIND_BYTES + LINK_PAYLOAD_MAX)
+#define INPUT_MAX (4 * ORDER_MAX) /* as text it is longer */
 #define EXIT_MAX 125 /* above are the shell's own */
 
 static int
@@ -129,23 +131,83 @@ tool_status(struct tool *t)
 	return rc == TOOL_DONE ? ask(t, IPC_CTL_STATUS, NULL, 0) : rc;
 }
 
+/* One line, also one that a scanner ends with '/'; false at the end. */
+static bool
+get_line(char *line, size_t size)
+{
+	size_t n = 0;
+	int c;
+
+	while ((c = getchar()) != EOF && c != '\n' && c != '/')
+		if (n + 1 < size)
+			line[n++] = (char)c;
+	line[n] = '\0';
+	return c != EOF || n > 0;
+}
+
+/*
+ * Line by line from a person: a wrong one is said at once and typed again,
+ * the good ones stay.
+ */
+static int
+type_order(struct buf *out, struct why *why)
+{
+	char line[256];
+	struct typed t;
+
+	typed_init(&t, out);
+	while (!t.ended) {
+		fprintf(stderr, "line %u: ", t.lines + 1);
+		if (!get_line(line, sizeof(line)))
+			return why_set(why, ERR_CLOSED, "not finished: the "
+			    "END line is missing; nothing was done");
+		if (typed_line(&t, line, strlen(line), why) != 0)
+			fprintf(stderr, "%s\n", why->text);
+	}
+	why->text[0] = '\0';
+	return 0;
+}
+
+/* Packed bytes stay what they are, text becomes what it stands for. */
+static int
+untype(struct buf *b, struct why *why)
+{
+	struct buf packed;
+	int rc;
+
+	if (!typed_is_text(b->data, b->len))
+		return 0;
+	buf_init(&packed, ORDER_MAX);
+	rc = typed_decode(b->data, b->len, &packed, why);
+	buf_clear(b);
+	if (rc == 0)
+		rc = buf_add(b, packed.data, packed.len);
+	buf_done(&packed);
+	return rc;
+}
+
 /* A signed order from FILE, or standard input for "-". */
 static int
 read_order(const char *file, struct buf *out, struct why *why)
 {
 	uint8_t *at;
 	size_t n;
+	int rc;
 
-	if (strcmp(file, "-") != 0)
-		return file_read(file, out, why);
-	if (buf_reserve(out, ORDER_MAX, &at) != 0)
+	if (strcmp(file, "-") != 0) {
+		rc = file_read(file, out, why);
+		return rc == 0 ? untype(out, why) : rc;
+	}
+	if (isatty(STDIN_FILENO))
+		return type_order(out, why);
+	if (buf_reserve(out, INPUT_MAX, &at) != 0)
 		return why_set(why, ERR_NOMEM, "out of memory");
-	n = fread(at, 1, ORDER_MAX, stdin);
+	n = fread(at, 1, INPUT_MAX, stdin);
 	buf_grow(out, n);
-	if (n == ORDER_MAX && fgetc(stdin) != EOF)
+	if (n == INPUT_MAX && fgetc(stdin) != EOF)
 		return why_set(why, ERR_LIMIT, "standard input: an order has "
 		    "at most %d bytes", ORDER_MAX);
-	return 0;
+	return untype(out, why);
 }
 
 int
@@ -157,10 +219,15 @@ tool_order(struct tool *t)
 	struct buf b;
 	int rc;
 
-	buf_init(&b, ORDER_MAX);
+	buf_init(&b, INPUT_MAX);
 	if (read_order(t->file, &b, &why) != 0 || b.len == 0) {
 		log_error("%s", b.len == 0 && why.text[0] == '\0'
 			? "the order is empty" : why.text);
+		rc = TOOL_FAILED;
+		goto done;
+	}
+	if (b.len > ORDER_MAX) {
+		log_error("an order has at most %d bytes", ORDER_MAX);
 		rc = TOOL_FAILED;
 		goto done;
 	}

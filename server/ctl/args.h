@@ -30,7 +30,7 @@ struct args {
 	const char *severity, *outcome, *format, *from, *to, *out, *key;
 	const char *url, *ca_sha256, *token, *never, *drill, *service, *owner;
 	int64_t expect, timeout, after, limit, ttl, uses, minutes;
-	bool plan_only, preview, yes, no_wait, follow;
+	bool offline, text, qr, plan_only, preview, yes, no_wait, follow;
 	struct arg_list hosts, roles;
 	const char *pos[ARGS_POS_MAX];
 	size_t npos;

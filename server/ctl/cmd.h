@@ -123,6 +123,7 @@ int cmd_stop(struct ctl *c);
 int cmd_status(struct ctl *c);
 int cmd_whoami(struct ctl *c);
 int cmd_order_show(struct ctl *c);
+int cmd_order_export(struct ctl *c);
 
 /* A line of signal; used by signals, host show, case show. */
 void signal_print(struct out *o, const json_t *signal);

@@ -123,5 +123,9 @@ const struct command commands[] = {
   false },
 { "order", "show", 1, 1, "", "order show ID", "order show O-7F3A9K2M",
   T_H_ORDER_SHOW, cmd_order_show, false },
+{ "order", "export", 1, 1, "offline,out,text,qr,",
+  "order export --offline ORDER|HOST [-o FILE] [--text] [--qr]",
+  "order export --offline fin-ws-0231 -o release.order", T_H_ORDER_EXPORT,
+  cmd_order_export, false },
 { .name = NULL },
 };

@@ -4,14 +4,19 @@
  * what is decided in server/orders and server/flow; here a person gets the
  * roles that hold for every group of the plan.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "server/http/call.h"
 #include "server/http/json_out.h"
+#include "server/orders/export.h"
 #include "server/store/hosts.h"
 
 #define PLANS_LIMIT 200
 #define PLANS_SCAN 2000
+#define ORDER_BYTES_MAX (32 * 1024)
+
+static const struct field no_fields[] = { { .name = NULL } };
 
 struct group_walk {
 	struct db *db;
@@ -182,6 +187,62 @@ api_order(struct db *db, struct call *c)
 	return mine ? 0 : call_not_found(c, "order", c->param);
 }
 
+/* The host of the order in the path, or the host that is named there. */
+static int
+order_host(struct db *db, struct call *c, struct host *h, struct actor *a)
+{
+	char id[ID_MAX] = "";
+	struct db_rows *r;
+	int rc;
+
+	rc = db_row(db, &r, "SELECT host_id FROM orders WHERE order_id = $1",
+	    "s", c->param);
+	if (rc == 0) {
+		db_copy(r, 0, id, sizeof(id));
+		db_end(&r);
+	} else if (rc != ERR_NOENT) {
+		return rc;
+	}
+	return call_host(c, db, id[0] != '\0' ? id : c->param, h, a);
+}
+
+int
+api_order_export(struct db *db, struct call *c)
+{
+	struct refused no = { .code = REFUSAL_NONE };
+	struct order_export e = { .epoch = 0 };
+	struct actor a;
+	struct host h;
+	char *hex;
+	int rc;
+
+	buf_init(&e.bytes, ORDER_BYTES_MAX);
+	rc = order_host(db, c, &h, &a);
+	if (rc == 0)
+		rc = call_body(c, no_fields, &h);
+	if (rc == 0)
+		rc = call_room(c, order_export(db, c->param, &a, &e, &no),
+		    &no);
+	hex = rc == 0 ? malloc(2 * e.bytes.len + 1) : NULL;
+	if (hex != NULL) {
+		c->out = json_object();
+		put_text(c->out, "order", e.order_id);
+		put_text(c->out, "host", e.host);
+		put_int(c->out, "epoch", (int64_t)e.epoch);
+		put_text(c->out, "profile",
+		    word_name(WORDS_PROFILE, (int)e.profile));
+		put_text(c->out, "state",
+		    word_name(WORDS_ORDER_STATE, (int)e.state));
+		put_text(c->out, "signed", hex_encode(hex, e.bytes.data,
+		    e.bytes.len));
+	} else if (rc == 0) {
+		rc = ERR_NOMEM;
+	}
+	free(hex);
+	buf_done(&e.bytes);
+	return rc;
+}
+
 /* -- making -------------------------------------------------------------- */
 
 struct plan_body {
@@ -306,8 +367,6 @@ api_plan_deny(struct db *db, struct call *c)
 {
 	return vote(db, c, "deny");
 }
-
-static const struct field no_fields[] = { { .name = NULL } };
 
 int
 api_plan_cancel(struct db *db, struct call *c)

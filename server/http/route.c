@@ -67,6 +67,8 @@ const struct route routes[] = {
 { POST, "/v1/plans/{}/apply", R, RESPONDER | RECOVERY | COMMANDER, WR,
   api_plan_apply, NULL },
 { GET, "/v1/orders/{}", R, SEES, RD, api_order, NULL },
+{ POST, "/v1/orders/{}/export", R, RESPONDER | RECOVERY | COMMANDER, WR,
+  api_order_export, NULL },
 { GET, "/v1/signals", R, SEES_EVIDENCE, RD, api_signals,
   "host,after,limit,kind,min_severity," },
 { GET, "/v1/cases", R, SEES_EVIDENCE, RD, api_cases, "limit," },

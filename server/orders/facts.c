@@ -109,6 +109,11 @@ answer_applied(struct db *db, struct spoken *s, const Cordon__OrderAnswer *a)
 	    foreign[0] != '\0' ? "; rules of others differ from before: " :
 	    "", foreign);
 	rc = facts_in_force(db, s, how);
+	/* hello may have told that it is in force, but not by whom */
+	if (rc == 0 && a->offline)
+		rc = order_row_audit(db, &s->o, s->h.name, s->who,
+		    "order.by-hand", "root gave it by hand at the host's "
+		    "console");
 	if (rc == 0)
 		rc = db_run(db, NULL,
 		    "UPDATE orders SET took_us = $1, ruleset_digest = $2, "

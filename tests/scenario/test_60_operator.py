@@ -3,8 +3,9 @@
 line, review times, profiles, collectors that move."""
 import json
 import subprocess
+import sys
 
-from world import Peer, TCP_SESSION, wait_for
+from world import Peer, TCP_SESSION, run, wait_for
 
 
 def online(wang, name):
@@ -125,3 +126,88 @@ def test_a_live_drill_cuts_and_a_real_isolation_replaces_it(world, people):
     mine = [d for d in tree["drills"] if d["host"] == "live"]
     assert [d["state"] for d in mine] == ["drilled", "drilled"] and "real" in mine[1]["why"] and all("DRILL" in d["mark"] for d in mine), mine
     assert all(o["order"] not in [d["order"] for d in tree["drills"]] for o in tree["orders"])
+
+
+TYPE = r"""
+import os, pty, sys, time
+pid, fd = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+lines = sys.stdin.read().splitlines()
+shown = b""
+def until(what):
+    global shown
+    while what not in shown:
+        shown += os.read(fd, 4096)
+    shown = shown.split(what, 1)[1]
+for n, line in enumerate(lines):
+    until(b"line %d: " % (n + 1))
+    if n == 1:
+        os.write(fd, line.replace(line[5], "7" if line[5] != "7" else "8", 1).encode() + b"\n")
+        until(b"line 2 does not check")
+        until(b"line 2: ")
+    os.write(fd, line.encode() + b"\n")
+try:
+    while True:
+        got = os.read(fd, 4096)
+        if not got:
+            break
+        shown += got
+except OSError:
+    pass
+sys.stdout.write(shown.decode(errors="replace"))
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+
+
+def test_an_order_typed_at_the_console_of_a_host_without_a_line(world, people):
+    col, wang, li = people
+    peer = world.peer("peer63")
+    h = world.host("lost").enrol(col).start_agent()
+    online(wang, "lost")
+    with open(h.path("ledger", "book"), "w") as f:
+        f.write("good\n")
+    wang("host", "manifest", "lost")
+    wang("isolate", "lost", "--reason", "to be released by hand", "--yes")
+    case = wang.json("host", "show", "lost")["case"]
+    wait_for("evidence", lambda: any(e["kind"] == "snapshot" for e in wang.json("case", "show", case)["evidence"]))
+
+    def approved(verb):
+        assert wang(verb, "lost", "--reason", "to be released by hand", "--yes", check=False).returncode == 3
+        plan = max((p for p in wang.lines("plan", "list") if p["action"] == verb), key=lambda p: p["created_at"])["plan"]
+        li("approve", plan, "--yes")
+        return plan
+    wang("plan", "apply", approved("recover"), "--yes", "--expect-hosts", "1")
+    assert wang("verify", "lost").returncode == 0
+    # The line is dead from here on; the order is issued all the same and waits.
+    run(["ip", "-n", world.switch, "link", "set", h.port, "down"])
+    wait_for("offline", lambda: not wang.json("host", "show", "lost")["online"], 60)
+    sent = wang("plan", "apply", approved("restore"), "--yes", "--expect-hosts", "1", "--no-wait", check=False)
+    assert sent.returncode == 5, sent.stdout
+    assert wang("order", "export", "lost", check=False).returncode == 1, "only with --offline"
+    out = col.path("release.order")
+    told = wang("order", "export", "--offline", "lost", "-o", out, "--text").stdout
+    lines = [x for x in told.splitlines() if x[:2].isdigit() or x.startswith("END")]
+    assert len(lines) > 5 and all(len(x) < 60 for x in lines), told
+    assert "█" in wang("order", "export", "--offline", "lost", "--qr").stdout
+    assert li("order", "export", "--offline", "lost", "--text").returncode == 0, "a commander may"
+    # Typed by hand, one line wrong at first; then it is in force, without clock or collector.
+    p = subprocess.run(h.inside([sys.executable, "-c", TYPE] + h.agent_args("order", "-")), input="\n".join(lines) + "\n",
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+    assert p.returncode == 0 and "applied" in p.stdout, p.stdout
+    assert "cordon" not in h.nft("list", "ruleset").stdout
+    # The same bytes as a file: it is in force already.
+    with open(out, "rb") as f:
+        data = f.read()
+    with open(h.path("release.order"), "wb") as f:
+        f.write(data)
+    again = h.agent("order", h.path("release.order"), check=False)
+    assert "applied" in again.stdout, again.stdout
+    # The line is back: what was done is told, and the record agrees.
+    run(["ip", "-n", world.switch, "link", "set", h.port, "up"])
+    wait_for("online again", lambda: wang.json("host", "show", "lost")["online"], 60)
+    host = wait_for("told", lambda: (lambda x: x if x["applied"] == "open" else None)(wang.json("host", "show", "lost")))
+    assert host["desired"] == "open" and host["desired_order"] == host["applied_order"]
+    assert wang.json("order", "show", host["desired_order"])["state"] in ("applied", "proven")
+    assert h.reaches(peer.v4, Peer.TCP)
+    assert "by hand at the host's console" in wang("why", host["desired_order"]).stdout

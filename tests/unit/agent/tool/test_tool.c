@@ -28,6 +28,7 @@
 #include "agent/tool/tool.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
+#include "common/base/typed.h"
 
 #define GOOD_SUM                                                               \
 	"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
@@ -440,6 +441,43 @@ test_order(void **state)
 	assert_int_equal(tool_order(&tool), TOOL_FAILED);
 }
 
+/* The numbered lines become the bytes they stand for; a slip asks nobody. */
+static void
+test_typed_order(void **state)
+{
+	uint8_t order[600];
+	char out[256];
+	Cordon__OrderIn *m;
+	struct buf text, asked;
+	pid_t pid;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(order); i++)
+		order[i] = (uint8_t)(i * 7);
+	buf_init(&text, 65536);
+	assert_int_equal(typed_encode(order, sizeof(order), TYPED_READ,
+	    &text), 0);
+	put("o", text.data, text.len, 0600);
+	tool.file = in_dir("o");
+	pid = enforcer(IPC_CTL_TEXT, "order O-1: applied", 0);
+	assert_int_equal(capture(tool_order, out, sizeof(out)), 0);
+	waitpid(pid, NULL, 0);
+	buf_init(&asked, 65536);
+	assert_int_equal(file_read(in_dir("asked"), &asked, NULL), 0);
+	m = cordon__order_in__unpack(NULL, asked.len - 4, asked.data + 4);
+	assert_non_null(m);
+	assert_int_equal(m->order.len, sizeof(order));
+	assert_memory_equal(m->order.data, order, sizeof(order));
+	cordon__order_in__free_unpacked(m, NULL);
+	buf_done(&asked);
+	unlink(in_dir("control"));
+	text.data[40] = text.data[40] == 'Z' ? 'Y' : 'Z';
+	put("o", text.data, text.len, 0600);
+	assert_int_equal(tool_order(&tool), TOOL_FAILED);
+	buf_done(&text);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int
@@ -452,6 +490,7 @@ main(void)
 		TEST(test_enrol_refuses),
 		TEST(test_status),
 		TEST(test_order),
+		TEST(test_typed_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
