@@ -132,10 +132,23 @@ drop_bounding(uint64_t keep, struct why *why)
 	return 0;
 }
 
+/*
+ * Dropping a second time, after narrow() locked the bits: a change of user
+ * takes no capability then, and PR_SET_KEEPCAPS is refused.
+ */
+static bool
+user_fixup_off(void)
+{
+	int bits = prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
+
+	return bits >= 0 && (bits & SECBIT_NO_SETUID_FIXUP);
+}
+
 static int
 become(const struct target *t, struct why *why)
 {
 	struct caps have;
+	bool locked = user_fixup_off();
 
 	if (t->change) {
 		if (setgroups(0, NULL) < 0)
@@ -143,11 +156,11 @@ become(const struct target *t, struct why *why)
 		if (setresgid(t->gid, t->gid, t->gid) < 0)
 			return why_sys(why, ERR_PERM, "setresgid");
 		/* Else the change of user would take all capabilities. */
-		if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+		if (!locked && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 			return why_sys(why, ERR_PERM, "PR_SET_KEEPCAPS");
 		if (setresuid(t->uid, t->uid, t->uid) < 0)
 			return why_sys(why, ERR_PERM, "setresuid");
-		if (prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
+		if (!locked && prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
 			return why_sys(why, ERR_PERM, "PR_SET_KEEPCAPS");
 	}
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)

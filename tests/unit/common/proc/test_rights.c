@@ -114,6 +114,22 @@ drop_pass_on(int fd)
 	drop(&r, fd);
 }
 
+/* What a process does whose children become one user each. */
+static void
+drop_twice(int fd)
+{
+	static const struct right two[] = {
+		{CAP_SETUID, "to become a user"},
+		{CAP_SETGID, "to become a user"},
+		{-1, NULL},
+	};
+	const struct rights first = {.keep = two}, then = {.user = "4711"};
+
+	if (rights_drop(&first, NULL) != 0)
+		_exit(1);
+	drop(&then, fd);
+}
+
 static void
 drop_stranger(int fd)
 {
@@ -172,6 +188,14 @@ test_drop(void **state)
 	need(out, "\nCapInh:\t0000000000000000\n");
 	need(out, "\nCapBnd:\t0000000000000000\n");
 	need(out, "\nCapAmb:\t0000000000000000\n");
+
+	assert_int_equal(in_child(drop_twice, out, sizeof(out)), 0);
+	need(out, "\nUid:\t4711\t4711\t4711\t4711\n");
+	need(out, "\nGid:\t4711\t4711\t4711\t4711\n");
+	need(out, "\nCapPrm:\t0000000000000000\n");
+	need(out, "\nCapEff:\t0000000000000000\n");
+	need(out, "\nCapBnd:\t0000000000000000\n");
+	need(out, "dumpable 0 securebits 0xef");
 
 	/* A parent: still root, and its children may get that one. */
 	assert_int_equal(in_child(drop_pass_on, out, sizeof(out)), 0);
