@@ -45,7 +45,7 @@ ALL_CFLAGS = -std=gnu11 $(WARN) $(HARDEN) $(CFLAGS) -pthread
 # -- rooms ------------------------------------------------------------------
 ROOMS := common/base common/wire common/conf common/net common/proc \
 	agent/links agent/parent agent/network agent/enforcer agent/sensors \
-	agent/tool server/links server/model server/store server/audit \
+	agent/notice agent/tool server/links server/model server/store server/audit \
 	server/policy server/orders server/cases server/flow server/reports \
 	server/listener server/http server/signer server/ctl
 COMMON := common/net common/conf common/proc common/wire common/base
@@ -54,7 +54,7 @@ SERVER := server/listener server/http server/reports server/flow \
 	server/links server/model
 
 # program := rooms it is made of (its own room first), then libraries
-PROGRAMS := agent-parent agent-network agent-enforcer agent-sensors \
+PROGRAMS := agent-parent agent-network agent-enforcer agent-sensors agent-notice \
 	cordon-agent cordon-collector cordon-signer cordonctl
 ROOMS_agent-parent := agent/parent agent/links common/conf common/proc common/wire common/base
 LIBS_agent-parent := -levent_core -linih -lprotobuf-c -lseccomp -lcap-ng -lcrypto -lsystemd
@@ -64,6 +64,8 @@ ROOMS_agent-enforcer := agent/enforcer agent/links common/proc common/wire commo
 LIBS_agent-enforcer := -levent_core -lcrypto -lnftnl -lmnl -lprotobuf-c -lseccomp -lcap-ng
 ROOMS_agent-sensors := agent/sensors agent/links common/proc common/wire common/base
 LIBS_agent-sensors := -levent_core -lcrypto -lprotobuf-c -lseccomp -lcap-ng
+ROOMS_agent-notice := agent/notice agent/links common/proc common/wire common/base
+LIBS_agent-notice := -lsystemd -levent_core -lcrypto -lprotobuf-c -lseccomp -lcap-ng
 ROOMS_cordon-agent := agent/tool agent/links common/proc common/wire common/base
 LIBS_cordon-agent := -levent_core -lcrypto -lprotobuf-c -lseccomp -lcap-ng
 ROOMS_cordon-collector := server $(SERVER) $(COMMON)
@@ -138,7 +140,7 @@ $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
 UNIT_SRC := $(sort $(wildcard tests/unit/*/*/test_*.c))
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
 SIDE_common := $(COMMON)
-SIDE_agent = agent/parent agent/network agent/enforcer agent/sensors agent/tool agent/links $(COMMON)
+SIDE_agent = agent/parent agent/network agent/enforcer agent/sensors agent/notice agent/tool agent/links $(COMMON)
 SIDE_server = $(SERVER) server/signer server/ctl $(COMMON)
 unit_room = $(patsubst %/,%,$(dir $(patsubst tests/unit/%,%,$(1))))
 unit_side = $(firstword $(subst /, ,$(call unit_room,$(1))))

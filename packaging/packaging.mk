@@ -15,8 +15,10 @@ endef
 
 install-agent: all
 	$(call put,0755,$(BUILD)/bin/cordon-agent,/usr/sbin/cordon-agent)
-	$(foreach p,parent network enforcer sensors,$(call put,0755,$(BUILD)/bin/agent-$(p),/usr/lib/cordon/agent-$(p)))
+	$(foreach p,parent network enforcer sensors notice,$(call put,0755,$(BUILD)/bin/agent-$(p),/usr/lib/cordon/agent-$(p)))
 	$(call put,0644,$(P)/agent.conf,/etc/cordon/agent.conf)
+	install -d $(DESTDIR)/etc/issue.d
+	ln -sf /run/issue.d/cordon.issue $(DESTDIR)/etc/issue.d/cordon.issue
 	$(call put,0644,$(P)/systemd/cordon-agent.service,/usr/lib/systemd/system/cordon-agent.service)
 	$(call put,0644,$(P)/systemd/cordon-agent-restore.service,/usr/lib/systemd/system/cordon-agent-restore.service)
 	$(call put,0644,$(P)/sysusers/cordon-agent.conf,/usr/lib/sysusers.d/cordon-agent.conf)

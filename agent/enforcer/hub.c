@@ -15,6 +15,7 @@
 
 #include "agent/enforcer/control.h"
 #include "agent/enforcer/inbox.h"
+#include "agent/enforcer/notice.h"
 #include "agent/enforcer/probe.h"
 #include "agent/enforcer/proof.h"
 #include "agent/links/ipc.h"
@@ -147,6 +148,22 @@ send_state(struct hub *h)
 	buf_done(&b);
 }
 
+/* To the parent, for the people at this machine; not what is undecided. */
+static void
+send_notice(struct hub *h)
+{
+	enum isolation_state s = isolation_state(h->isolation);
+	struct buf b;
+
+	if (h->parent == NULL || s == ISOLATION_STARTING ||
+	    s == ISOLATION_BROKEN)
+		return;
+	buf_init(&b, NOTICE_PAYLOAD_MAX);
+	if (notice_pack(h->isolation, &b) == 0)
+		send_buf(h->parent, IPC_NOTICE, &b);
+	buf_done(&b);
+}
+
 static void
 send_readiness(struct hub *h)
 {
@@ -237,6 +254,7 @@ flush(struct hub *h)
 		probe_stop(&h->run);
 		h->prove_again = false;
 		send_state(h);
+		send_notice(h);
 		prove(h);
 	}
 	arm(h);

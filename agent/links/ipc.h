@@ -84,6 +84,9 @@ enum ipc_kind {
 	/* network <-> sensors */
 	IPC_PREVIEW_ASK = 90, /* PreviewAsk, to the sensors */
 	IPC_PREVIEW = 91,     /* Preview, from them */
+	/* enforcer -> parent: at start and after each change; the profile,
+	 * u8, for the parent, then a Notice for people, which it hands on */
+	IPC_NOTICE = 80,
 };
 
 #endif

@@ -12,6 +12,13 @@
 static const struct signal_kind table[] = {
 	{"agent.started", S(INFO), "", "agent started", "代理已启动",
 	    "nothing to do", "无需处理"},
+	{"agent.stopped", S(INFO), "", "agent stopped", "代理已停止",
+	    "nothing to do if it was meant", "如属预期则无需处理"},
+	{"agent.stopped-isolated", S(HIGH), "T1562.001",
+	    "the agent was stopped while the host is isolated",
+	    "主机隔离期间代理被停止",
+	    "find out who stopped it; the rules stand meanwhile",
+	    "查明由谁停止；隔离规则仍然有效"},
 	{"agent.self-changed", S(CRITICAL), "T1562.001",
 	    "a file of the agent itself changed", "代理自身文件被改动",
 	    "isolate the host and compare with the package",

@@ -20,6 +20,7 @@
 
 #include "agent/links/ipc.h"
 #include "agent/links/settings.h"
+#include "agent/parent/herald.h"
 #include "agent/parent/message.h"
 #include "agent/parent/notify.h"
 #include "common/base/clock.h"
@@ -67,6 +68,8 @@ struct family {
 	bool stopping;
 	struct buf held[SIGNALS_MAX]; /* signals for the network process */
 	size_t nheld;
+	struct herald *herald; /* NULL: people are not told */
+	uint8_t profile;       /* of the last IPC_NOTICE; 0: none came */
 };
 
 /* Who talks to whom: nobody else does. */
@@ -210,6 +213,23 @@ on_park(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	return 0;
 }
 
+/*
+ * One byte is ours: is the host cut off?  The rest is for agent-notice and
+ * not looked at here.
+ */
+static int
+on_notice(void *arg, struct link *l, const uint8_t *payload, size_t len,
+    int fd, struct why *why)
+{
+	struct child *c = arg;
+
+	(void)l, (void)fd, (void)why;
+	c->family->profile = payload[0];
+	if (c->family->herald != NULL)
+		herald_tell(c->family->herald, payload + 1, len - 1);
+	return 0;
+}
+
 static bool
 is_enforcer(void *arg)
 {
@@ -225,6 +245,7 @@ is_starting(void *arg)
 static const struct link_kind from_child[] = {
 	{IPC_READY, "ready", 0, 64, is_starting, on_ready, false},
 	{IPC_PARK, "park", 0, 0, is_enforcer, on_park, true},
+	{IPC_NOTICE, "notice", 1, HERALD_MAX, is_enforcer, on_notice, false},
 	{0, NULL, 0, 0, NULL, NULL, false},
 };
 
@@ -456,6 +477,8 @@ on_sigchld(evutil_socket_t fd, short what, void *arg)
 	size_t i;
 
 	(void)fd, (void)what;
+	if (f->herald != NULL)
+		herald_reap(f->herald);
 	for (i = 0; i < CHILDREN; i++)
 		if (f->child[i].pid > 0 &&
 		    waitpid(f->child[i].pid, &status, WNOHANG) ==
@@ -485,6 +508,11 @@ family_stop(struct family *f)
 
 	if (f->stopping)
 		return;
+	if (f->profile > CORDON__PROFILE__PROFILE_OPEN)
+		tell(f, "agent.stopped-isolated", "agent", "the agent was "
+		    "stopped while the host is isolated; the rules stay");
+	else
+		tell(f, "agent.stopped", "agent", "the agent was stopped");
 	f->stopping = true;
 	for (i = 0; i < CHILDREN; i++) {
 		evtimer_del(&f->child[i].restart);
@@ -532,6 +560,8 @@ family_start(const struct family_options *o, struct family **out,
 	    s->network_user);
 	init_child(f, 2, IPC_PEER_SENSORS, AGENT_DIR_SENSORS,
 	    s->sensors_user);
+	if (s->notice)
+		err = herald_new(o->base, o->libexec, &f->herald, why);
 	evtimer_assign(&f->killer, o->base, on_killer, f);
 	evsignal_assign(&f->sigchld, o->base, SIGCHLD, on_sigchld, f);
 	evsignal_add(&f->sigchld, NULL);
@@ -572,6 +602,7 @@ family_free(struct family **fp)
 		buf_done(&f->held[i]);
 	if (f->parked >= 0)
 		close(f->parked);
+	herald_free(&f->herald);
 	evtimer_del(&f->killer);
 	evsignal_del(&f->sigchld);
 	free(f);

@@ -2,9 +2,8 @@
 /*
  * The three children: who talks to whom, starting, restarting, stopping.
  * Runs in the parent after it dropped rights.  A child may be taken over:
- * nothing but IPC_READY is taken from one (and a descriptor to keep, from
- * the enforcer), and whatever else it says ends
- * it.
+ * IPC_READY is taken from one, a descriptor to keep and IPC_NOTICE from the
+ * enforcer, and whatever else it says ends it.
  */
 #ifndef CORDON_PARENT_FAMILY_H
 #define CORDON_PARENT_FAMILY_H

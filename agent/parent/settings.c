@@ -134,6 +134,7 @@ static const struct conf_key table[] = {
 	    AGENT_USER_ENFORCER, 0, 0, true, check_user},
 	{"agent", "sensors_user", CONF_STRING, AT(sensors_user),
 	    AGENT_USER_SENSORS, 0, 0, true, check_user},
+	{"agent", "notice", CONF_BOOL, AT(notice), "yes", 0, 0, true, NULL},
 	{"enforcer", "never_isolate", CONF_BOOL, AT(never_isolate), "no", 0,
 	    0, true, NULL},
 	{"enforcer", "prove_every", CONF_SPAN, AT(prove_every), "1m", 5, DAY,

@@ -19,6 +19,7 @@ struct settings {
 	char *log_level_text;
 	enum log_level log_level; /* of the text above */
 	char *network_user, *enforcer_user, *sensors_user;
+	bool notice; /* people at this machine are told of changes */
 	bool never_isolate;
 	int64_t prove_every; /* seconds */
 	struct conf_list without;

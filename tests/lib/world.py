@@ -263,7 +263,8 @@ class Host(Machine):
         self.libexec = self.world.libexec
         sections = {
             "agent": {"state_dir": self.state, "run_dir": self.rundir, "network_user": UID["cordon"],
-                      "enforcer_user": UID["cordon-enforcer"], "sensors_user": UID["cordon-sensors"]},
+                      "enforcer_user": UID["cordon-enforcer"], "sensors_user": UID["cordon-sensors"],
+                      "notice": "no"},  # the terminals are those of the machine under the world
             "enforcer": {"prove_every": "10s"},
             "files": {"watch": watch or [self.path("ledger")], "rescan_every": "1h"},
         }

@@ -155,6 +155,12 @@ child(void)
 				if (told_to("ready-twice"))
 					say(3, IPC_READY, "", 0);
 				say(3, IPC_READY, "", 0);
+				if (told_to("notice"))
+					for (n = 0; n < 3; n++)
+						say(3, IPC_NOTICE, "\2one\n",
+						    5);
+				if (told_to("notice"))
+					say(3, IPC_NOTICE, "\2two\n", 5);
 			} else if (kind == IPC_SIGNAL) {
 				note_signal(buf + 4, (size_t)n - 4);
 			} else if (kind == IPC_PEER) {
@@ -442,6 +448,89 @@ test_dying_child_is_not_hammered(void **state)
 	wait_note("network", "agent.started", 1);
 }
 
+/* In the place of agent-notice: keeps what it is told. */
+static void
+make_notice_program(void)
+{
+	char script[256];
+
+	snprintf(script, sizeof(script), "#!/bin/sh\nsleep 0.2\n"
+	    "cat <&3 >>%s/enforcer/shown\n", dir);
+	assert_int_equal(file_write(in_dir("agent-notice"), script,
+	    strlen(script), 0700, NULL), 0);
+}
+
+static bool
+shown(const char *want)
+{
+	struct buf b;
+	bool same;
+
+	buf_init(&b, 256);
+	file_read(in_dir("enforcer/shown"), &b, NULL);
+	same = b.len == strlen(want) &&
+	    (b.len == 0 || memcmp(b.data, want, b.len) == 0);
+	buf_done(&b);
+	return same;
+}
+
+static void
+run_until_shown(const char *want)
+{
+	int i;
+
+	for (i = 0; i < 500 && !shown(want); i++) {
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		usleep(10000);
+	}
+	assert_true(shown(want));
+}
+
+static void
+test_people_are_told_once(void **state)
+{
+	(void)state;
+	make_notice_program();
+	touch("enforcer/notice");
+	start();
+	wait_note("network", "agent.started", 1);
+	run_until_shown("one\ntwo\n");
+	/* The enforcer comes back and says all of it again; "two" was the
+	 * last one, so "one" and "two" are news again, but each once. */
+	kill(pid_of("enforcer"), SIGKILL);
+	run_until_shown("one\ntwo\none\ntwo\n");
+	family_stop(family);
+	event_base_dispatch(base);
+	assert_int_equal(count("network", "signal agent.stopped-isolated "
+	    "agent 4 "), 1);
+	assert_true(shown("one\ntwo\none\ntwo\n"));
+}
+
+static void
+test_nobody_is_told_if_not_wanted(void **state)
+{
+	(void)state;
+	settings.notice = false;
+	make_notice_program();
+	touch("enforcer/notice");
+	start();
+	wait_note("network", "agent.started", 1);
+	usleep(300000);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	assert_true(shown(""));
+}
+
+static void
+test_only_the_enforcer_tells_people(void **state)
+{
+	(void)state;
+	make_notice_program();
+	touch("sensors/notice");
+	start();
+	wait_note("network", "message not allowed now (kind 80", 1);
+	assert_true(shown(""));
+}
+
 static void
 test_stop(void **state)
 {
@@ -461,6 +550,7 @@ test_stop(void **state)
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 	assert_int_equal(errno, ECHILD);
 	assert_int_equal(count("network", "process-died"), 0);
+	assert_int_equal(count("network", "signal agent.stopped agent 1 "), 1);
 }
 
 static void
@@ -493,6 +583,12 @@ main(int argc, char **argv)
 		    teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_dying_child_is_not_hammered, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_people_are_told_once,
+		    setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_nobody_is_told_if_not_wanted, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_only_the_enforcer_tells_people, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stop, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_program, setup,
 		    teardown),
