@@ -120,6 +120,12 @@ def early(site, network):
     assert 0 < int(e["ExecMainExitTimestampMonotonic"]) <= int(n["ExecMainStartTimestampMonotonic"])
 
 
+def banner(site):
+    """What agetty shows to whoever stands before the machine."""
+    text = site.host.console()
+    return "This computer is cut off from the network." in text and "本机已与网络隔离。" in text
+
+
 def test_01_open_it_talks_from_the_first_moment(site):
     """What the kernel and systemd send by themselves is in the capture: the
     silence later is no deafness of ours."""
@@ -164,6 +170,7 @@ def test_04_power_cut_with_networkd(site):
     assert not strangers(site, mark)[:5]
     assert [f for f in site.watch.frames(mark) if f.out_of_host and f.is_line(site.col)]
     assert not [a for a in site.peer.arrivals(site.host.v4) if a[0] > mark]
+    wait_for("the login banner on its console", lambda: banner(site), 60)
     tell(site, "isolated, networkd", mark)
 
 

@@ -47,6 +47,17 @@ class Trees:
             shutil.copy(d, os.path.join(to, "debs"))
 
 
+    def version(self, package, version, folder):
+        """PACKAGE as another VERSION of itself; the path of its file."""
+        deb = next(d for d in self.debs if os.path.basename(d).startswith(package + "_"))
+        tree, out = os.path.join(folder, version), os.path.join(folder, "%s_%s.deb" % (package, version))
+        run(["dpkg-deb", "-R", deb, tree])
+        run(["sed", "-i", "s/^Version: .*/Version: %s/" % version, os.path.join(tree, "DEBIAN/control")])
+        run(["dpkg-deb", "--root-owner-group", "-Z", "gzip", "-z1", "-b", tree, out])
+        shutil.rmtree(tree)
+        return out
+
+
 class Container(Machine):
     """boot(), power_off(), reboot(); a boot begins with an empty kernel: its
     network namespace, and all rules in it, are new."""

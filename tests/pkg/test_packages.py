@@ -123,6 +123,56 @@ def test_05_restart_of_the_unit_opens_nothing(site):
     site.cut(site.proven)
 
 
+def ran_again(site, before):
+    """All of its processes, none of them of BEFORE."""
+    now = site.host.processes("/usr/lib/cordon")
+    return len(now) == 4 and not {p for p, _ in before.values()} & {p for p, _ in now.values()} and \
+        site.host.unit("cordon-agent", "ActiveState")["ActiveState"] == "active"
+
+
+def test_05a_killed_it_comes_back_however_often(site):
+    """Six times: systemd's own limit is five in ten seconds."""
+    took = []
+    for _ in range(6):
+        before, mark = site.host.processes("/usr/lib/cordon"), time.time()
+        site.host.run(["systemctl", "kill", "-s", "KILL", "cordon-agent"])
+        wait_for("the agent again", lambda: ran_again(site, before), 5, 0.01)
+        took.append(time.time() - mark)
+    print("killed whole, all processes ready again after %s ms" % ", ".join("%.0f" % (t * 1000) for t in took))
+    site.proven_since(mark)
+    site.cut(site.proven)
+
+
+def test_05b_stopped_and_masked_the_rules_stay(site):
+    mark = time.time()
+    site.host.run(["systemctl", "stop", "cordon-agent"])
+    assert site.host.processes("/usr/lib/cordon") == {}
+    site.cut(site.proven)
+    site.host.run(["systemctl", "stop", "cordon-agent-restore"])
+    site.host.run(["systemctl", "mask", "--runtime", "cordon-agent", "cordon-agent-restore"])
+    assert site.host.run(["systemctl", "start", "cordon-agent"], check=False).returncode != 0
+    site.cut(site.proven)
+    site.host.run(["systemctl", "unmask", "--runtime", "cordon-agent", "cordon-agent-restore"])
+    site.host.run(["systemctl", "start", "cordon-agent"])
+    site.proven_since(mark)
+    site.cut(site.proven)
+    seen = wait_for("who stopped it is asked", lambda: site.wang.lines("signals", "--host", HOST, "--kind",
+                                                                       "agent.stopped-isolated"))
+    assert seen[0]["severity"] == "high", seen[0]
+
+
+def test_05c_people_at_the_machine_are_told(site):
+    text = site.host.run(["cat", "/run/motd.d/cordon"]).stdout
+    assert "This computer is cut off from the network." in text and "本机已与网络隔离。" in text
+    assert site.host.run(["cat", "/run/issue.d/cordon.issue"]).stdout == text
+    assert "please" in text.lower(), "the order's own text"
+    shown = site.host.sh("script -qec 'agetty --show-issue' /dev/null </dev/null").stdout
+    assert "This computer is cut off" in shown and "本机已与网络隔离。" in shown, "before login"
+    shown = site.host.sh("echo exit | script -qec 'login -f root' /dev/null").stdout
+    assert "This computer is cut off" in shown and "本机已与网络隔离。" in shown, "at login"
+    site.host.run(["rm", "-f", "/root/.bash_history"])
+
+
 def test_06_reboot_opens_nothing(site):
     site.host.power_off()
     assert not site.leaked(site.proven)[:5]
@@ -143,12 +193,24 @@ def test_06_reboot_opens_nothing(site):
     assert not [a for a in site.peer.arrivals(site.host.v4) if a[0] > mark]
 
 
-def test_07_upgrade_opens_nothing(site):
-    before, mark = site.host.unit("cordon-agent", "MainPID"), time.time()
-    site.host.install("cordon-agent")
-    site.proven_since(mark)
-    assert site.host.unit("cordon-agent", "MainPID") != before
-    site.cut(mark)
+@pytest.mark.parametrize("version", ["99.1-1", "0.0.1-1", None], ids=["upgrade", "downgrade", "back"])
+def test_07_another_version_opens_nothing(site, trees, version):
+    """Upgraded, downgraded, and the one that is tested installed again, twice."""
+    if version:
+        deb = trees.version("cordon-agent", version, site.host.path())
+        shutil.move(deb, site.host.root + "/root/other.deb")
+    for again in range(1 if version else 2):
+        before, mark = site.host.unit("cordon-agent", "MainPID"), time.time()
+        if version:
+            site.host.run(["dpkg", "-i", "/root/other.deb"])
+            assert version in site.host.run(["dpkg-query", "-W", "cordon-agent"]).stdout
+        else:
+            site.host.install("cordon-agent")
+        site.proven_since(mark)
+        assert site.host.unit("cordon-agent", "MainPID") != before
+        site.cut(mark)
+    site.host.run(["rm", "-f", "/root/other.deb"])
+    assert not site.host.run(["systemctl", "--failed", "--plain", "--no-legend"]).stdout
 
 
 def test_08_removal_while_isolated_is_refused(site):
@@ -158,8 +220,9 @@ def test_08_removal_while_isolated_is_refused(site):
     assert site.host.unit("cordon-agent", "ActiveState")["ActiveState"] == "active"
     assert "install ok installed" in site.host.run(["dpkg-query", "-W", "-f", "${Status}", "cordon-agent"]).stdout
     site.host.run(["systemctl", "stop", "cordon-agent"])
-    p = site.host.run(["dpkg", "-r", "cordon-agent"], check=False)
-    assert p.returncode != 0, "stopping the agent first must not help"
+    for how in ("-r", "-P"):
+        p = site.host.run(["dpkg", how, "cordon-agent"], check=False)
+        assert p.returncode != 0, "stopping the agent first must not help"
     site.host.run(["systemctl", "start", "cordon-agent"])
     site.proven_since(mark)
     site.cut(mark)
@@ -167,6 +230,8 @@ def test_08_removal_while_isolated_is_refused(site):
 
 def test_09_released_it_talks_again(site):
     site.released()
+    wait_for("the notice gone", lambda: site.host.sh("ls -A /run/motd.d /run/issue.d").stdout.split() ==
+             ["/run/issue.d:", "/run/motd.d:"])
 
 
 def test_10_removed_nothing_is_left_but_configuration(site):
@@ -199,6 +264,7 @@ def test_12_removed_by_force_it_is_open(site):
     wait_for("the talker heard again", lambda: [a for a in site.peer.arrivals(site.host.v4) if a[0] > mark])
     assert site.host.run(["nft", "list", "tables"]).stdout == "table inet mine\n"
     assert left(site) == {"/etc/cordon", "/etc/cordon/agent.conf"}
+    assert site.host.sh("ls -A /run/motd.d /run/issue.d").stdout.split() == ["/run/issue.d:", "/run/motd.d:"]
     site.host.power_off()
 
 
