@@ -77,7 +77,7 @@ def guest_in(line, address, port):
     def send():
         t = line.token()
         src, dst = (ROGUE6, address) if ":" in address else (ROGUE4, address)
-        line.inject([F.of_ip(line.mac["host"], line.mac["rogue"], F.ip(src, dst, 17, F.udp(src, dst, 4000, port, t)))] *
+        line.inject([F.of_ip(line.macs["host"], line.macs["rogue"], F.ip(src, dst, 17, F.udp(src, dst, 4000, port, t)))] *
                     2, "rogue")
         return line.received(s, t)
     return send
@@ -123,7 +123,7 @@ def guest_link(name, words, attempt):
 def guest_frame(line, device="b1"):
     t = line.token()
     mac = line.link_address("guest", device)
-    return line.frame_out(F.ether(line.mac["rogue"], mac, 0x88b5, t), t, device=device, side="guest")
+    return line.frame_out(F.ether(line.macs["rogue"], mac, 0x88b5, t), t, device=device, side="guest")
 
 
 guest_link("bridged-out-4", "a guest bridged to the cable sends UDP", lambda l: guest_out(l, ROGUE4))
@@ -141,7 +141,7 @@ def _(line):
     mac = line.link_address("guest", "b1")
     yield
     t = line.token()
-    line.inject([F.of_ip(mac, line.mac["rogue"], F.ip4(ROGUE4, "10.9.0.8", 17,
+    line.inject([F.of_ip(mac, line.macs["rogue"], F.ip4(ROGUE4, "10.9.0.8", 17,
                                                        F.udp(ROGUE4, "10.9.0.8", 4000, 8080, t)))] * 2, "rogue")
     return line.received(s, t)
 
@@ -150,6 +150,7 @@ def _(line):
 
 def macvlan(line, mode="bridge"):
     line.namespace("guest")
+    line.ip_later("guest", "link del mv0")
     line.ip("host", "link add link v0 name mv0 type macvlan mode " + mode, "link set mv0 netns " + line.ns["guest"])
     line.ip("guest", "link set mv0 up", "addr add 10.9.0.8/24 dev mv0", "addr add fd09::8/64 dev mv0 nodad")
 
@@ -174,7 +175,7 @@ def device_out(device, dst, src=None, side="host", wire=None):
     """UDP in a frame by a packet socket of a device."""
     def attempt(line):
         t = line.token()
-        f = F.of_ip(line.mac["rogue"], src or line.link_address(side, device),
+        f = F.of_ip(line.macs["rogue"], src or line.link_address(side, device),
                     F.ip4(HOST4, dst, 17, F.udp(HOST4, dst, 4000, 4000, t)))
         return line.frame_out(f, t, device=device, side=side)
     return attempt
@@ -206,7 +207,7 @@ def _(line):
     mac = line.link_address("guest", "mv0")
     yield
     t = line.token()
-    line.inject([F.of_ip(mac, line.mac["rogue"], F.ip4(ROGUE4, "10.9.0.8", 17,
+    line.inject([F.of_ip(mac, line.macs["rogue"], F.ip4(ROGUE4, "10.9.0.8", 17,
                                                        F.udp(ROGUE4, "10.9.0.8", 4000, 8080, t)))] * 2, "rogue")
     return line.received(s, t)
 
@@ -227,7 +228,7 @@ def macvtap_out(line):
     line.later(os.close, fd)
     fcntl.ioctl(fd, 0x400454ca, struct.pack("16sH22x", b"mt0", 0x1002))  # TUNSETIFF, IFF_TAP | IFF_NO_PI
     t = line.token()
-    f = F.of_ip(line.mac["rogue"], line.link_address("host", "mt0"),
+    f = F.of_ip(line.macs["rogue"], line.link_address("host", "mt0"),
                 F.ip4(HOST4, ROGUE4, 17, F.udp(HOST4, ROGUE4, 4000, 4000, t)))
     for _ in range(3):
         with contextlib.suppress(OSError):
@@ -271,7 +272,7 @@ def tap_out(line):
     t = line.token()
     for _ in range(3):
         with contextlib.suppress(OSError):
-            os.write(line.tap, F.ether(line.mac["rogue"], b"\2\0\0\0\0\x42", 0x0800,
+            os.write(line.tap, F.ether(line.macs["rogue"], b"\2\0\0\0\0\x42", 0x0800,
                                        F.ip4("10.9.0.42", ROGUE4, 17, F.udp("10.9.0.42", ROGUE4, 4000, 4000, t))))
     return line.wire.count(t)
 
@@ -394,7 +395,7 @@ def knock(line, s):
     """UDP from outside to the host's address, port 4300."""
     t = line.token()
     p = F.ip4(ROGUE4, HOST4, 17, F.udp(ROGUE4, HOST4, 4000, 4300, t))
-    line.inject([F.of_ip(m, line.mac["rogue"], p) for m in (line.mac["host"], b"\0" * 6)] * 2, "rogue")
+    line.inject([F.of_ip(m, line.macs["rogue"], p) for m in (line.macs["host"], b"\0" * 6)] * 2, "rogue")
     return line.received(s, t)
 
 
@@ -413,13 +414,13 @@ def spare(line):
     """A veth pair on the host, for redirects: s0 is hooked as any device."""
     line.ip("host", "link add s0 type veth peer name s1", "link set s0 up", "link set s1 up")
     line.ip_later("host", "link del s0")
-    line.mac["spare"] = line.link_address("host", "s0")
+    line.macs["spare"] = line.link_address("host", "s0")
 
 
 def by_spare(device="s0"):
     def attempt(line, _):
         t = line.token()
-        f = F.of_ip(line.mac["rogue"], line.mac["host"], F.ip4(HOST4, ROGUE4, 17, F.udp(HOST4, ROGUE4, 1, 2, t)))
+        f = F.of_ip(line.macs["rogue"], line.macs["host"], F.ip4(HOST4, ROGUE4, 17, F.udp(HOST4, ROGUE4, 1, 2, t)))
         return line.frame_out(f, t, device=device)
     return attempt
 
@@ -443,13 +444,13 @@ def guest_pair(line):
 
 def guest_send(line, _):
     t = line.token()
-    f = F.of_ip(line.mac["rogue"], line.mac["host"], F.ip4(HOST4, ROGUE4, 17, F.udp(HOST4, ROGUE4, 1, 2, t)))
+    f = F.of_ip(line.macs["rogue"], line.macs["host"], F.ip4(HOST4, ROGUE4, 17, F.udp(HOST4, ROGUE4, 1, 2, t)))
     return line.frame_out(f, t, device="g1", side="guest")
 
 
 def guest_hears(line, s):
     t = line.token()
-    line.inject([F.of_ip(line.mac["host"], line.mac["rogue"],
+    line.inject([F.of_ip(line.macs["host"], line.macs["rogue"],
                          F.ip4(ROGUE4, HOST4, 17, F.udp(ROGUE4, HOST4, 1, 2, t)))] * 3, "rogue")
     return line.received(s, t)
 
@@ -475,7 +476,7 @@ either("nft-fwd-out", "tc", "a container's frames sent to the cable by another n
 def bounce(line):
     """A frame from outside: does it come back?"""
     t = line.token()
-    line.inject([F.of_ip(line.mac["host"], line.mac["rogue"],
+    line.inject([F.of_ip(line.macs["host"], line.macs["rogue"],
                          F.ip4(ROGUE4, HOST4, 17, F.udp(ROGUE4, HOST4, 4000, 4999, b"ping" + t)))] * 3, "rogue")
     return line.wire.count(lambda f: t in f and f[12:14] == b"\x08\0" and f[23] == 17)
 
@@ -497,14 +498,14 @@ def xsk(line):
 def xsk_send(line):
     t = line.token()
     for _ in range(3):
-        line.xsk.send(F.of_ip(line.mac["rogue"], line.mac["host"],
+        line.xsk.send(F.of_ip(line.macs["rogue"], line.macs["host"],
                               F.ip4(HOST4, ROGUE4, 17, F.udp(HOST4, ROGUE4, 4000, 4000, t))))
     return line.wire.count(t)
 
 
 def xsk_listen(line):
     t = line.token()
-    line.inject([F.of_ip(line.mac["host"], line.mac["rogue"],
+    line.inject([F.of_ip(line.macs["host"], line.macs["rogue"],
                          F.ip4(ROGUE4, HOST4, 17, F.udp(ROGUE4, HOST4, 4000, 4000, t)))] * 3, "rogue")
     end = time.monotonic() + WINDOW
     while time.monotonic() < end:

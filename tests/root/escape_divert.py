@@ -26,7 +26,7 @@ def elsewhere(address=PEER4, wire=None):
         rogue = (F.packed(ROGUE4), F.packed(ROGUE6))
 
         def hit(f):
-            return ports in f and (wire or f[:6] == line.mac["rogue"] or any(r in f[26:54] for r in rogue))
+            return ports in f and (wire or f[:6] == line.macs["rogue"] or any(r in f[26:54] for r in rogue))
         with contextlib.suppress(OSError):
             s.connect((address, COLLECTOR))
         return (line.other if wire else line.wire).count(hit, 0.15)
@@ -37,12 +37,12 @@ def ips(*lines, undo=()):
     def change(line):
         line.ip_later("host", *undo)
         with contextlib.suppress(Impossible):
-            line.ip("host", *[x.replace("ROGUE", F.mac_text(line.mac["rogue"])) for x in lines])
+            line.ip("host", *[x.replace("ROGUE", F.mac_text(line.macs["rogue"])) for x in lines])
     return change
 
 
 def nfts(text):
-    return lambda line: line.nft(text.replace("ROGUE", F.mac_text(line.mac["rogue"])))
+    return lambda line: line.nft(text.replace("ROGUE", F.mac_text(line.macs["rogue"])))
 
 
 LAST, FIRST = 2147483647, -2147483648
@@ -79,8 +79,8 @@ either("divert-vxlan", "divert", "a route to the collector through a tunnel", No
     "link add tn0 type vxlan id 5 local %s remote %s dstport 4789" % (HOST4, ROGUE4), "link set tn0 up",
     "neigh replace %s lladdr ROGUE dev tn0 nud permanent" % PEER4, "route add %s/32 dev tn0" % PEER4, undo=["route del %s/32" % PEER4, "link del tn0"]))
 either("divert-tcx-mac", "divert", "the link address rewritten by a BPF program behind the egress hook", None, elsewhere(),
-       lambda l: B.attach(l, "v0", B.TCX_OUT, B.store(0, l.mac["rogue"][:4]).replace(B.EXIT, b"") + B.store(
-           4, l.mac["rogue"][4:] + l.mac["host"][:2]).replace(B.insn(0xbf, 6, 1), b"")))
+       lambda l: B.attach(l, "v0", B.TCX_OUT, B.store(0, l.macs["rogue"][:4]).replace(B.EXIT, b"") + B.store(
+           4, l.macs["rogue"][4:] + l.macs["host"][:2]).replace(B.insn(0xbf, 6, 1), b"")))
 
 
 def second(line):
@@ -126,7 +126,7 @@ def primed(line, address):
 def _(line):
     primed(line, PEER4)
     yield
-    f = F.ether(line.mac["host"], line.mac["rogue"], F.ARP, F.arp(2, line.mac["rogue"], PEER4, line.mac["host"], HOST4))
+    f = F.ether(line.macs["host"], line.macs["rogue"], F.ARP, F.arp(2, line.macs["rogue"], PEER4, line.macs["host"], HOST4))
     line.ip_later("host", "neigh del %s dev v0" % PEER4)
     line.inject([f] * 2, "rogue")
     return elsewhere()(line)
@@ -136,10 +136,10 @@ def _(line):
 def _(line):
     primed(line, PEER6)
     yield
-    body = b"\x60\0\0\0" + F.packed(PEER6) + b"\2\1" + line.mac["rogue"]
+    body = b"\x60\0\0\0" + F.packed(PEER6) + b"\2\1" + line.macs["rogue"]
     p = F.ip6(PEER6, "fd09::1", 58, F.icmp6(PEER6, "fd09::1", 136, body), 255)
     line.ip_later("host", "neigh del %s dev v0" % PEER6)
-    line.inject([F.of_ip(line.mac["host"], line.mac["rogue"], p)] * 2, "rogue")
+    line.inject([F.of_ip(line.macs["host"], line.macs["rogue"], p)] * 2, "rogue")
     return elsewhere(PEER6)(line)
 
 
@@ -159,7 +159,7 @@ def changed(name, words, change, senders=None, prepare=None, dirty=True, quiet=0
 def on_device(device, side="host"):
     def make(line):
         t = line.token()
-        f = F.of_ip(line.mac["rogue"], b"\2\0\0\0\0\x09", F.ip4(HOST4, ROGUE4, 17, F.udp(HOST4, ROGUE4, 9, 9, t)))
+        f = F.of_ip(line.macs["rogue"], b"\2\0\0\0\0\x09", F.ip4(HOST4, ROGUE4, 17, F.udp(HOST4, ROGUE4, 9, 9, t)))
         return [(t, line.persistent(device, f, side))]
     return make
 

@@ -40,12 +40,17 @@ def chains(line):
     return [(c["family"], c["table"], c["name"], "hook" in c) for c in found if (c["family"], c["table"]) in mine]
 
 
+def one_by_one(line, commands):
+    """Each a transaction of its own, in one process."""
+    line.feed("nft", "-i", check=False, text="".join(c + "\n" for c in commands))
+
+
 def each_table(text):
-    return lambda line: [line.nft(text % c) for c in cages(line)]
+    return lambda line: one_by_one(line, [text % c for c in cages(line)])
 
 
 def each_chain(text, base=False):
-    return lambda line: [line.nft(text % c[:3]) for c in chains(line) if c[3] or not base]
+    return lambda line: one_by_one(line, [text % c[:3] for c in chains(line) if c[3] or not base])
 
 
 def nft(text):
@@ -56,19 +61,20 @@ hand("nft-flush-ruleset", "nft flush ruleset", nft("flush ruleset"))
 hand("nft-flush-twice", "the same a hundred times", lambda l: l.feed("nft", "-f", "-", check=False,
                                                                       text="flush ruleset\n" * 100))
 hand("nft-delete-table", "nft delete table", each_table("delete table %s %s"))
-hand("nft-destroy-add", "the table deleted and made anew, empty", lambda l: [
-    l.nft("delete table %s %s; add table %s %s" % (c * 2)) for c in cages(l)])
+hand("nft-destroy-add", "the table deleted and made anew, empty", lambda l: one_by_one(l, [
+    "delete table %s %s; add table %s %s" % (c * 2) for c in cages(l)]))
 hand("nft-flush-table", "nft flush table", each_table("flush table %s %s"))
 hand("nft-delete-chain", "nft delete chain, rules first",
-     lambda l: [l.nft("flush chain %s %s %s; delete chain %s %s %s" % (c[:3] * 2)) for c in chains(l)])
+     lambda l: (each_chain("flush chain %s %s %s")(l), each_chain("delete chain %s %s %s")(l)))
 hand("nft-flush-chain", "nft flush chain", each_chain("flush chain %s %s %s"))
 hand("nft-insert-rule", "an accept rule at the head of every chain", each_chain("insert rule %s %s %s accept"))
 hand("nft-delete-rule", "every rule deleted by its handle",
-     lambda l: [l.nft("delete rule %s %s %s handle %d" % (c[:3] + (h,))) for c in chains(l) for h in range(1, 12)])
+     lambda l: one_by_one(l, [
+         "delete rule %s %s %s handle %d" % (c[:3] + (h,)) for c in chains(l) if c[3] for h in range(1, 12)]))
 hand("nft-policy", "the policies set to accept", each_chain("add chain %s %s %s { policy accept; }", True))
 hand("nft-dormant", "the tables made dormant", each_table("add table %s %s { flags dormant; }"))
-hand("nft-rename", "the chains renamed", lambda l: [l.nft("rename chain %s %s %s x%d" % (c[:3] + (i,)))
-                                                    for i, c in enumerate(chains(l))])
+hand("nft-rename", "the chains renamed", lambda l: one_by_one(l, [
+    "rename chain %s %s %s x%d" % (c[:3] + (i,)) for i, c in enumerate(chains(l))]))
 for where, priority in (("first", -2147483648), ("early", -400), ("late", 400), ("last", 2147483647)):
     hand("nft-chain-" + where, "chains that accept, at priority %d" % priority, lambda l, p=priority: l.nft(
         "add table inet x; add table netdev x; " + "".join(
@@ -142,11 +148,11 @@ def ufw_runs(line, work):
     line.cmd("host", "unshare", "-m", "--propagation", "private", "sh", "-c", " && ".join(
         ["mount --bind %s/%s %s" % (work, a, b) for a, b in (("etc", "/etc/ufw"), ("lib", "/lib/ufw"),
                                                              ("default", "/etc/default"))] +
-        ["ufw --force enable; ufw allow out 9999/udp; ufw default allow outgoing; ufw reload; ufw --force disable"]),
+        ["ufw --force enable; ufw reload; ufw --force disable"]),
         check=False)
 
 
-hand("ufw", "ufw enabled, opened, reloaded, disabled (the real tool)", ufw_runs, ufw)
+hand("ufw", "ufw enabled, reloaded, disabled (the real tool)", ufw_runs, ufw)
 
 
 def firewalld(line):

@@ -16,13 +16,13 @@ ALL = socket.htons(3)
 
 
 def out(line, packet, dst="rogue"):
-    return F.of_ip(line.mac[dst], line.mac["host"], packet)
+    return F.of_ip(line.macs[dst], line.macs["host"], packet)
 
 
 # -- packet sockets that send ------------------------------------------------------------
 
 def llc(line, t):
-    return (b"\x01\x80\xc2\0\0\0" + line.mac["host"] + struct.pack("!H", 40) + b"\x42\x42\3" + t).ljust(60, b"\0")
+    return (b"\x01\x80\xc2\0\0\0" + line.macs["host"] + struct.pack("!H", 40) + b"\x42\x42\3" + t).ljust(60, b"\0")
 
 
 FRAMES = {
@@ -40,14 +40,14 @@ FRAMES = {
         out(l, F.ip4(HOST4, PEER4, 6, F.tcp(HOST4, PEER4, 4000, COLLECTOR, t)), "peer"))),
     "qinq": ("two VLAN tags", lambda l, t: F.tagged(F.tagged(
         out(l, F.ip4(HOST4, ROGUE4, 17, F.udp(HOST4, ROGUE4, 4000, 4000, t))))), ),
-    "ethertype": ("an EtherType that nobody uses", lambda l, t: F.ether(l.mac["rogue"], l.mac["host"], 0x88b5, t)),
-    "lldp": ("LLDP", lambda l, t: F.ether(b"\x01\x80\xc2\0\0\x0e", l.mac["host"], 0x88cc, t)),
-    "eapol": ("EAPOL", lambda l, t: F.ether(b"\x01\x80\xc2\0\0\x03", l.mac["host"], 0x888e, t)),
+    "ethertype": ("an EtherType that nobody uses", lambda l, t: F.ether(l.macs["rogue"], l.macs["host"], 0x88b5, t)),
+    "lldp": ("LLDP", lambda l, t: F.ether(b"\x01\x80\xc2\0\0\x0e", l.macs["host"], 0x88cc, t)),
+    "eapol": ("EAPOL", lambda l, t: F.ether(b"\x01\x80\xc2\0\0\x03", l.macs["host"], 0x888e, t)),
     "llc": ("802.3 with LLC", llc),
-    "wol": ("wake on LAN", lambda l, t: F.ether(F.EVERYONE, l.mac["host"], 0x0842, t)),
-    "mpls": ("MPLS", lambda l, t: F.ether(l.mac["rogue"], l.mac["host"], 0x8847, b"\0\0\x11\x40" + t)),
-    "pppoe": ("PPPoE", lambda l, t: F.ether(F.EVERYONE, l.mac["host"], 0x8863, b"\x11\x09\0\0\0\x20" + t)),
-    "rarp": ("RARP", lambda l, t: F.ether(F.EVERYONE, l.mac["host"], 0x8035, b"\0" * 28 + t)),
+    "wol": ("wake on LAN", lambda l, t: F.ether(F.EVERYONE, l.macs["host"], 0x0842, t)),
+    "mpls": ("MPLS", lambda l, t: F.ether(l.macs["rogue"], l.macs["host"], 0x8847, b"\0\0\x11\x40" + t)),
+    "pppoe": ("PPPoE", lambda l, t: F.ether(F.EVERYONE, l.macs["host"], 0x8863, b"\x11\x09\0\0\0\x20" + t)),
+    "rarp": ("RARP", lambda l, t: F.ether(F.EVERYONE, l.macs["host"], 0x8035, b"\0" * 28 + t)),
 }
 
 
@@ -70,7 +70,7 @@ for key in ("udp-4", "udp-6", "tcp-4", "vlan-line", "ethertype"):
 
 def line_frame(line, t, dst="peer", src=None, sender=HOST4, dport=COLLECTOR, tail=b"", **kw):
     p = F.ip4(sender, PEER4, 6, F.tcp(sender, PEER4, 40000, dport, t), **kw)
-    return F.of_ip(line.mac[dst], src or line.mac["host"], p + tail)
+    return F.of_ip(line.macs[dst], src or line.macs["host"], p + tail)
 
 
 for name, words, kw in (
@@ -83,7 +83,7 @@ for name, words, kw in (
         ("stolen-name-tail", "the collector's line, with data behind the packet's end", {"tail": b"hidden" * 20})):
     def stolen(line, kw=kw, name=name):
         t = line.token()
-        line.mac[None] = F.EVERYONE
+        line.macs[None] = F.EVERYONE
         mark = (lambda f: t in f and b"hidden" * 20 in f) if "tail" in name else t
         return line.frame_out(line_frame(line, t, **kw), mark, uid=UID_NETWORK)
     simple(name, "packet", "packet socket of the network process's user: " + words, stolen)
@@ -95,7 +95,7 @@ def dgram(packet, proto):
         s = line.packet(kind=socket.SOCK_DGRAM, uid=0)
         for _ in range(3):
             with contextlib.suppress(OSError):
-                s.sendto(packet(line, t), ("v0", proto, 0, 1, line.mac["rogue"]))
+                s.sendto(packet(line, t), ("v0", proto, 0, 1, line.macs["rogue"]))
         return line.wire.count(t)
     return attempt
 
@@ -161,27 +161,27 @@ def sniff(name, words, frame, proto=ALL, promiscuous=False, side="rogue"):
 
 
 def inbound(line, t, dst=None):
-    return F.of_ip(dst or line.mac["host"], line.mac["rogue"],
+    return F.of_ip(dst or line.macs["host"], line.macs["rogue"],
                    F.ip4(ROGUE4, HOST4, 17, F.udp(ROGUE4, HOST4, 4000, 4000, t)))
 
 
 sniff("listen-all", "packet socket for all protocols", inbound)
 sniff("listen-ip", "packet socket for IPv4", inbound, socket.htons(F.IP4))
 sniff("listen-ethertype", "packet socket for an EtherType that nobody uses",
-      lambda l, t: F.ether(l.mac["host"], l.mac["rogue"], 0x88b5, t), socket.htons(0x88b5))
+      lambda l, t: F.ether(l.macs["host"], l.macs["rogue"], 0x88b5, t), socket.htons(0x88b5))
 sniff("listen-promiscuous", "packet socket that reads what is meant for others",
       lambda l, t: inbound(l, t, F.EVERYONE[:1] + b"\3\3\3\3\3"), promiscuous=True)
 sniff("listen-arp", "packet socket for ARP, data behind a request", lambda l, t: arp_frame(
-    l, F.arp(1, l.mac["rogue"], ROGUE4, b"\0" * 6, HOST4) + t, l.mac["rogue"]), socket.htons(F.ARP))
+    l, F.arp(1, l.macs["rogue"], ROGUE4, b"\0" * 6, HOST4) + t, l.macs["rogue"]), socket.htons(F.ARP))
 sniff("listen-line", "packet socket for IPv4, a segment in the collector's name from another machine",
-      lambda l, t: F.of_ip(l.mac["host"], l.mac["rogue"], F.ip4(PEER4, HOST4, 6, F.tcp(
+      lambda l, t: F.of_ip(l.macs["host"], l.macs["rogue"], F.ip4(PEER4, HOST4, 6, F.tcp(
           PEER4, HOST4, COLLECTOR, 40000, t, F.ACK))), socket.htons(F.IP4))
 
 
 # -- ARP ---------------------------------------------------------------------------------
 
 def arp_frame(line, body, src=None, dst=F.EVERYONE, pad=True):
-    f = dst + (src or line.mac["host"]) + b"\x08\x06" + body
+    f = dst + (src or line.macs["host"]) + b"\x08\x06" + body
     return f.ljust(60, b"\0") if pad else f
 
 
@@ -200,29 +200,29 @@ def four(t):
 
 ZERO = b"\0" * 6
 arp_way("arp-other-target", "ARP requests for addresses that spell data", lambda l, t: (
-    F.arp(1, l.mac["host"], HOST4, ZERO, t[-4:]), t[-4:]))
+    F.arp(1, l.macs["host"], HOST4, ZERO, t[-4:]), t[-4:]))
 arp_way("arp-near-target", "the same within the own subnet", lambda l, t: (
-    F.arp(1, l.mac["host"], HOST4, ZERO, b"\x0a\x09\0" + t[-1:]), b"\x0a\x09\0" + t[-1:]))
+    F.arp(1, l.macs["host"], HOST4, ZERO, b"\x0a\x09\0" + t[-1:]), b"\x0a\x09\0" + t[-1:]))
 arp_way("arp-sender-mac", "data in the sender's link address", lambda l, t: (
     F.arp(1, t[-6:], HOST4, ZERO, PEER4), t[-6:]))
 arp_way("arp-sender-ip", "data in the sender's address", lambda l, t: (
-    F.arp(1, l.mac["host"], t[-4:], ZERO, PEER4), t[-4:]))
+    F.arp(1, l.macs["host"], t[-4:], ZERO, PEER4), t[-4:]))
 arp_way("arp-target-mac", "data in a request's target link address", lambda l, t: (
-    F.arp(1, l.mac["host"], HOST4, t[-6:], PEER4), t[-6:]))
+    F.arp(1, l.macs["host"], HOST4, t[-6:], PEER4), t[-6:]))
 arp_way("arp-tail", "data behind an ARP request", lambda l, t: (
-    F.arp(1, l.mac["host"], HOST4, ZERO, PEER4) + t, t))
+    F.arp(1, l.macs["host"], HOST4, ZERO, PEER4) + t, t))
 arp_way("arp-reply-other", "an ARP reply nobody asked for, data in it", lambda l, t: (
-    F.arp(2, l.mac["host"], t[-4:], l.mac["rogue"], ROGUE4), t[-4:]), lambda l: l.mac["rogue"])
+    F.arp(2, l.macs["host"], t[-4:], l.macs["rogue"], ROGUE4), t[-4:]), lambda l: l.macs["rogue"])
 arp_way("arp-reply-target", "an ARP reply with data in its target", lambda l, t: (
-    F.arp(2, l.mac["host"], HOST4, t[-6:], ROGUE4), t[-6:]), lambda l: l.mac["rogue"])
+    F.arp(2, l.macs["host"], HOST4, t[-6:], ROGUE4), t[-6:]), lambda l: l.macs["rogue"])
 arp_way("arp-reply-tail", "data behind an ARP reply", lambda l, t: (
-    F.arp(2, l.mac["host"], HOST4, l.mac["peer"], PEER4) + t, t), lambda l: l.mac["peer"])
+    F.arp(2, l.macs["host"], HOST4, l.macs["peer"], PEER4) + t, t), lambda l: l.macs["peer"])
 arp_way("arp-gratuitous", "announcing another's address", lambda l, t: (
-    F.arp(1, l.mac["host"], four(t), ZERO, four(t)), four(t)))
+    F.arp(1, l.macs["host"], four(t), ZERO, four(t)), four(t)))
 arp_way("arp-opcode", "an ARP operation that nobody uses", lambda l, t: (
-    F.arp(25, l.mac["host"], HOST4, ZERO, PEER4) + t, t))
+    F.arp(25, l.macs["host"], HOST4, ZERO, PEER4) + t, t))
 arp_way("arp-ethernet-type", "ARP for another hardware", lambda l, t: (
-    b"\0\6" + F.arp(1, l.mac["host"], HOST4, ZERO, PEER4)[2:] + t, t))
+    b"\0\6" + F.arp(1, l.macs["host"], HOST4, ZERO, PEER4)[2:] + t, t))
 
 
 # -- neighbour discovery ---------------------------------------------------------------------
@@ -234,8 +234,8 @@ def nd_way(name, words, make, dst=None, hops=255, src=HOST6):
         kind, body = make(line, t)
         to = dst or solicited(PEER6)
         p = F.ip6(src, to, 58, F.icmp6(src, to, kind, body), hops)
-        mac = b"\x33\x33" + F.packed(to)[-4:] if to.startswith("ff") else line.mac["rogue"]
-        return line.frame_out(F.of_ip(mac, line.mac["host"], p), t[-6:], times=6)
+        mac = b"\x33\x33" + F.packed(to)[-4:] if to.startswith("ff") else line.macs["rogue"]
+        return line.frame_out(F.of_ip(mac, line.macs["host"], p), t[-6:], times=6)
     simple(name, "nd", words, attempt)
 
 
@@ -248,17 +248,17 @@ def slla(mac, kind=1):
 
 
 nd_way("ns-target", "solicitations for addresses that spell data", lambda l, t: (
-    135, b"\0" * 4 + F.packed("fd09::")[:10] + t[-6:] + slla(l.mac["host"])))
+    135, b"\0" * 4 + F.packed("fd09::")[:10] + t[-6:] + slla(l.macs["host"])))
 nd_way("ns-option", "data in a solicitation's link address", lambda l, t: (
     135, b"\0" * 4 + F.packed(PEER6) + slla(t[-6:])))
 nd_way("ns-unknown-option", "data in an option of a solicitation", lambda l, t: (
-    135, b"\0" * 4 + F.packed(PEER6) + slla(l.mac["host"]) + b"\xfd\x02" + t.ljust(14, b"\0")))
+    135, b"\0" * 4 + F.packed(PEER6) + slla(l.macs["host"]) + b"\xfd\x02" + t.ljust(14, b"\0")))
 nd_way("ns-tail", "data behind a solicitation", lambda l, t: (
-    135, b"\0" * 4 + F.packed(PEER6) + slla(l.mac["host"]) + b"\0" * 8 + t))
+    135, b"\0" * 4 + F.packed(PEER6) + slla(l.macs["host"]) + b"\0" * 8 + t))
 nd_way("ns-reserved", "data in the reserved field of a solicitation", lambda l, t: (
-    135, t[-6:-2] + t[-2:] + F.packed(PEER6)[2:] + slla(l.mac["host"])))
+    135, t[-6:-2] + t[-2:] + F.packed(PEER6)[2:] + slla(l.macs["host"])))
 nd_way("na-unasked", "an advertisement nobody asked for, data in it", lambda l, t: (
-    136, b"\x20\0\0\0" + F.packed("fd09::")[:10] + t[-6:] + slla(l.mac["host"], 2)), dst="ff02::1")
+    136, b"\x20\0\0\0" + F.packed("fd09::")[:10] + t[-6:] + slla(l.macs["host"], 2)), dst="ff02::1")
 nd_way("na-option", "data in an advertisement's link address", lambda l, t: (
     136, b"\x60\0\0\0" + F.packed(HOST6) + slla(t[-6:], 2)), dst=ROGUE6)
 nd_way("rs-data", "data behind a router solicitation", lambda l, t: (133, b"\0" * 4 + slla(t[-6:])), dst="ff02::2")
@@ -277,15 +277,15 @@ def nd_in(name, words, make):
         t = line.token()
         kind, body = make(line, t)
         p = F.ip6("fe80::77", HOST6, 58, F.icmp6("fe80::77", HOST6, kind, body), 255)
-        line.inject([F.of_ip(line.mac["host"], line.mac["rogue"], p)] * 2, "rogue")
+        line.inject([F.of_ip(line.macs["host"], line.macs["rogue"], p)] * 2, "rogue")
         return line.received(s, t)
     add_way(name, "nd", words, fn)
 
 
 nd_in("ns-in", "data in an option of a solicitation from outside, read by a raw socket", lambda l, t: (
-    135, b"\0" * 4 + F.packed(HOST6) + slla(l.mac["rogue"]) + b"\xfd\x02" + t.ljust(14, b"\0")))
+    135, b"\0" * 4 + F.packed(HOST6) + slla(l.macs["rogue"]) + b"\xfd\x02" + t.ljust(14, b"\0")))
 nd_in("na-in", "data in an option of an advertisement from outside", lambda l, t: (
-    136, b"\x60\0\0\0" + F.packed(PEER6) + slla(l.mac["rogue"], 2) + b"\xfd\x02" + t.ljust(14, b"\0")))
+    136, b"\x60\0\0\0" + F.packed(PEER6) + slla(l.macs["rogue"], 2) + b"\xfd\x02" + t.ljust(14, b"\0")))
 nd_in("ra-in", "data in an option of a router advertisement from outside", lambda l, t: (
     134, b"\x40\0\0\0" + b"\0" * 8 + b"\xfd\x02" + t.ljust(14, b"\0")))
 nd_in("redirect-in", "data in an ICMPv6 redirect from outside", lambda l, t: (
@@ -302,7 +302,7 @@ def bootp(mac, tail, op=1):
 def dhcp_way(name, words, make, src="0.0.0.0", dst="255.255.255.255", mac=F.EVERYONE, ports=(68, 67)):
     def attempt(line):
         t = line.token()
-        f = F.of_ip(mac or line.mac["rogue"], line.mac["host"],
+        f = F.of_ip(mac or line.macs["rogue"], line.macs["host"],
                     F.ip(src, dst, 17, F.udp(src, dst, *ports, make(line, t))))
         return line.frame_out(f, t, times=6)
     simple(name, "dhcp", words, attempt)
@@ -310,9 +310,9 @@ def dhcp_way(name, words, make, src="0.0.0.0", dst="255.255.255.255", mac=F.EVER
 
 dhcp_way("dhcp-data", "data on DHCP's ports to everyone", lambda l, t: t * 5)
 dhcp_way("dhcp-option", "data in an option of a DHCP request", lambda l, t: bootp(
-    l.mac["host"], b"\xfd" + bytes([len(t)]) + t + b"\xff"))
+    l.macs["host"], b"\xfd" + bytes([len(t)]) + t + b"\xff"))
 dhcp_way("dhcp-file", "data in the file name of a DHCP request", lambda l, t: bootp(
-    l.mac["host"], b"\xff").replace(b"\0" * 128, t.ljust(128, b"\0"), 1))
+    l.macs["host"], b"\xff").replace(b"\0" * 128, t.ljust(128, b"\0"), 1))
 dhcp_way("dhcp-mac", "DHCP to everyone's address at one machine's link address", lambda l, t: t * 5, mac=None)
 dhcp_way("dhcp-server", "DHCP to another server", lambda l, t: t * 5, HOST4, ROGUE4, None)
 dhcp_way("dhcp-relay", "DHCP between servers' ports", lambda l, t: t * 5, HOST4, ROGUE4, None, (67, 67))
@@ -336,6 +336,6 @@ def dhcp_in(name, words, v6, make):
 
 
 dhcp_in("dhcp-in", "data on DHCP's ports from another machine", False, lambda l, t: F.of_ip(
-    l.mac["host"], l.mac["rogue"], F.ip4(ROGUE4, HOST4, 17, F.udp(ROGUE4, HOST4, 67, 68, t * 3))))
+    l.macs["host"], l.macs["rogue"], F.ip4(ROGUE4, HOST4, 17, F.udp(ROGUE4, HOST4, 67, 68, t * 3))))
 dhcp_in("dhcp-in-6", "data on DHCPv6's ports from another machine", True, lambda l, t: F.of_ip(
-    l.mac["host"], l.mac["rogue"], F.ip6(ROGUE6, HOST6, 17, F.udp(ROGUE6, HOST6, 547, 546, t * 3))))
+    l.macs["host"], l.macs["rogue"], F.ip6(ROGUE6, HOST6, 17, F.udp(ROGUE6, HOST6, 547, 546, t * 3))))

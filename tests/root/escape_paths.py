@@ -272,7 +272,7 @@ def _(line):
     quoted = F.ip4(HOST4, PEER4, 17, F.udp(HOST4, PEER4, port, UDP, t))
     m = b"\3\4\0\0\0\0\0\x64" + quoted
     m = m[:2] + struct.pack("!H", F.checksum(m)) + m[4:]
-    line.inject([F.of_ip(line.mac["host"], line.mac["peer"], F.ip4(PEER4, HOST4, 1, m))])
+    line.inject([F.of_ip(line.macs["host"], line.macs["peer"], F.ip4(PEER4, HOST4, 1, m))])
     return line.received(raw, t)
 
 
@@ -292,7 +292,7 @@ def into(name, words, make, answer=None, inside=None, side="peer", group="in", w
 
 
 def to_host(line, packet, side="peer", dst=None):
-    return [F.of_ip(dst or line.mac["host"], line.mac[side], packet)]
+    return [F.of_ip(dst or line.macs["host"], line.macs[side], packet)]
 
 
 def udp_inside(port, v6=False):
@@ -349,7 +349,7 @@ for v, host, peer, rogue in BOTH:
              inside=raw_inside(proto, six), side="rogue")
 
 into("in-fragment-4", "UDP in fragments from outside", lambda l, t: [
-    F.of_ip(l.mac["host"], l.mac["rogue"], F.ip4(ROGUE4, HOST4, 17, d, fragment=f, ident=99))
+    F.of_ip(l.macs["host"], l.macs["rogue"], F.ip4(ROGUE4, HOST4, 17, d, fragment=f, ident=99))
     for whole in [F.udp(ROGUE4, HOST4, 4100, INBOUND, t + b"y" * 20)]
     for d, f in ((whole[:24], 0x2000), (whole[24:], 3))],
      side="rogue", wait=0.2)

@@ -14,7 +14,7 @@ returns says whether it got through:
         return line.tcp_out(PEER4, OTHER)
 """
 import contextlib
-import ctypes
+import errno
 import itertools
 import os
 import socket
@@ -92,6 +92,16 @@ def as_user(ns, uid, fn):
     return in_thread(ns, 0, go)
 
 
+def open_packet(device):
+    s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    try:
+        s.bind((device, 0))
+    except OSError:
+        s.close()
+        raise
+    return s
+
+
 class Wire(Capture):
     """The capture on the switch, with the time of each frame."""
 
@@ -135,7 +145,7 @@ class Line(Rig):
     def __init__(self):
         self.stack = contextlib.ExitStack()
         self.signals = []
-        super().__init__()
+        super().__init__(park=True)  # as the agent's parent does
         self.regime = "open"
         self.start()
 
@@ -155,7 +165,7 @@ class Line(Rig):
             self.ip("wire", "link set s%s master br0 up" % dev)
             self.ip(side, "link set lo up", "addr add %s/24 brd + dev %s" % (v4, dev),
                     "addr add %s/64 dev %s nodad" % (v6, dev), "link set %s up" % dev)
-        self.mac = {s: self.link_address(s, d) for s, d in (("host", "v0"), ("peer", "p0"), ("rogue", "r0"))}
+        self.macs = {s: self.link_address(s, d) for s, d in (("host", "v0"), ("peer", "p0"), ("rogue", "r0"))}
         for far in ("peer", "rogue"):
             self.peers.append(Peer(self.ns[far], (COLLECTOR, OTHER), (UDP,)))
         self.peers.append(Peer(self.ns["host"], (INBOUND,), (INBOUND,)))
@@ -357,7 +367,7 @@ class Line(Rig):
             for tool, _ in IPTABLES:
                 self.feed(tool, text="*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n")
         elif regime == "cordon":
-            if not os.path.exists("/proc/%d/exe" % self.pid):
+            if not os.path.exists("/proc/%d/fd/0" % self.pid):
                 self.start()
             self.apply("open")
         self.nft("flush ruleset")
@@ -384,7 +394,7 @@ class Line(Rig):
         """What a thief would send all the time: a datagram and a raw frame."""
         s = self.sock(socket.AF_INET, socket.SOCK_DGRAM)
         a, b = self.token(), self.token()
-        f = F.of_ip(self.mac["peer"], self.mac["host"], F.ip4(HOST4, PEER4, 17, F.udp(HOST4, PEER4, LEAK, LEAK, b)))
+        f = F.of_ip(self.macs["peer"], self.macs["host"], F.ip4(HOST4, PEER4, 17, F.udp(HOST4, PEER4, LEAK, LEAK, b)))
         return [(a, lambda: s.sendto(a, (PEER4, LEAK))), (b, self.persistent(device, f))]
 
     def persistent(self, device, frame, side="host"):
@@ -393,11 +403,13 @@ class Line(Rig):
 
         def send():
             if not p:
-                p.append(self.packet(device, side=side))
+                p.append(self.here(lambda: open_packet(device), side))
+                self.later(p[0].close)
             try:
                 p[0].send(frame)
-            except OSError:
-                p.clear()
+            except OSError as e:
+                if e.errno in (errno.ENXIO, errno.ENODEV):  # the device is gone
+                    p.pop().close()
         return send
 
     def leak(self, hand, senders=None, wires=None, quiet=0.4, most=2.5):
