@@ -18,7 +18,7 @@ def simple(name, group, words, attempt, **kw):
     def fn(line):
         yield
         return attempt(line)
-    add_way(name, group, words, fn, **kw)
+    add_way(name, group, words, fn, bare=True, **kw)
 
 
 # -- out: sockets of programs on the host --------------------------------------------
@@ -288,7 +288,7 @@ def into(name, words, make, answer=None, inside=None, side="peer", group="in", w
         line.inject(make(line, t) * 2, side)
         got = line.received(s, t, wait) if s else 0
         return got or line.wire.count(answer(t) if answer else t, 0.01 if s else wait)
-    add_way(name, group, words, fn, **kw)
+    add_way(name, group, words, fn, bare=not inside, **kw)
 
 
 def to_host(line, packet, side="peer", dst=None):

@@ -40,8 +40,9 @@ class Impossible(Exception):
 
 
 class Way:
-    def __init__(self, name, group, words, fn, hand=False, dirty=False):
+    def __init__(self, name, group, words, fn, hand=False, dirty=False, bare=False):
         self.id, self.group, self.words, self.fn = name, group, words, fn
+        self.bare = bare    # prepares and changes nothing: isolation may stand
         self.hand = hand    # a change of the rules, answered by a reaction
         self.dirty = dirty  # the rig is built anew afterwards
 
@@ -348,6 +349,9 @@ class Line(Rig):
                 self.feed(tool, text=text)
         elif regime == "cordon":
             self.apply("strict")
+
+    def fresh(self):
+        """What was seen so far is of no way."""
         self.signals.clear()
         self.wire.frames()
         self.wire.spilled = []
@@ -444,9 +448,11 @@ class Line(Rig):
             time.sleep(0.04)
             look()
             early = {t for t in seen if seen[t]} if not all(seen.values()) else set()
-            hand()
-            last = time.monotonic()
-            end = last + most
+            last = end = time.monotonic()
+            if senders or self.regime != "open":
+                hand()
+                last = time.monotonic()
+                end = last + most
             while time.monotonic() < min(end, last + quiet):
                 if look():
                     last = time.monotonic()
@@ -518,6 +524,9 @@ class Runner:
 
     def drop(self):
         if self.line is not None:
+            if self.line.regime != "open":
+                with contextlib.suppress(AssertionError, OSError):
+                    self.line.off()
             self.line.close()
         self.line = None
 
@@ -534,12 +543,16 @@ class Runner:
             line.heard()
         good = False
         try:
+            if line.regime != "open" and not (w.bare and line.regime == regime):
+                line.off()
             g = w.fn(line)
             try:
                 next(g)
             except OSError as e:
                 raise Impossible(str(e)) from None
-            line.on(regime)
+            if line.regime != regime:
+                line.on(regime)
+            line.fresh()
             out = self.attempt(line, g, regime)
             good = not w.dirty
             return out
@@ -547,7 +560,7 @@ class Runner:
             good = line.regime == "open" and not w.dirty
             return Outcome(note=str(e))
         finally:
-            self.tidy(line, good)
+            self.tidy(line, good, w.bare)
 
     def attempt(self, line, g, regime):
         try:
@@ -563,9 +576,10 @@ class Runner:
             out.signal = line.signal()
         return out
 
-    def tidy(self, line, good):
+    def tidy(self, line, good, bare):
         try:
-            line.off()
+            if not bare:
+                line.off()
             line.stack.close()
         except (AssertionError, OSError, KeyError):
             good = False

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every way out of and into an isolated host, one test a way; the answer must
+be the one that agent/enforcer/CONTAINMENT.md gives.  `python3
+tests/root/escape.py` prints the same as a table."""
+import fnmatch
+import os
+import re
+
+import escape_ways
+import pytest
+from enforcer_rig import TOP
+from escape_rig import REGIMES, Runner
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+PAGE = os.path.join(TOP, "agent/enforcer/CONTAINMENT.md")
+# What the page says, and what may be measured then.  A race may also be lost
+# by the attacker.
+ANSWERS = {"prevented": {"blocked"}, "repaired": {"blocked", "healed"}, "told": {"detected"},
+           "not prevented": {"escaped", "healed", "detected"}}
+
+
+def rows():
+    """(pattern, answer) of the page's tables, in order."""
+    with open(PAGE) as f:
+        return re.findall(r"^\| `([^`]+)` \|[^|]*\| ([a-z ]+) \|$", f.read(), re.M)
+
+
+ROWS = rows()
+
+
+def promised(w):
+    """The page's answer for a way: its last row that fits."""
+    fit = [a for p, a in ROWS if fnmatch.fnmatch("%s/%s" % (w.group, w.id), p)]
+    return fit[-1] if fit else None
+
+
+@pytest.fixture(scope="module")
+def runner():
+    r = Runner()
+    for w in escape_ways.ALL:
+        r.run(w, "open")
+    yield r
+    r.drop()
+
+
+def test_the_page_speaks_of_every_way():
+    assert [w.id for w in escape_ways.ALL if promised(w) not in ANSWERS] == []
+    names = ["%s/%s" % (w.group, w.id) for w in escape_ways.ALL]
+    assert [p for p, _ in ROWS if not fnmatch.filter(names, p)] == []
+
+
+@pytest.mark.parametrize("w", escape_ways.ALL, ids=[w.id for w in escape_ways.ALL])
+def test_way(runner, w):
+    first = runner.run(w, "open")
+    if first.note or not first.got:
+        pytest.skip("not possible here, so it proves nothing: " + (first.note or "does not pass on an open host"))
+    out = runner.run(w, "cordon")
+    if out.answer() == "blocked" and promised(w) != "prevented":  # once more: frames get lost, too
+        runner.results.pop((w.id, "cordon"))
+        out = runner.run(w, "cordon")
+    assert out.answer() in ANSWERS[promised(w)], "the page says %s; measured: %s, %d frames, signal %r, %s" % (
+        promised(w), out.text(), out.got, out.signal, out.note)
+    if out.answer() == "healed" and w.group == "enforcer":
+        assert out.signal and out.signal["program"], "repaired, but nobody was told who"
+
+
+def test_usual_rulesets_for_comparison(runner):
+    """The same ways against two rulesets that people use: the ways bite."""
+    tried = [w for w in escape_ways.ALL if runner.run(w, "open").got and not runner.run(w, "open").note]
+    counts = {}
+    for regime in REGIMES[1:]:
+        answers = [runner.run(w, regime).answer() for w in tried]
+        counts[regime] = sum(a == "blocked" for a in answers)
+        print("%-9s blocked %d of %d" % (regime, counts[regime], len(tried)))
+    assert counts["cordon"] > counts["inet"] + 50 and counts["cordon"] > counts["iptables"] + 50
