@@ -8,10 +8,8 @@
 
 void
 deadlines_of(const Cordon__OrderBody *order, int64_t now_boot_ms,
-    int64_t now_wall_ms, struct deadlines *out)
+    struct deadlines *out)
 {
-	int64_t left;
-
 	memset(out, 0, sizeof(*out));
 	if (order->confirm_seconds > 0)
 		out->confirm_boot_ms = now_boot_ms +
@@ -21,10 +19,12 @@ deadlines_of(const Cordon__OrderBody *order, int64_t now_boot_ms,
 		    (int64_t)order->drill_minutes * 60000;
 	} else if (order->review_then ==
 	    CORDON__REVIEW_THEN__REVIEW_RESTORE) {
-		left = order->review_by_ms -
-		    (now_wall_ms > order->issued_at_ms ? now_wall_ms :
-		    order->issued_at_ms);
-		out->restore_boot_ms = now_boot_ms + (left > 0 ? left : 1);
+		/*
+		 * The whole span, by the clock that nobody can set: root on
+		 * the host could put the other one past its end.
+		 */
+		out->restore_boot_ms = now_boot_ms + order->review_by_ms -
+		    order->issued_at_ms;
 	}
 }
 

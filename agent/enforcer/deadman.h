@@ -19,11 +19,11 @@ struct deadlines {
 };
 
 /*
- * Of an order that begins now.  The wall clock counts only for the review
- * time, and never as earlier than the time of issue.
+ * Of an order that begins now.  No wall clock counts: the span until review
+ * is what was signed, from now on by boot time.
  */
 void deadlines_of(const Cordon__OrderBody *order, int64_t now_boot_ms,
-    int64_t now_wall_ms, struct deadlines *out);
+    struct deadlines *out);
 
 struct deadman {
 	int64_t due_boot_ms; /* 0: never */

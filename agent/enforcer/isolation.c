@@ -141,7 +141,7 @@ set_deadlines(struct isolation *i, const Cordon__OrderBody *b, bool confirm)
 {
 	struct deadlines d;
 
-	deadlines_of(b, clock_boot_ms(), clock_wall_ms(), &d);
+	deadlines_of(b, clock_boot_ms(), &d);
 	i->disk.confirm_boot_ms = confirm ? d.confirm_boot_ms : 0;
 	i->disk.restore_boot_ms = d.restore_boot_ms;
 	state_boot_id(i->disk.boot_id);

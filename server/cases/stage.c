@@ -15,7 +15,9 @@
 /* From each stage, the stages that may follow. */
 static const unsigned int steps[] = {
 	[STAGE_NORMAL] = TO(STAGE_CONTAINED) | TO(STAGE_RETIRED),
-	[STAGE_CONTAINED] = TO(STAGE_RECOVERING) | TO(STAGE_RETIRED),
+	/* to probation by its own restore, where the plan said so */
+	[STAGE_CONTAINED] = TO(STAGE_RECOVERING) | TO(STAGE_PROBATION) |
+	    TO(STAGE_RETIRED),
 	[STAGE_RECOVERING] = TO(STAGE_VERIFYING) | TO(STAGE_CONTAINED) |
 	    TO(STAGE_RETIRED),
 	[STAGE_VERIFYING] = TO(STAGE_RECOVERING) | TO(STAGE_PROBATION) |

@@ -56,6 +56,7 @@ static const struct option options[] = {
 { "out", 'o', WORD, "PATH", AT(out), 0, 0, T_O_OUT, false },
 { "key", 0, WORD, "HEX|FILE", AT(key), 0, 0, T_O_KEY, false },
 { "ttl", 0, SPAN, "SPAN", AT(ttl), 60, 30 * 86400, T_O_TTL, false },
+{ "review", 0, SPAN, "SPAN", AT(review), 60, 30 * 86400, T_O_REVIEW, false },
 { "minutes", 0, NUMBER, "N", AT(minutes), 1, 30, T_O_MINUTES, false },
 { "uses", 0, NUMBER, "N", AT(uses), 1, 10000, T_O_USES, false },
 { "role", 0, LIST, "ROLE[:GROUP]", AT(roles), 0, 0, T_O_ROLE, false },

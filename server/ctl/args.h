@@ -29,7 +29,7 @@ struct args {
 	const char *reason, *case_id, *group, *stage, *tier, *state, *kind;
 	const char *severity, *outcome, *format, *from, *to, *out, *key;
 	const char *url, *ca_sha256, *token, *never, *drill, *service, *owner;
-	int64_t expect, timeout, after, limit, ttl, uses, minutes;
+	int64_t expect, timeout, after, limit, ttl, uses, minutes, review;
 	bool offline, text, qr, plan_only, preview, yes, no_wait, follow;
 	struct arg_list hosts, roles;
 	const char *pos[ARGS_POS_MAX];

@@ -59,6 +59,7 @@ struct plan_wish {
 	const char *action, *command;
 	const char *drill; /* NULL: none */
 	int64_t minutes;
+	int64_t ttl; /* seconds; 0: only restored by people */
 };
 /* Plan, show, confirm, apply, wait: exit code. */
 int plan_and_apply(struct ctl *c, const struct plan_wish *w);
@@ -86,6 +87,7 @@ int preview_hosts(struct ctl *c, const char *profile);
 int cmd_isolate(struct ctl *c);
 int cmd_drill_dry(struct ctl *c);
 int cmd_drill_live(struct ctl *c);
+int cmd_extend(struct ctl *c);
 int cmd_recover(struct ctl *c);
 int cmd_restore(struct ctl *c);
 int cmd_plan_show(struct ctl *c);

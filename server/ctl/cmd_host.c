@@ -134,6 +134,11 @@ show_about(struct out *o, const json_t *h)
 		    WORDS_DRILL, json_str(h, "drill")), out_q(o, h,
 		    "drill_order"), out_when(o, json_time(h, "drill_until")),
 		    NULL));
+	if (json_time(h, "review_by") > 0)
+		out_row(o, T_L_REVIEW, strcmp(json_str(h, "review_then"),
+		    "restore") == 0 ? out_text(o, T_REVIEW_RESTORE,
+		    out_when(o, json_time(h, "review_by")), NULL) :
+		    out_when(o, json_time(h, "review_by")));
 	show_facts(o, h);
 	row_if(o, T_L_CASE, h, "case");
 	row_if(o, T_L_OWNER, h, "owner");

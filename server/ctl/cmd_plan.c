@@ -131,6 +131,9 @@ make_plan(struct ctl *c, const struct plan_wish *w, json_t **plan)
 		json_array_append_new(hosts, json_string(c->a.pos[i]));
 	if (c->a.case_id != NULL)
 		json_object_set_new(body, "case", json_string(c->a.case_id));
+	if (w->ttl > 0)
+		json_object_set_new(body, "ttl_seconds",
+		    json_integer(w->ttl));
 	if (w->drill != NULL)
 		json_object_set_new(body, "drill", json_string(w->drill));
 	if (w->minutes > 0)
@@ -183,7 +186,7 @@ int
 cmd_isolate(struct ctl *c)
 {
 	return plan_and_apply(c, &(struct plan_wish){ .action = "isolate",
-	    .command = "isolate" });
+	    .command = "isolate", .ttl = c->a.ttl });
 }
 
 int

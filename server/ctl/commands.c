@@ -3,14 +3,18 @@
 #include "server/ctl/cmd.h"
 
 #define PLANNING "reason,case,plan-only,yes,no-wait,timeout,"
-#define CUTTING PLANNING "preview,"
+#define CUTTING PLANNING "preview,ttl,"
 #define CONFIRM "yes,expect-hosts,no-wait,timeout,"
 
 const struct command commands[] = {
 { "isolate", NULL, 1, ARGS_POS_MAX - 2, CUTTING,
-  "isolate HOST... --reason TEXT [--case ID] | isolate HOST... --preview",
+  "isolate HOST... --reason TEXT [--ttl 4h] | isolate HOST... --preview",
   "isolate fin-ws-0231 --reason \"beacon after macro\"", T_H_ISOLATE,
   cmd_isolate, false },
+{ "extend", NULL, 1, 1, "review,reason,",
+  "extend HOST|PLAN --review 24h --reason TEXT",
+  "extend fin-ws-0231 --review 24h --reason \"disk is being imaged\"",
+  T_H_EXTEND, cmd_extend, false },
 { "drill", "dry", 1, ARGS_POS_MAX - 2, PLANNING,
   "drill dry HOST... --reason TEXT",
   "drill dry fin-ws-0231 --reason \"drill of the quarter\"", T_H_DRILL_DRY,

@@ -35,7 +35,9 @@ row_action(struct out *o, const json_t *plan)
 
 	snprintf(text, OUT_TEXT_MAX, "%s%s", out_text(o, T_PLAN_ACTION,
 	    action, profile, NULL), json_str(plan, "drill")[0] != '\0' ?
-	    drill_text(o, plan) : review > 0 ? out_text(o, T_PLAN_REVIEW,
+	    drill_text(o, plan) : review > 0 ? out_text(o, strcmp(json_str(
+	    plan, "review_then"), "restore") == 0 ? T_PLAN_TTL :
+	    T_PLAN_REVIEW,
 	    out_when(o, json_time(plan, "created_at") + review * 1000),
 	    NULL) : "");
 	out_row(o, T_L_ACTION, text);

@@ -101,6 +101,22 @@ note_boot(struct db *db, const struct host *h, const Cordon__Hello *hello)
 	    "the host has booted since it was last here");
 }
 
+/* The host restored itself, as its plan said: it is watched from now on. */
+static int
+after_restore(struct db *db, const struct flow *f, const char *host_id)
+{
+	struct host h;
+	int rc;
+
+	rc = hosts_get(db, host_id, &h);
+	if (rc != 0 || h.stage != STAGE_CONTAINED ||
+	    h.desired != PROFILE_OPEN)
+		return rc;
+	rc = stage_set(db, h.host_id, STAGE_PROBATION, ACTOR_SYSTEM,
+	    h.desired_order);
+	return rc == 0 ? probation_start(db, f->cases, h.host_id) : rc;
+}
+
 int
 flow_hello(struct db *db, const struct flow *f, const char *host_id,
     const Cordon__Hello *hello)
@@ -136,7 +152,7 @@ flow_hello(struct db *db, const struct flow *f, const char *host_id,
 		rc = send_welcome(db, f, &h);
 	if (rc == 0)
 		rc = orders_hello(db, h.host_id, hello);
-	return rc;
+	return rc == 0 ? after_restore(db, f, h.host_id) : rc;
 }
 
 int
@@ -205,7 +221,6 @@ on_heartbeat(struct db *db, const struct flow *f, const char *host_id,
 	char *json;
 	int rc;
 
-	(void)f;
 	json = heartbeat_json(hb);
 	if (json == NULL)
 		return ERR_NOMEM;
@@ -215,6 +230,8 @@ on_heartbeat(struct db *db, const struct flow *f, const char *host_id,
 	free(json);
 	if (rc == 0 && hb->state != NULL)
 		rc = orders_state(db, host_id, hb->state);
+	if (rc == 0)
+		rc = after_restore(db, f, host_id);
 	if (rc != 0)
 		return rc;
 	ack.sequence = hb->sequence;

@@ -11,6 +11,7 @@
 #include "server/http/call.h"
 #include "server/http/json_out.h"
 #include "server/http/record.h"
+#include "server/orders/extend.h"
 #include "server/store/hosts.h"
 
 #define RECENT_SIGNALS 20
@@ -315,6 +316,45 @@ api_host_revoke(struct db *db, struct call *c)
 	if (rc == 0)
 		c->out = json_host(db, &h);
 	return rc;
+}
+
+struct extend_body {
+	struct body_int seconds;
+	const char *reason;
+};
+
+static const struct field extend_fields[] = {
+{ "review_seconds", FIELD_INT, true, offsetof(struct extend_body, seconds),
+  60, EXTEND_SECONDS_MAX },
+{ "reason", FIELD_TEXT, true, offsetof(struct extend_body, reason), 1,
+  TEXT_MAX_LEN - 1 },
+{ .name = NULL },
+};
+
+int
+api_host_extend(struct db *db, struct call *c)
+{
+	struct refused no = { .code = REFUSAL_NONE };
+	struct extend_body body = { .reason = NULL };
+	bool ordered = false;
+	struct actor a;
+	struct host h;
+	int rc;
+
+	rc = call_host(c, db, c->param, &h, &a);
+	if (rc == 0)
+		rc = call_body(c, extend_fields, &body);
+	if (rc == 0)
+		rc = call_room(c, host_extend(db, c->set->flow->orders,
+		    h.host_id, body.seconds.value, body.reason, &a, &ordered,
+		    &no), &no);
+	if (rc == 0)
+		rc = hosts_get(db, h.host_id, &h);
+	if (rc != 0)
+		return rc;
+	c->out = json_host(db, &h);
+	put_bool(c->out, "ordered", ordered);
+	return 0;
 }
 
 int

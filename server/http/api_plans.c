@@ -247,7 +247,7 @@ api_order_export(struct db *db, struct call *c)
 
 struct plan_body {
 	const char *action, *case_id, *reason, *drill;
-	struct body_int minutes;
+	struct body_int minutes, ttl;
 	struct body_names hosts;
 };
 
@@ -261,6 +261,8 @@ static const struct field plan_fields[] = {
 { "drill", FIELD_NAME, false, offsetof(struct plan_body, drill), 1, 8 },
 { "drill_minutes", FIELD_INT, false, offsetof(struct plan_body, minutes), 1,
   30 },
+{ "ttl_seconds", FIELD_INT, false, offsetof(struct plan_body, ttl), 60,
+  30 * 86400 },
 { .name = NULL },
 };
 
@@ -318,7 +320,8 @@ api_plan_make(struct db *db, struct call *c)
 	    .case_id = body.case_id, .reason = body.reason,
 	    .origin = ORIGIN_MANUAL, .actor = &a,
 	    .drill = (enum drill)drill, .drill_minutes = body.minutes.set ?
-	    body.minutes.value : 0 };
+	    body.minutes.value : 0, .ttl_seconds = body.ttl.set ?
+	    body.ttl.value : 0 };
 	rc = call_room(c, flow_plan_make(db, c->set->flow, &ask, &p, &no),
 	    &no);
 	return rc != 0 ? rc : plan_out(db, c, &p);

@@ -87,6 +87,22 @@ put_host_facts(json_t *o, const struct host *h)
 	put_text(o, "witness_by", h->witness_by);
 }
 
+/* When it is looked at again, and whether it opens by itself then. */
+static void
+put_host_review(struct db *db, json_t *o, const struct host *h)
+{
+	struct db_rows *r;
+
+	if (h->desired == PROFILE_OPEN || db_row(db, &r, "SELECT h.review_by, "
+	    "o.review_then FROM hosts h JOIN orders o "
+	    "ON o.order_id = h.desired_order WHERE h.host_id = $1", "s",
+	    h->host_id) != 0)
+		return;
+	put_time(o, "review_by", db_int(r, 0));
+	put_text(o, "review_then", db_int(r, 1) == 2 ? "restore" : "remind");
+	db_end(&r);
+}
+
 /* A drill under way, beside the facts. */
 static void
 put_host_drill(struct db *db, json_t *o, const struct host *h)
@@ -127,6 +143,7 @@ json_host(struct db *db, const struct host *h)
 	    isolation_name(isolation_of(h, state, db_now(db))));
 	put_text(o, "isolation_text", isolation_text(text, sizeof(text), h,
 	    state, db_now(db), LANG_EN));
+	put_host_review(db, o, h);
 	put_host_drill(db, o, h);
 	put_bool(o, "online", h->online);
 	put_time(o, "last_seen", h->last_seen);
@@ -319,6 +336,7 @@ json_plan(struct db *db, const struct flow *f, const struct plan *p,
 	put_int(o, "approvals_given", p->approvals_given);
 	put_bool(o, "owner_needed", p->owner_needed);
 	put_int(o, "review_seconds", p->review_seconds);
+	put_text(o, "review_then", p->restores ? "restore" : "remind");
 	put_time(o, "created_at", p->created_at);
 	put_time(o, "expires_at", p->expires_at);
 	put_time(o, "applied_at", p->applied_at);

@@ -42,6 +42,8 @@ const struct route routes[] = {
 { GET, "/v1/readiness", R, SEES, RD, api_readiness, "group,tier," },
 { POST, "/v1/hosts/{}/tags", R, ADMIN, WR, api_host_tags, NULL },
 { POST, "/v1/hosts/{}/revoke", R, ADMIN, WR, api_host_revoke, NULL },
+{ POST, "/v1/hosts/{}/extend", R, RESPONDER | RECOVERY | COMMANDER, WR,
+  api_host_extend, NULL },
 { POST, "/v1/hosts/{}/manifest", R, BASELINE, WR, api_host_manifest, NULL },
 { POST, "/v1/hosts/{}/evidence-waiver", R, RECOVERY | COMMANDER, WR,
   api_host_waiver, NULL },

@@ -60,6 +60,7 @@ int api_host_readiness(struct db *db, struct call *c);
 int api_readiness(struct db *db, struct call *c);
 int api_host_tags(struct db *db, struct call *c);
 int api_host_revoke(struct db *db, struct call *c);
+int api_host_extend(struct db *db, struct call *c);
 int api_host_manifest(struct db *db, struct call *c);
 int api_host_waiver(struct db *db, struct call *c);
 int api_host_verify(struct db *db, struct call *c);

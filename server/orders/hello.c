@@ -12,6 +12,7 @@
 #include "common/base/log.h"
 #include "server/audit/audit.h"
 #include "server/orders/drill.h"
+#include "server/orders/extend.h"
 #include "server/store/hosts.h"
 
 #define SETTLE_MS 30000 /* a heartbeat may be older than the last frame */
@@ -172,8 +173,15 @@ otherwise(struct db *db, struct spoken *s, const struct said *w)
 	int64_t since = s->o.sent_at > s->o.answered_at ? s->o.sent_at :
 	    s->o.answered_at;
 	char why[TEXT_MAX_LEN];
+	bool over = false;
 	int rc;
 
+	if (strcmp(w->order_id, s->o.order_id) == 0 &&
+	    w->profile == PROFILE_OPEN) {
+		rc = host_restored(db, &s->h, &over);
+		if (rc != 0 || over)
+			return rc;
+	}
 	if (!w->first && db_now(db) - since < SETTLE_MS)
 		return 0;
 	if (w->epoch > s->o.epoch) {

@@ -162,7 +162,8 @@ fill_cut(struct draft *d, const struct orders_settings *s,
 
 	o->review_by = now + p->review_seconds * 1000;
 	b->review_by_ms = o->review_by;
-	b->review_then = CORDON__REVIEW_THEN__REVIEW_REMIND;
+	b->review_then = p->restores ? CORDON__REVIEW_THEN__REVIEW_RESTORE :
+	    CORDON__REVIEW_THEN__REVIEW_REMIND;
 	if (p->drill == DRILL_DRY)
 		return; /* nothing will be in force */
 	if (s->confirm_seconds > 0) {
@@ -245,6 +246,10 @@ issue_make(const struct orders_settings *s, const struct plan *p,
 	o->epoch = h->desired_epoch + 1;
 	o->deliver_before = p->drill != DRILL_NONE ? now + DRILL_DELIVER_MS :
 	    s->deliver_seconds > 0 ? now + s->deliver_seconds * 1000 : 0;
+	/* delivered after its own end it would only begin anew */
+	if (p->restores && (o->deliver_before == 0 ||
+	    o->deliver_before > now + p->review_seconds * 1000))
+		o->deliver_before = now + p->review_seconds * 1000;
 	id_new(o->order_id, "O", ORDER_DIGITS);
 	fill(d, s, p, o, now);
 	rc = order_check(&d->body, why);
@@ -321,14 +326,21 @@ set_desired(struct db *db, const struct plan *p, const struct issue *o,
     int64_t tries)
 {
 	int64_t now = db_now(db);
-	int rc;
+	int rc = 0;
 
-	rc = db_run(db, NULL,
-	    "UPDATE hosts SET desired = $1, desired_order = $2, "
-	    "desired_epoch = $3, desired_at = $4, review_by = $5 "
-	    "WHERE host_id = $6", "isiiis", (int64_t)p->profile, o->order_id,
-	    (int64_t)o->epoch, tries > 0 ? o->host->desired_at : now,
-	    o->review_by, o->host->host_id);
+	if (p->restores)
+		rc = db_run(db, NULL, "UPDATE orders SET review_then = $1 "
+		    "WHERE order_id = $2", "is",
+		    (int64_t)CORDON__REVIEW_THEN__REVIEW_RESTORE,
+		    o->order_id);
+	if (rc == 0)
+		rc = db_run(db, NULL,
+		    "UPDATE hosts SET desired = $1, desired_order = $2, "
+		    "desired_epoch = $3, desired_at = $4, review_by = $5 "
+		    "WHERE host_id = $6", "isiiis", (int64_t)p->profile,
+		    o->order_id, (int64_t)o->epoch, tries > 0 ?
+		    o->host->desired_at : now, o->review_by,
+		    o->host->host_id);
 	if (rc == 0)
 		rc = db_run(db, NULL,
 		    "UPDATE plan_hosts SET order_id = $1 "

@@ -11,6 +11,7 @@
 
 #include "common/base/log.h"
 #include "common/wire/frame.h"
+#include "common/wire/order.h"
 #include "server/audit/audit.h"
 
 int
@@ -25,7 +26,8 @@ order_row_get(struct db *db, const char *order_id, struct order_row *out)
 	rc = db_row(db, &r,
 	    "SELECT order_id, host_id, plan_id, case_id, epoch, profile, "
 	    "state, created_at, sent_at, answered_at, deliver_before, tries, "
-	    "why, secret, drill, drill_until FROM orders WHERE order_id = $1", "s", order_id);
+	    "why, secret, drill, drill_until, "
+	    "review_then FROM orders WHERE order_id = $1", "s", order_id);
 	if (rc != 0)
 		return rc;
 	db_copy(r, 0, o.order_id, sizeof(o.order_id));
@@ -47,6 +49,7 @@ order_row_get(struct db *db, const char *order_id, struct order_row *out)
 		memcpy(o.secret, secret, sizeof(o.secret));
 	o.drill = (enum drill)db_int(r, 14);
 	o.drill_until = db_int(r, 15);
+	o.restores = db_int(r, 16) == CORDON__REVIEW_THEN__REVIEW_RESTORE;
 	db_end(&r);
 	*out = o;
 	order_row_done(&o);

@@ -26,6 +26,7 @@ struct order_row {
 	enum order_state state;
 	int64_t created_at, sent_at, answered_at, deliver_before;
 	int64_t tries;
+	bool restores; /* at its review time the host opens by itself */
 	enum drill drill;
 	int64_t drill_until; /* restores itself by then; 0: not known */
 	char why[TEXT_MAX_LEN];

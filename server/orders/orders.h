@@ -117,6 +117,7 @@ struct plan {
 	int approvals_given; /* that count */
 	bool owner_needed;
 	int64_t review_seconds;
+	bool restores; /* at review the host opens by itself */
 	enum drill drill;
 	int64_t drill_minutes;
 	int64_t created_at, expires_at, applied_at;
@@ -134,6 +135,7 @@ struct plan_ask {
 	const char *why; /* of a policy; NULL */
 	enum drill drill;
 	int64_t drill_minutes;
+	int64_t ttl_seconds; /* not 0: the host restores itself by then */
 };
 
 /*

@@ -16,6 +16,7 @@
 
 #define PLAN_DIGITS 8
 #define REVIEW_STANDARD 86400 /* where the settings name none */
+#define TTL_SECONDS_MAX (30 * 86400)
 #define DIGEST_SHOWN 12 /* digits of the digest in audit lines */
 
 static int
@@ -156,6 +157,27 @@ plan_check_stages(struct db *db, enum plan_action action,
 	return 0;
 }
 
+/* A host that opens by itself, without the gate, is no small thing. */
+static int
+check_ttl(const struct plan *p, const struct host_list *l,
+    struct refused *refused)
+{
+	size_t i;
+
+	if (p->action != ACTION_ISOLATE || p->drill != DRILL_NONE ||
+	    p->review_seconds < 60 || p->review_seconds > TTL_SECONDS_MAX)
+		return refused_set(refused, REFUSAL_INPUT,
+		    "Give isolate --ttl 1m to 30d.",
+		    "only an isolation restores itself, after at most 30 d");
+	for (i = 0; i < l->n; i++)
+		if (l->h[i].tier == TIER_T0)
+			return refused_set(refused, REFUSAL_ROLE,
+			    "Isolate it without --ttl and restore it through "
+			    "the gate.", "%s is T0: it never opens by itself",
+			    l->h[i].name);
+	return 0;
+}
+
 int
 plan_check_hosts(struct db *db, const struct orders_settings *s,
     const struct plan *p, const struct host_list *l,
@@ -167,6 +189,8 @@ plan_check_hosts(struct db *db, const struct orders_settings *s,
 		rc = plan_check_never(s, l, refused);
 	if (rc == 0)
 		rc = plan_check_stages(db, p->action, l, refused);
+	if (rc == 0 && p->restores)
+		rc = check_ttl(p, l, refused);
 	if (rc == 0 && p->drill != DRILL_NONE)
 		rc = drill_check(p, l, refused);
 	if (rc == 0 && p->action == ACTION_ISOLATE && p->drill != DRILL_DRY)
@@ -220,8 +244,14 @@ fill_need(struct db *db, struct plan *p, const struct host_list *l,
 	if (rc != 0)
 		return rc;
 	for (i = 0; i < l->n; i++) {
-		switch (need_add(&need, l->h[i].tier, p->action,
-		    need_is_bulk((int64_t)l->n, fleet), p->origin)) {
+		bool bulk = need_is_bulk((int64_t)l->n, fleet);
+
+		/* it is its own restore: who agrees, agrees to that too */
+		if (p->restores)
+			(void)need_add(&need, l->h[i].tier, ACTION_RESTORE,
+			    bulk, p->origin);
+		switch (need_add(&need, l->h[i].tier, p->action, bulk,
+		    p->origin)) {
 		case NEED_OK:
 			break;
 		case NEED_NO_POLICY:
@@ -282,6 +312,10 @@ fill(struct db *db, const struct orders_settings *s,
 	snprintf(p->why, sizeof(p->why), "%s",
 	    ask->why != NULL ? ask->why : "");
 	p->review_seconds = review_of(s, ask->action, l);
+	if (ask->ttl_seconds > 0) {
+		p->review_seconds = ask->ttl_seconds;
+		p->restores = true;
+	}
 	p->drill = ask->drill;
 	p->drill_minutes = ask->drill_minutes;
 	p->created_at = db_now(db);

@@ -12,6 +12,7 @@
 
 #include "common/base/digest.h"
 #include "common/base/text.h"
+#include "common/wire/order.h"
 #include "server/audit/audit.h"
 #include "server/orders/may.h"
 
@@ -61,7 +62,7 @@ plan_get(struct db *db, const char *plan_id, struct plan *out)
 	    "(SELECT COUNT(*) FROM approvals a WHERE a.plan_id = "
 	    "plans.plan_id AND a.digest = plans.digest AND a.verdict = "
 	    "'approve' AND a.approver <> plans.requester), plan_id, "
-	    "drill, drill_minutes "
+	    "drill, drill_minutes, review_then "
 	    "FROM plans WHERE plan_id = $1", "s", plan_id);
 	if (rc != 0)
 		return rc;
@@ -84,6 +85,7 @@ plan_get(struct db *db, const char *plan_id, struct plan *out)
 	db_copy(r, 16, p.plan_id, sizeof(p.plan_id));
 	p.drill = (enum drill)db_int(r, 17);
 	p.drill_minutes = db_int(r, 18);
+	p.restores = db_int(r, 19) == CORDON__REVIEW_THEN__REVIEW_RESTORE;
 	db_end(&r);
 	*out = p;
 	return 0;
@@ -129,6 +131,8 @@ plan_digest(const struct plan *p, const struct host_list *l, char out[65])
 	    word_name(WORDS_PROFILE, (int)p->profile), p->case_id, p->reason,
 	    p->requester, word_name(WORDS_ORIGIN, (int)p->origin),
 	    (long long)p->review_seconds);
+	if (rc == 0 && p->restores)
+		rc = buf_printf(&b, "then restore\n");
 	if (rc == 0 && p->drill != DRILL_NONE)
 		rc = buf_printf(&b, "drill %s %lld\n", word_name(WORDS_DRILL,
 		    (int)p->drill), (long long)p->drill_minutes);
@@ -153,14 +157,17 @@ plan_row_insert(struct db *db, const struct plan *p,
 	    "INSERT INTO plans (plan_id, action, profile, state, origin, "
 	    "case_id, reason, requester, digest, approvals_needed, "
 	    "owner_needed, review_seconds, created_at, expires_at, why, "
-	    "drill, drill_minutes) "
+	    "drill, drill_minutes, review_then) "
 	    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
-	    "$13, $14, $15, $16, $17)", "siiiissssiiiiisii", p->plan_id,
+	    "$13, $14, $15, $16, $17, $18)", "siiiissssiiiiisiii",
+	    p->plan_id,
 	    (int64_t)p->action, (int64_t)p->profile, (int64_t)p->state,
 	    (int64_t)p->origin, p->case_id, p->reason, p->requester,
 	    p->digest, (int64_t)p->approvals_needed,
 	    (int64_t)p->owner_needed, p->review_seconds, p->created_at,
-	    p->expires_at, p->why, (int64_t)p->drill, p->drill_minutes);
+	    p->expires_at, p->why, (int64_t)p->drill, p->drill_minutes,
+	    (int64_t)(p->restores ? CORDON__REVIEW_THEN__REVIEW_RESTORE :
+	    CORDON__REVIEW_THEN__REVIEW_REMIND));
 	for (i = 0; rc == 0 && i < l->n; i++)
 		rc = db_run(db, NULL,
 		    "INSERT INTO plan_hosts (plan_id, host_id) "

@@ -28,8 +28,8 @@ const char *host_list_only(const struct host_list *l);
 
 /*
  * SHA-256 over the canonical text of what is approved: one line each of
- * action, profile, case, reason, requester, origin, review, the drill if
- * it is one and, sorted, the host ids.
+ * action, profile, case, reason, requester, origin, review and what
+ * happens then, the drill if it is one and, sorted, the host ids.
  */
 int plan_digest(const struct plan *p, const struct host_list *l,
     char out[65]);

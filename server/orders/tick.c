@@ -229,7 +229,8 @@ forget_time(struct orders_settings *s, const struct order_row *o)
 }
 
 static int
-retry(const struct tick *t, const struct host *h, struct order_row *o)
+retry(const struct tick *t, const struct live *l, const struct host *h,
+    struct order_row *o)
 {
 	struct orders_settings s = *t->s;
 	struct why why = {""};
@@ -240,6 +241,9 @@ retry(const struct tick *t, const struct host *h, struct order_row *o)
 	rc = plan_get(t->db, o->plan_id, &p);
 	if (rc != 0)
 		return rc;
+	/* trying again moves no review; it may have been extended since */
+	if (l->review_by > t->now)
+		p.review_seconds = (l->review_by - t->now + 999) / 1000;
 	forget_time(&s, o);
 	if (issue_make(&s, &p, h, t->now, &fresh, &why) != 0)
 		return retry_unsigned(t, h, o, &why);
@@ -260,6 +264,8 @@ retry_due(const struct tick *t, const struct live *l,
 		return false;
 	if (t->stopped && o->profile == PROFILE_STRICT)
 		return false;
+	if (o->restores && l->review_by <= t->now)
+		return false; /* its time is over */
 	return o->tries < RETRIES_MAX && l->online &&
 	    (o->answered_at == ORDER_HURRY ||
 	    latest(o) + RETRY_PAUSE_MS <= t->now);
@@ -276,10 +282,12 @@ remind(const struct tick *t, const struct live *l, const struct host *h,
 	    (every > 0 ? every : REVIEW_AGAIN) * 1000))
 		return 0;
 	return order_row_audit(t->db, o, h->name, ACTOR_SYSTEM,
-	    "host.review-due", "on profile %s for %s: review it; nothing "
-	    "lifts by itself", word_name(WORDS_PROFILE, (int)o->profile),
+	    "host.review-due", "on profile %s for %s: review it; %s",
+	    word_name(WORDS_PROFILE, (int)o->profile),
 	    clock_format_span(span, sizeof(span),
-	    (t->now - l->desired_at) / 1000));
+	    (t->now - l->desired_at) / 1000), o->restores ?
+	    "it restores itself now, as its plan said" :
+	    "nothing lifts by itself");
 }
 
 static int
@@ -301,7 +309,7 @@ go_over(const struct tick *t, const struct live *l, const struct host *h,
 	if (rc == 0 && cut)
 		rc = remind(t, l, h, o);
 	if (rc == 0 && retry_due(t, l, o))
-		rc = retry(t, h, o);
+		rc = retry(t, l, h, o);
 	return rc;
 }
 

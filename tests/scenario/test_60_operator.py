@@ -4,8 +4,9 @@ line, review times, profiles, collectors that move."""
 import json
 import subprocess
 import sys
+import time
 
-from world import Peer, TCP_SESSION, run, wait_for
+from world import Peer, Sniffer, TCP_SESSION, UDP_STREAM, run, wait_for
 
 
 def online(wang, name):
@@ -211,3 +212,43 @@ def test_an_order_typed_at_the_console_of_a_host_without_a_line(world, people):
     assert wang.json("order", "show", host["desired_order"])["state"] in ("applied", "proven")
     assert h.reaches(peer.v4, Peer.TCP)
     assert "by hand at the host's console" in wang("why", host["desired_order"]).stdout
+
+
+def test_a_time_that_the_plan_gave_and_its_extension(world, people):
+    col, wang, li = people
+    peer = world.peer("peer64")
+    hosts = {name: world.host(name).enrol(col).start_agent() for name in ("ttl-a", "ttl-b")}
+    for name in hosts:
+        online(wang, name)
+        p = wang("isolate", name, "--ttl", "1m", "--reason", "short and agreed on", "--yes", check=False)
+        assert p.returncode == 3 and "restores itself at" in p.stdout, p.stdout
+        plan = max((p for p in wang.lines("plan", "list") if p["hosts"][0]["name"] == name),
+                   key=lambda p: p["created_at"])
+        assert plan["review_then"] == "restore"
+        li("approve", plan["plan"], "--yes")
+        wang("plan", "apply", plan["plan"], "--yes", "--expect-hosts", "1")
+        # The host's own clock counts for nothing.
+        assert not hosts[name].reaches(peer.v4, Peer.TCP, 0.3)
+    sniff = Sniffer(hosts["ttl-b"])
+    mark = time.time()
+    hosts["ttl-b"].python(UDP_STREAM % (peer.v4, Peer.UDP))
+    told = wang("extend", "ttl-b", "--review", "1h", "--reason", "it takes longer than agreed")
+    assert "EXTENDED" in told.stdout and "by a new order" in told.stdout, told.stdout
+    wait_for("proven anew", lambda: wang.json("host", "show", "ttl-b")["isolation"] == "proven")
+    wait_for("restored by itself", lambda: hosts["ttl-a"].reaches(peer.v4, Peer.TCP, 0.3), 90, 1)
+    assert "cordon" not in hosts["ttl-a"].nft("list", "ruleset").stdout
+    a = wait_for("told", lambda: (lambda x: x if x["stage"] != "contained" else None)(wang.json("host", "show", "ttl-a")))
+    assert a["desired"] == "open" and a["isolation"] == "open" and a["stage"] in ("probation", "normal"), a
+    assert not hosts["ttl-b"].reaches(peer.v4, Peer.TCP, 0.3)
+    leaked = [f for f in sniff.frames(mark) if f.out_of_host and not f.is_line(col) and not f.is_neighbour()]
+    assert not leaked, leaked[:5]
+    # Without --ttl it is a record only.
+    world.host("reminded").enrol(col).start_agent()
+    online(wang, "reminded")
+    wang("isolate", "reminded", "--reason", "to be reviewed later", "--yes")
+    before = wang.json("host", "show", "reminded")
+    plan = max((p for p in wang.lines("plan", "list")), key=lambda p: p["created_at"])["plan"]
+    assert wang("extend", plan, "--review", "1h", "--reason", "this would be sooner", check=False).returncode == 1
+    wang("extend", plan, "--review", "7d", "--reason", "the disk is being imaged")
+    after = wang.json("host", "show", "reminded")
+    assert after["review_by"] > before["review_by"] and after["desired_order"] == before["desired_order"]

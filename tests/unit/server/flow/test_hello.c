@@ -387,6 +387,35 @@ test_readiness(void **state)
 	    "name = 'b'"), 0);
 }
 
+/* Its time is over: it is watched as one that people restored. */
+static void
+test_restored_by_itself(void **state)
+{
+	Cordon__Heartbeat hb = CORDON__HEARTBEAT__INIT;
+	Cordon__State st = CORDON__STATE__INIT;
+	struct host h;
+
+	(void)state;
+	assert_int_equal(plan_one(ACTION_ISOLATE, "a"), 0);
+	assert_int_equal(apply_it(), 0);
+	h = host("a");
+	sql("UPDATE orders SET review_then = 2, state = %d, secret = NULL",
+	    ORDER_PROVEN);
+	hb.state = &st;
+	st.epoch = 1;
+	st.order_id = h.desired_order;
+	st.profile = CORDON__PROFILE__PROFILE_OPEN;
+	st.confirmed = true;
+	tick_clock(2 * DAY_MS);
+	assert_int_equal(frame("H-a", FRAME_HEARTBEAT, &hb.base), 0);
+	h = host("a");
+	assert_int_equal(h.stage, STAGE_PROBATION);
+	assert_int_equal(h.desired, PROFILE_OPEN);
+	assert_true(sql_int("SELECT count(*) FROM rechecks") > 0);
+	assert_int_equal(frame("H-a", FRAME_HEARTBEAT, &hb.base), 0);
+	assert_int_equal(audited("host.restored"), 1);
+}
+
 int
 main(void)
 {
@@ -402,6 +431,7 @@ main(void)
 		FLOW_TEST(test_proof),
 		FLOW_TEST(test_pieces),
 		FLOW_TEST(test_readiness),
+		FLOW_TEST(test_restored_by_itself),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
