@@ -79,6 +79,14 @@ caps_set(uint64_t effective, uint64_t permitted)
 	return syscall(SYS_capset, &h, d) < 0 ? -1 : 0;
 }
 
+bool
+rights_may(int cap)
+{
+	struct caps have;
+
+	return caps_get(&have) == 0 && (have.permitted & CAP_BIT(cap)) != 0;
+}
+
 int
 rights_find_user(const char *user, uid_t *uid, gid_t *gid, struct why *why)
 {

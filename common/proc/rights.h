@@ -19,7 +19,10 @@ struct right {
 	const char *reason; /* shown by --rights */
 };
 
-/* One allowed system call; a table ends with name == NULL. */
+/*
+ * One allowed system call; a table ends with name == NULL.  "bpf=5": with
+ * that number as the first argument, for calls that are many in one.
+ */
 struct syscall_rule {
 	const char *name;
 	const char *reason;
@@ -41,6 +44,9 @@ struct rights {
  */
 int rights_find_user(const char *user, uid_t *uid, gid_t *gid,
     struct why *why);
+
+/* Is that capability ours to keep?  False if it cannot be found out. */
+bool rights_may(int cap);
 
 /*
  * Become that user with just those capabilities (permitted, effective;

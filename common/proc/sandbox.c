@@ -9,6 +9,8 @@
 #include <linux/sched.h>
 #include <seccomp.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -173,6 +175,26 @@ add(scmp_filter_ctx ctx, uint32_t action, const char *name,
 	return 0;
 }
 
+/*
+ * A row "bpf=5" allows that call with the number as its first argument
+ * only.
+ */
+static int
+add_row(scmp_filter_ctx ctx, uint32_t action, const char *name,
+    struct why *why)
+{
+	struct scmp_arg_cmp arg = {.arg = 0, .op = SCMP_CMP_MASKED_EQ,
+	    .datum_a = UINT32_MAX};
+	const char *equal = strchr(name, '=');
+	char call[32];
+
+	if (equal == NULL)
+		return add(ctx, action, name, NULL, why);
+	snprintf(call, sizeof(call), "%.*s", (int)(equal - name), name);
+	arg.datum_b = strtoull(equal + 1, NULL, 10);
+	return add(ctx, action, call, &arg, why);
+}
+
 static int
 add_all(scmp_filter_ctx ctx, uint32_t action, const struct syscall_rule *rules,
     struct why *why)
@@ -180,7 +202,7 @@ add_all(scmp_filter_ctx ctx, uint32_t action, const struct syscall_rule *rules,
 	int err = 0;
 
 	for (; err == 0 && rules != NULL && rules->name != NULL; rules++)
-		err = add(ctx, action, rules->name, NULL, why);
+		err = add_row(ctx, action, rules->name, why);
 	return err;
 }
 
