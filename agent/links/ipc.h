@@ -6,8 +6,9 @@
  * All other links come to it from the parent by IPC_PEER, at the start and
  * again whenever the other side was restarted:
  *
- *   network <-> enforcer, network <-> sensors, and to the enforcer the
- *   listening control socket (root only; the tool connects to it).
+ *   network <-> enforcer, network <-> sensors, enforcer <-> guard,
+ *   enforcer -> sensors, and to the enforcer the listening control socket
+ *   (root only; the tool connects to it).
  */
 #ifndef CORDON_AGENT_LINKS_IPC_H
 #define CORDON_AGENT_LINKS_IPC_H
@@ -21,6 +22,14 @@ enum ipc_peer { /* the one payload byte of IPC_PEER */
 	IPC_PEER_ENFORCER = 2,
 	IPC_PEER_SENSORS = 3,
 	IPC_PEER_CONTROL = 4,
+	IPC_PEER_GUARD = 5,
+};
+
+/* Bits of GuardState.features: what the guard can do on this kernel. */
+enum guard_feature {
+	GUARD_XDP = 1 << 0,    /* frames dropped before anything sees them */
+	GUARD_TC = 1 << 1,     /* a program where frames leave, behind nft */
+	GUARD_QUEUES = 1 << 2, /* AF_XDP of others kept off the queues */
 };
 
 /* Where things are; the state folder may be changed by agent.conf. */
@@ -32,10 +41,12 @@ enum ipc_peer { /* the one payload byte of IPC_PEER */
 #define AGENT_DIR_NETWORK "network"
 #define AGENT_DIR_ENFORCER "enforcer"
 #define AGENT_DIR_SENSORS "sensors"
+#define AGENT_DIR_GUARD "guard" /* its name; it keeps nothing on disk */
 /* A user may also be a number: uid and gid alike (tests, containers). */
 #define AGENT_USER_NETWORK "cordon"
 #define AGENT_USER_ENFORCER "cordon-enforcer"
 #define AGENT_USER_SENSORS "cordon-sensors"
+#define AGENT_USER_GUARD "cordon-guard"
 
 enum ipc_kind {
 	/* parent -> child, child -> parent */
@@ -87,6 +98,17 @@ enum ipc_kind {
 	/* enforcer -> parent: at start and after each change; the profile,
 	 * u8, for the parent, then a Notice for people, which it hands on */
 	IPC_NOTICE = 80,
+	/* enforcer <-> guard */
+	IPC_GUARD_SET = 75,   /* GuardSet */
+	IPC_GUARD_STATE = 76, /* GuardState: after each set and each change */
+	/* guard -> parent: u32, id of an XDP program, 0: none is needed any
+	 * more; parent -> guard: the same id and its descriptor, if it can
+	 * be had */
+	IPC_GUARD_PROGRAM = 77,
+	/* enforcer -> parent, empty: the guard does not answer, end it */
+	IPC_GUARD_STUCK = 78,
+	/* enforcer -> sensors, u8: this host is cut off (1) or open (0) */
+	IPC_CUT = 79,
 };
 
 #endif

@@ -32,7 +32,7 @@
 
 struct hub {
 	struct event_base *base;
-	struct link *parent, *network;
+	struct link *parent, *network, *enforcer;
 	struct peer peer;
 	struct sensor_env env;
 	struct roots roots;
@@ -202,6 +202,46 @@ on_network_end(void *arg, struct link *l, const char *reason)
 	outbox_new_link(h->env.out);
 }
 
+/* Whether this host is cut off: the only thing the enforcer tells us. */
+static int
+on_cut(void *arg, struct link *l, const uint8_t *payload, size_t len,
+    int fd, struct why *why)
+{
+	struct hub *h = arg;
+
+	(void)l, (void)len, (void)fd;
+	if (payload[0] > 1)
+		return why_set(why, ERR_PROTO, "cut %u", payload[0]);
+	atomic_store(&h->env.cut, payload[0] == 1);
+	return 0;
+}
+
+static const struct link_kind enforcer_table[] = {
+	{IPC_CUT, "cut", 1, 1, NULL, on_cut, false},
+	{0, NULL, 0, 0, NULL, NULL, false},
+};
+
+/* While it is away, what it said last holds. */
+static void
+on_enforcer_end(void *arg, struct link *l, const char *reason)
+{
+	struct hub *h = arg;
+
+	log_warn("enforcer: %s", reason);
+	if (h->enforcer == l)
+		link_free(&h->enforcer);
+}
+
+static int
+new_enforcer(struct hub *h, int fd, struct why *why)
+{
+	link_free(&h->enforcer);
+	h->enforcer = link_new(h->base, fd, "enforcer", enforcer_table, h,
+	    on_enforcer_end);
+	return h->enforcer != NULL ? 0 :
+	    why_set(why, ERR_NOMEM, "link to enforcer");
+}
+
 static int
 on_peer(void *arg, struct link *l, const uint8_t *payload, size_t len,
     int fd, struct why *why)
@@ -210,6 +250,8 @@ on_peer(void *arg, struct link *l, const uint8_t *payload, size_t len,
 
 	(void)l;
 	(void)len;
+	if (payload[0] == IPC_PEER_ENFORCER && fd != -1)
+		return new_enforcer(h, fd, why);
 	if (payload[0] != IPC_PEER_NETWORK || fd == -1) {
 		if (fd != -1)
 			close(fd);
@@ -367,6 +409,7 @@ stop_all(struct hub *h)
 	if (h->env.out != NULL)
 		flush(h);
 	link_free(&h->network);
+	link_free(&h->enforcer);
 	link_free(&h->parent);
 	blind_free(&h->env.blind);
 	outbox_free(&h->env.out);

@@ -55,6 +55,13 @@ static const struct syscall_rule calls[] = {
 	{"access", "own files"},
 	{"faccessat", "the same in newer libc"},
 	{"faccessat2", "the same in newer libc"},
+	{"socket=16", "AF_NETLINK: devices, XDP programs, filters"},
+	{"setsockopt", "how long to wait for rtnetlink"},
+	{"sendto", "rtnetlink requests; they only ask"},
+	{"bpf=13", "BPF_PROG_GET_FD_BY_ID: the name of a program"},
+	{"bpf=15", "BPF_OBJ_GET_INFO_BY_FD: the name of a program"},
+	{"bpf=16", "BPF_PROG_QUERY: tc programs of a device"},
+	{"getxattr", "which kind of socket a process holds"},
 	{"getrusage", "own processor time, for the heartbeat"},
 	{NULL, NULL},
 };

@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "agent/sensors/bypass.h"
 #include "agent/sensors/files.h"
 #include "common/base/clock.h"
 
@@ -16,6 +17,7 @@
 
 const struct sensor_kind *const sensor_kinds[] = {
 	&files_sensor,
+	&bypass_sensor,
 	NULL,
 };
 

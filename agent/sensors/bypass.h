@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The bypass sensor: while this host is cut off, whatever could pass
+ * frames by the rules or listen before them is named.  It looks once a
+ * second, whether there is a guard or not, and changes nothing.
+ */
+#ifndef CORDON_SENSORS_BYPASS_H
+#define CORDON_SENSORS_BYPASS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/sensors/sensor.h"
+
+#define BYPASS_EVERY_MS 1000
+#define BYPASS_ROUND_MAX 32 /* signals a look; the rest is one more */
+
+extern const struct sensor_kind bypass_sensor;
+
+/* One line of /proc/net/packet.  For tests. */
+bool bypass_parse_packet(const char *line, uint32_t *device, uint64_t *inode);
+/* Sockets of PROTOCOL in the text of /proc/net/protocols; 0: none. */
+uint64_t bypass_parse_protocols(const char *text, const char *protocol);
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The walk over /proc.  Runs on the thread of the bypass sensor, and only
+ * when something new was seen.  Processes come and go under it.
+ */
+#include "agent/sensors/holders.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "common/base/file.h"
+
+uint64_t
+holders_parse_link(const char *text)
+{
+	unsigned long long inode;
+	char end;
+
+	if (sscanf(text, "socket:[%llu%c", &inode, &end) != 2 || end != ']')
+		return 0;
+	return inode;
+}
+
+uint32_t
+holders_parse_fdinfo(const char *text)
+{
+	const char *line = strstr(text, "prog_id:");
+
+	if (line == NULL || (line != text && line[-1] != '\n'))
+		return 0;
+	return (uint32_t)strtoul(line + strlen("prog_id:"), NULL, 10);
+}
+
+static void
+answer(struct holders *h, pid_t pid, uint64_t inode, uint32_t program)
+{
+	size_t i;
+
+	for (i = 0; i < h->n; i++)
+		if (h->ask[i].pid == 0 &&
+		    ((inode != 0 && h->ask[i].inode == inode) ||
+		    (program != 0 && h->ask[i].program == program)))
+			h->ask[i].pid = pid;
+}
+
+static void
+note_xdp(struct holders *h, pid_t pid, uint64_t inode)
+{
+	size_t i;
+
+	for (i = 0; i < h->nfound; i++)
+		if (h->found[i].inode == inode)
+			return;
+	if (h->nfound < HOLDERS_MAX)
+		h->found[h->nfound++] = (struct holding){inode, 0, pid};
+}
+
+/* The kernel tells a socket's protocol as an attribute of its file. */
+static bool
+is_xdp(pid_t pid, const char *fd)
+{
+	char path[64], proto[16] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%.16s", (int)pid, fd);
+	return getxattr(path, "system.sockprotoname", proto,
+	    sizeof(proto) - 1) > 0 && strcmp(proto, "XDP") == 0;
+}
+
+static void
+look_at(struct holders *h, pid_t pid, int dir, const char *fd)
+{
+	char link[64], path[64], text[1024];
+	uint64_t inode;
+	ssize_t n;
+
+	n = readlinkat(dir, fd, link, sizeof(link) - 1);
+	if (n <= 0)
+		return;
+	link[n] = '\0';
+	inode = holders_parse_link(link);
+	if (inode != 0) {
+		answer(h, pid, inode, 0);
+		if (h->xdp && is_xdp(pid, fd))
+			note_xdp(h, pid, inode);
+	} else if (strncmp(link, "anon_inode:bpf", 14) == 0) {
+		snprintf(path, sizeof(path), "/proc/%d/fdinfo/%.16s",
+		    (int)pid, fd);
+		if (file_text(path, text, sizeof(text)) > 0)
+			answer(h, pid, 0, holders_parse_fdinfo(text));
+	}
+}
+
+static void
+walk_one(struct holders *h, pid_t pid)
+{
+	const struct dirent *e;
+	char path[64];
+	DIR *d;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	d = opendir(path);
+	if (d == NULL)
+		return;
+	while ((e = readdir(d)) != NULL)
+		if (e->d_name[0] != '.')
+			look_at(h, pid, dirfd(d), e->d_name);
+	closedir(d);
+}
+
+void
+holders_walk(struct holders *h)
+{
+	const struct dirent *e;
+	DIR *proc = opendir("/proc");
+	pid_t pid;
+
+	h->nfound = 0;
+	if (proc == NULL)
+		return;
+	while ((e = readdir(proc)) != NULL) {
+		pid = (pid_t)strtol(e->d_name, NULL, 10);
+		if (pid > 0)
+			walk_one(h, pid);
+	}
+	closedir(proc);
+}

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Listing what sits on devices.  Runs on the thread of the bypass sensor.
+ * The kernel answers; the names in its answers are other people's.
+ */
+#include "agent/sensors/hooks.h"
+
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/if_link.h>
+#include <linux/pkt_cls.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "common/base/log.h"
+
+#define BUFFER (64 * 1024)
+#define QDISCS_MAX 512
+#define TCX_PROGRAMS_MAX 64
+/* Of linux/bpf.h since 6.6; older headers do not have them. */
+#define TCX_INGRESS 46
+#define TCX_EGRESS 47
+
+struct qdisc {
+	uint32_t device, handle;
+	bool clsact; /* or ingress */
+};
+
+struct listing {
+	struct hooks *out;
+	struct qdisc qdisc[QDISCS_MAX];
+	size_t nqdiscs;
+	const char *name; /* of the device whose filters are asked for */
+};
+
+static void
+add(struct hooks *out, const struct hook *h)
+{
+	if (out->n < HOOKS_MAX)
+		out->at[out->n++] = *h;
+}
+
+/* -- attributes ----------------------------------------------------------------- */
+
+static const struct rtattr *
+find_attr(const void *first, int len, unsigned short type)
+{
+	const struct rtattr *a = first;
+
+	for (; RTA_OK(a, len); a = RTA_NEXT(a, len))
+		if ((a->rta_type & NLA_TYPE_MASK) == type)
+			return a;
+	return NULL;
+}
+
+static uint32_t
+attr_u32(const struct rtattr *a)
+{
+	uint32_t v = 0;
+
+	if (a != NULL && RTA_PAYLOAD(a) == sizeof(v))
+		memcpy(&v, RTA_DATA(a), sizeof(v));
+	return v;
+}
+
+static void
+attr_text(const struct rtattr *a, char out[HOOKS_NAME_MAX])
+{
+	out[0] = '\0';
+	if (a != NULL)
+		snprintf(out, HOOKS_NAME_MAX, "%.*s", (int)RTA_PAYLOAD(a),
+		    (const char *)RTA_DATA(a));
+}
+
+/* Attributes of a message behind a header of HEAD bytes; their length. */
+static const void *
+attrs(const struct nlmsghdr *nlh, size_t head, int *len)
+{
+	*len = (int)nlh->nlmsg_len - (int)NLMSG_SPACE(head);
+	return (const char *)nlh + NLMSG_SPACE(head);
+}
+
+/* -- messages ------------------------------------------------------------------- */
+
+void
+hooks_parse_link(const struct nlmsghdr *nlh, struct hooks *out)
+{
+	static const unsigned short modes[] = {IFLA_XDP_DRV_PROG_ID,
+	    IFLA_XDP_SKB_PROG_ID, IFLA_XDP_HW_PROG_ID};
+	const struct ifinfomsg *info = NLMSG_DATA(nlh);
+	struct hook h = {.kind = HOOK_XDP};
+	const struct rtattr *xdp;
+	const void *first;
+	size_t i;
+	int len;
+
+	first = attrs(nlh, sizeof(*info), &len);
+	if (nlh->nlmsg_type != RTM_NEWLINK || len < 0)
+		return;
+	h.device = (uint32_t)info->ifi_index;
+	attr_text(find_attr(first, len, IFLA_IFNAME), h.name);
+	xdp = find_attr(first, len, IFLA_XDP);
+	for (i = 0; xdp != NULL && i < sizeof(modes) / sizeof(modes[0]); i++) {
+		h.program = attr_u32(find_attr(RTA_DATA(xdp),
+		    (int)RTA_PAYLOAD(xdp), modes[i]));
+		if (h.program != 0)
+			add(out, &h);
+	}
+}
+
+void
+hooks_parse_filter(const struct nlmsghdr *nlh, const char *device,
+    struct hooks *out)
+{
+	const struct tcmsg *tc = NLMSG_DATA(nlh);
+	struct hook h = {.kind = HOOK_FILTER};
+	const struct rtattr *options;
+	const void *first;
+	size_t i;
+	int len;
+
+	first = attrs(nlh, sizeof(*tc), &len);
+	if (nlh->nlmsg_type != RTM_NEWTFILTER || len < 0)
+		return;
+	h.device = (uint32_t)tc->tcm_ifindex;
+	h.place = (uint64_t)tc->tcm_parent << 32 | tc->tcm_info;
+	snprintf(h.name, sizeof(h.name), "%s", device);
+	attr_text(find_attr(first, len, TCA_KIND), h.filter);
+	options = find_attr(first, len, TCA_OPTIONS);
+	if (options != NULL && strcmp(h.filter, "bpf") == 0)
+		h.program = attr_u32(find_attr(RTA_DATA(options),
+		    (int)RTA_PAYLOAD(options), TCA_BPF_ID));
+	/* One priority may come as several messages. */
+	for (i = 0; i < out->n; i++)
+		if (out->at[i].kind == HOOK_FILTER &&
+		    out->at[i].device == h.device &&
+		    out->at[i].place == h.place &&
+		    out->at[i].program == h.program)
+			return;
+	add(out, &h);
+}
+
+static void
+on_link(struct listing *l, const struct nlmsghdr *nlh)
+{
+	const struct ifinfomsg *info = NLMSG_DATA(nlh);
+	struct hook_device *d = &l->out->device[l->out->ndevices];
+	const void *first;
+	int len;
+
+	first = attrs(nlh, sizeof(*info), &len);
+	if (nlh->nlmsg_type != RTM_NEWLINK || len < 0 ||
+	    l->out->ndevices == HOOKS_DEVICES_MAX)
+		return;
+	d->index = (uint32_t)info->ifi_index;
+	attr_text(find_attr(first, len, IFLA_IFNAME), d->name);
+	l->out->ndevices++;
+	hooks_parse_link(nlh, l->out);
+}
+
+static void
+on_qdisc(struct listing *l, const struct nlmsghdr *nlh)
+{
+	const struct tcmsg *tc = NLMSG_DATA(nlh);
+	struct qdisc *q = &l->qdisc[l->nqdiscs];
+	char kind[HOOKS_NAME_MAX];
+	const void *first;
+	int len;
+
+	first = attrs(nlh, sizeof(*tc), &len);
+	if (nlh->nlmsg_type != RTM_NEWQDISC || len < 0 ||
+	    l->nqdiscs == QDISCS_MAX)
+		return;
+	attr_text(find_attr(first, len, TCA_KIND), kind);
+	q->device = (uint32_t)tc->tcm_ifindex;
+	q->handle = tc->tcm_handle;
+	q->clsact = strcmp(kind, "clsact") == 0 ||
+	    strcmp(kind, "ingress") == 0;
+	/* Without a handle it is one of the kernel's own, without filters. */
+	if (q->clsact || q->handle != 0)
+		l->nqdiscs++;
+}
+
+static void
+on_filter(struct listing *l, const struct nlmsghdr *nlh)
+{
+	hooks_parse_filter(nlh, l->name, l->out);
+}
+
+/* -- asking -------------------------------------------------------------------- */
+
+int
+hooks_open(struct why *why)
+{
+	const struct timeval wait = {.tv_sec = 2};
+	int fd;
+
+	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait,
+	    sizeof(wait)) < 0)
+		why_sys(why, ERR_IO, "rtnetlink");
+	return fd;
+}
+
+typedef void message_fn(struct listing *l, const struct nlmsghdr *nlh);
+
+/* The messages of one datagram; true when the dump is over. */
+static bool
+take(struct listing *l, const uint8_t *data, size_t len, uint32_t seq,
+    message_fn *fn)
+{
+	const struct nlmsghdr *m = (const void *)data;
+
+	for (; NLMSG_OK(m, len); m = NLMSG_NEXT(m, len)) {
+		if (m->nlmsg_seq != seq)
+			continue;
+		if (m->nlmsg_type == NLMSG_DONE ||
+		    m->nlmsg_type == NLMSG_ERROR)
+			return true;
+		fn(l, m);
+	}
+	return false;
+}
+
+/* One dump; HEAD is its header of LEN bytes. */
+static int
+dump(int fd, uint16_t type, const void *head, size_t len, message_fn *fn,
+    struct listing *l)
+{
+	static uint32_t seq; /* of the one thread that asks */
+	struct {
+		struct nlmsghdr nlh;
+		uint8_t head[64];
+	} ask = {.nlh = {.nlmsg_type = type, .nlmsg_seq = ++seq,
+	    .nlmsg_len = (uint32_t)NLMSG_LENGTH(len),
+	    .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP}};
+	uint8_t *data = malloc(BUFFER);
+	struct sockaddr_nl from;
+	struct iovec iov = {.iov_base = data, .iov_len = BUFFER};
+	struct msghdr msg = {.msg_name = &from, .msg_iov = &iov,
+	    .msg_iovlen = 1};
+	int rc = ERR_NOMEM;
+	ssize_t n;
+
+	if (data == NULL)
+		return ERR_NOMEM;
+	memcpy(ask.head, head, len);
+	rc = sendto(fd, &ask, ask.nlh.nlmsg_len, 0, NULL, 0) < 0 ? ERR_IO : 0;
+	while (rc == 0) {
+		msg.msg_namelen = sizeof(from);
+		n = recvmsg(fd, &msg, 0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			rc = ERR_IO;
+		else if (from.nl_pid == 0 &&
+		    take(l, data, (size_t)n, seq, fn))
+			break;
+	}
+	free(data);
+	return rc;
+}
+
+const char *
+hooks_device(const struct hooks *h, uint32_t index)
+{
+	size_t i;
+
+	for (i = 0; i < h->ndevices; i++)
+		if (h->device[i].index == index)
+			return h->device[i].name;
+	return "";
+}
+
+static long
+ask_bpf(enum bpf_cmd cmd, union bpf_attr *attr)
+{
+	return syscall(SYS_bpf, cmd, attr, sizeof(*attr));
+}
+
+static void
+list_tcx(const struct hook_device *d, enum hook_kind kind, struct hooks *out)
+{
+	uint32_t ids[TCX_PROGRAMS_MAX] = {0}, i;
+	struct hook h = {.kind = kind, .device = d->index};
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.query.target_fd = d->index;
+	attr.query.attach_type = kind == HOOK_TC_IN ? TCX_INGRESS :
+	    TCX_EGRESS;
+	attr.query.prog_ids = (uint64_t)(uintptr_t)ids;
+	attr.query.prog_cnt = TCX_PROGRAMS_MAX;
+	if (ask_bpf(BPF_PROG_QUERY, &attr) < 0)
+		return;
+	memcpy(h.name, d->name, sizeof(h.name));
+	for (i = 0; i < attr.query.prog_cnt && i < TCX_PROGRAMS_MAX; i++) {
+		h.program = ids[i];
+		add(out, &h);
+	}
+}
+
+static int
+list_filters(int fd, struct listing *l, const struct qdisc *q)
+{
+	struct tcmsg tc = {.tcm_ifindex = (int)q->device};
+	int rc;
+
+	l->name = hooks_device(l->out, q->device);
+	tc.tcm_parent = q->clsact ? TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS) :
+	    q->handle;
+	rc = dump(fd, RTM_GETTFILTER, &tc, sizeof(tc), on_filter, l);
+	if (rc != 0 || !q->clsact)
+		return rc;
+	tc.tcm_parent = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS);
+	return dump(fd, RTM_GETTFILTER, &tc, sizeof(tc), on_filter, l);
+}
+
+int
+hooks_list(int fd, struct hooks *out)
+{
+	struct listing *l = calloc(1, sizeof(*l));
+	const struct ifinfomsg info = {0};
+	const struct tcmsg tc = {0};
+	size_t i;
+	int rc;
+
+	if (l == NULL)
+		return ERR_NOMEM;
+	out->n = out->ndevices = 0;
+	l->out = out;
+	rc = dump(fd, RTM_GETLINK, &info, sizeof(info), on_link, l);
+	for (i = 0; rc == 0 && i < out->ndevices; i++) {
+		list_tcx(&out->device[i], HOOK_TC_IN, out);
+		list_tcx(&out->device[i], HOOK_TC_OUT, out);
+	}
+	if (rc == 0)
+		rc = dump(fd, RTM_GETQDISC, &tc, sizeof(tc), on_qdisc, l);
+	for (i = 0; rc == 0 && i < l->nqdiscs; i++)
+		rc = list_filters(fd, l, &l->qdisc[i]);
+	free(l);
+	return rc;
+}
+
+void
+hooks_program_name(uint32_t id, char *out, size_t size)
+{
+	struct bpf_prog_info info;
+	union bpf_attr attr;
+	int fd;
+
+	out[0] = '\0';
+	memset(&attr, 0, sizeof(attr));
+	attr.prog_id = id;
+	fd = id == 0 ? -1 : (int)ask_bpf(BPF_PROG_GET_FD_BY_ID, &attr);
+	if (fd < 0)
+		return;
+	memset(&info, 0, sizeof(info));
+	memset(&attr, 0, sizeof(attr));
+	attr.info.bpf_fd = (uint32_t)fd;
+	attr.info.info_len = sizeof(info);
+	attr.info.info = (uint64_t)(uintptr_t)&info;
+	if (ask_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr) == 0)
+		log_quote(out, size, info.name, strnlen(info.name,
+		    sizeof(info.name)));
+	close(fd);
+}
