@@ -43,9 +43,14 @@ endif
 ALL_CFLAGS = -std=gnu11 $(WARN) $(HARDEN) $(CFLAGS) -pthread
 
 # -- rooms ------------------------------------------------------------------
+# The guard needs libbpf, and clang for the programs that the kernel runs;
+# without them the agent is built without it, and says so.
+GUARD := $(shell pkg-config --exists libbpf && echo 'int x;' | \
+	$(CLANG) -target bpf -c -x c -o /dev/null - 2>/dev/null && echo guard)
+
 ROOMS := common/base common/wire common/conf common/net common/proc \
 	agent/links agent/parent agent/network agent/enforcer agent/sensors \
-	agent/notice agent/tool server/links server/model server/store server/audit \
+	agent/notice $(GUARD:%=agent/%) agent/tool server/links server/model server/store server/audit \
 	server/policy server/orders server/cases server/flow server/reports \
 	server/listener server/http server/signer server/ctl
 COMMON := common/net common/conf common/proc common/wire common/base
@@ -55,7 +60,7 @@ SERVER := server/listener server/http server/reports server/flow \
 
 # program := rooms it is made of (its own room first), then libraries
 PROGRAMS := agent-parent agent-network agent-enforcer agent-sensors agent-notice \
-	cordon-agent cordon-collector cordon-signer cordonctl
+	$(GUARD:%=agent-%) cordon-agent cordon-collector cordon-signer cordonctl
 ROOMS_agent-parent := agent/parent agent/links common/conf common/proc common/wire common/base
 LIBS_agent-parent := -levent_core -linih -lprotobuf-c -lseccomp -lcap-ng -lcrypto -lsystemd
 ROOMS_agent-network := agent/network agent/links common/net common/proc common/wire common/base
@@ -66,6 +71,8 @@ ROOMS_agent-sensors := agent/sensors agent/links common/proc common/wire common/
 LIBS_agent-sensors := -levent_core -lcrypto -lprotobuf-c -lseccomp -lcap-ng
 ROOMS_agent-notice := agent/notice agent/links common/proc common/wire common/base
 LIBS_agent-notice := -lsystemd -levent_core -lcrypto -lprotobuf-c -lseccomp -lcap-ng
+ROOMS_agent-guard := agent/guard agent/links common/proc common/wire common/base
+LIBS_agent-guard := -lbpf -levent_core -lcrypto -lmnl -lprotobuf-c -lseccomp -lcap-ng
 ROOMS_cordon-agent := agent/tool agent/links common/proc common/wire common/base
 LIBS_cordon-agent := -levent_core -lcrypto -lprotobuf-c -lseccomp -lcap-ng
 ROOMS_cordon-collector := server $(SERVER) $(COMMON)
@@ -77,7 +84,8 @@ ROOMS_cordonctl := server/ctl server/model common/conf common/base
 LIBS_cordonctl := -lcurl -ljansson -linih -lqrencode -lcrypto
 # every library: for unit tests, which link with --as-needed
 LIBS_ALL := -levent_openssl -levent_pthreads -levent_extra -levent_core -lssl -lcrypto -lnftnl -lmnl \
-	-lsqlite3 -ljansson -linih -lprotobuf-c -lseccomp -lcap-ng -lcurl -lqrencode -lsystemd -lcmocka
+	-lsqlite3 -ljansson -linih -lprotobuf-c -lseccomp -lcap-ng -lcurl -lqrencode -lsystemd -lcmocka \
+	$(GUARD:%=-lbpf)
 
 PROTOS := $(wildcard common/wire/*.proto agent/links/*.proto server/links/*.proto)
 GEN_C := $(PROTOS:%.proto=$(BUILD)/gen/%.pb-c.c)
@@ -111,8 +119,20 @@ $(BUILD)/gen/server/store/schema.inc: $(SCHEMA)
 	$(Q)for f in $(SCHEMA); do sed -e 's/--.*$$//' -e 's/\\/\\\\/g' -e 's/"/\\"/g' \
 		-e 's/^/"/' -e 's/$$/\\n"/' $$f; echo ','; done > $@
 
+# Programs for the kernel become bytes.
+BPF_CFLAGS := -O2 -target bpf $(filter -W%,$(WARN)) -Wno-pointer-arith -Wno-missing-prototypes \
+	-Wno-unused-parameter -I. -isystem /usr/include/$(shell $(CC) -print-multiarch 2>/dev/null)
+$(BUILD)/gen/%.bpf.o: %.bpf.c
+	@mkdir -p $(@D)
+	@echo "  BPF     $<"
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/gen/%.inc: $(BUILD)/gen/%.bpf.o
+	$(Q)od -An -v -tx1 $< | sed -e 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g' > $@
+.SECONDARY: $(BUILD)/gen/agent/guard/program.bpf.o
+-include $(BUILD)/gen/agent/guard/program.bpf.d
+
 # room_srcs(room): all but main.c;   room.a
-room_srcs = $(filter-out %/main.c,$(wildcard $(1)/*.c))
+room_srcs = $(filter-out %/main.c %.bpf.c,$(wildcard $(1)/*.c))
 gen_srcs = $(filter $(BUILD)/gen/$(1)/%,$(GEN_C))
 room_objs = $(patsubst %.c,$(BUILD)/obj/%.o,$(call room_srcs,$(1))) \
 	$(patsubst $(BUILD)/gen/%.c,$(BUILD)/obj/gen/%.o,$(call gen_srcs,$(1)))
@@ -125,6 +145,7 @@ $(call room_a,$(1)): $(call room_objs,$(1))
 endef
 $(foreach r,$(ROOMS) server,$(eval $(call room_rule,$(r))))
 $(BUILD)/obj/server/store/migrate.o: $(BUILD)/gen/server/store/schema.inc
+$(BUILD)/obj/agent/guard/programs.o: $(BUILD)/gen/agent/guard/program.inc
 
 # A program: its main.o, then its rooms.
 define program_rule
@@ -138,9 +159,10 @@ $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
 
 # -- unit tests: tests/unit/ROOM/test_x.c links the rooms of ROOM's side ------
 UNIT_SRC := $(sort $(wildcard tests/unit/*/*/test_*.c))
+UNIT_SRC := $(if $(GUARD),$(UNIT_SRC),$(filter-out tests/unit/agent/guard/%,$(UNIT_SRC)))
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
 SIDE_common := $(COMMON)
-SIDE_agent = agent/parent agent/network agent/enforcer agent/sensors agent/notice agent/tool agent/links $(COMMON)
+SIDE_agent = agent/parent agent/network agent/enforcer agent/sensors agent/notice $(GUARD:%=agent/%) agent/tool agent/links $(COMMON)
 SIDE_server = $(SERVER) server/signer server/ctl $(COMMON)
 unit_room = $(patsubst %/,%,$(dir $(patsubst tests/unit/%,%,$(1))))
 unit_side = $(firstword $(subst /, ,$(call unit_room,$(1))))

@@ -15,7 +15,7 @@ endef
 
 install-agent: all
 	$(call put,0755,$(BUILD)/bin/cordon-agent,/usr/sbin/cordon-agent)
-	$(foreach p,parent network enforcer sensors notice,$(call put,0755,$(BUILD)/bin/agent-$(p),/usr/lib/cordon/agent-$(p)))
+	$(foreach p,parent network enforcer sensors notice $(GUARD),$(call put,0755,$(BUILD)/bin/agent-$(p),/usr/lib/cordon/agent-$(p)))
 	$(call put,0644,$(P)/agent.conf,/etc/cordon/agent.conf)
 	install -d $(DESTDIR)/etc/issue.d
 	ln -sf /run/issue.d/cordon.issue $(DESTDIR)/etc/issue.d/cordon.issue

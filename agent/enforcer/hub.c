@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "agent/enforcer/control.h"
+#include "agent/enforcer/guard.h"
 #include "agent/enforcer/inbox.h"
 #include "agent/enforcer/notice.h"
 #include "agent/enforcer/probe.h"
@@ -35,7 +36,9 @@ struct hub {
 	struct isolation *isolation;
 	struct watch *watch;
 	struct control *control;
-	struct link *parent, *network;
+	struct link *parent, *network, *sensors;
+	struct guard *guard;
+	int told_cut; /* to the sensors; -1: nothing yet */
 	struct event *due, *prove;
 	struct probe_run *run;
 	struct proof_check check;
@@ -165,6 +168,19 @@ send_notice(struct hub *h)
 }
 
 static void
+send_guard_readiness(struct hub *h)
+{
+	Cordon__ReadinessItem items[GUARD_ITEMS];
+	uint8_t bytes[512];
+	size_t i, n;
+
+	n = guard_readiness(h->guard, items);
+	for (i = 0; i < n && h->network != NULL; i++)
+		link_send(h->network, IPC_READINESS, bytes,
+		    cordon__readiness_item__pack(&items[i], bytes), -1);
+}
+
+static void
 send_readiness(struct hub *h)
 {
 	const struct readiness *r =
@@ -181,6 +197,7 @@ send_readiness(struct hub *h)
 		link_send(h->network, IPC_READINESS, bytes,
 		    cordon__readiness_item__pack(&m, bytes), -1);
 	}
+	send_guard_readiness(h);
 }
 
 /* -- proofs --------------------------------------------------------------- */
@@ -215,6 +232,7 @@ prove(struct hub *h)
 		return;
 	}
 	memset(&h->check, 0, sizeof(h->check));
+	h->check.guard = h->guard;
 	h->check.rc = isolation_check(h->isolation, &h->check.why);
 	rc = probe_start(h->base, n > 0 ? body->probes : NULL, n, on_probed,
 	    h, &h->run);
@@ -241,6 +259,18 @@ arm(struct hub *h)
 	event_add(h->due, &tv);
 }
 
+/* Whether the host is cut off decides what the sensors raise. */
+static void
+tell_sensors(struct hub *h)
+{
+	uint8_t cut = cage_closed(isolation_cage(h->isolation));
+
+	if (h->sensors == NULL || h->told_cut == cut)
+		return;
+	if (link_send(h->sensors, IPC_CUT, &cut, 1, -1) == 0)
+		h->told_cut = cut;
+}
+
 /*
  * What a handler left to do: an answer goes out before the state it made,
  * and that before its proof.
@@ -248,6 +278,8 @@ arm(struct hub *h)
 static void
 flush(struct hub *h)
 {
+	guard_follow(h->guard, h->isolation);
+	tell_sensors(h);
 	isolation_answered(h->isolation);
 	while (h->dirty) {
 		h->dirty = false;
@@ -333,8 +365,60 @@ on_diverted(void *arg, const char *what)
 	tell_tamper(arg, &nobody, what, what);
 }
 
+static void
+on_opening(void *arg)
+{
+	struct hub *h = arg;
+
+	guard_open(h->guard);
+}
+
 static const struct isolation_calls isolation_calls = {on_changed, on_answer,
-    on_tamper, on_diverted};
+    on_tamper, on_diverted, on_opening};
+
+/* -- the guard and the sensors ------------------------------------------------ */
+
+static void
+on_guard_signal(void *arg, const uint8_t *data, size_t len)
+{
+	send_signal(arg, data, len);
+}
+
+static void
+on_guard_changed(void *arg)
+{
+	struct hub *h = arg;
+
+	send_guard_readiness(h);
+	if (cage_closed(isolation_cage(h->isolation)))
+		prove(h);
+}
+
+static void
+on_guard_stuck(void *arg)
+{
+	struct hub *h = arg;
+
+	link_send(h->parent, IPC_GUARD_STUCK, NULL, 0, -1);
+}
+
+static const struct guard_calls guard_calls = {on_guard_signal,
+    on_guard_changed, on_guard_stuck};
+
+/* The sensors have nothing to say here. */
+static const struct link_kind sensors_kinds[] = {
+    {0, NULL, 0, 0, NULL, NULL, false},
+};
+
+static void
+on_sensors_end(void *arg, struct link *l, const char *reason)
+{
+	struct hub *h = arg;
+
+	(void)l;
+	log_info("sensors: %s", reason);
+	link_free(&h->sensors);
+}
 
 static void
 on_ruleset(void *arg, const struct watch_who *who)
@@ -556,6 +640,20 @@ new_network(struct hub *h, int fd, struct why *why)
 }
 
 static int
+new_sensors(struct hub *h, int fd, struct why *why)
+{
+	if (h->sensors != NULL)
+		link_free(&h->sensors);
+	h->sensors = link_new(h->base, fd, "sensors", sensors_kinds, h,
+	    on_sensors_end);
+	if (h->sensors == NULL)
+		return why_set(why, ERR_NOMEM, "link to sensors");
+	h->told_cut = -1;
+	flush(h);
+	return 0;
+}
+
+static int
 on_peer(void *arg, struct link *l, const uint8_t *payload, size_t len,
     int fd, struct why *why)
 {
@@ -567,6 +665,10 @@ on_peer(void *arg, struct link *l, const uint8_t *payload, size_t len,
 		return why_set(why, ERR_PROTO, "peer without a descriptor");
 	if (payload[0] == IPC_PEER_NETWORK)
 		return new_network(h, fd, why);
+	if (payload[0] == IPC_PEER_GUARD)
+		return guard_join(h->guard, fd, why);
+	if (payload[0] == IPC_PEER_SENSORS)
+		return new_sensors(h, fd, why);
 	if (payload[0] == IPC_PEER_CONTROL) {
 		control_stop(&h->control);
 		return control_start(h->base, fd, h->isolation,
@@ -641,6 +743,8 @@ stop(struct hub *h)
 	watch_stop(&h->watch);
 	if (h->network != NULL)
 		link_free(&h->network);
+	link_free(&h->sensors);
+	guard_free(&h->guard);
 	if (h->parent != NULL)
 		link_free(&h->parent);
 	if (h->due != NULL)
@@ -700,7 +804,12 @@ start(struct hub *h, int owner_fd, struct why *why)
 	struct why reason;
 	int rc;
 
+	h->told_cut = -1;
 	rc = find_without(h->settings, &config.without, why);
+	if (rc == 0)
+		rc = guard_new(h->base, h->settings->guard,
+		    h->settings->network_uid, &guard_calls, h, &h->guard,
+		    why);
 	if (rc == 0)
 		rc = watch_start(h->base, getpid(), &watch_calls, h,
 		    &h->watch, why);

@@ -197,6 +197,8 @@ take_body(struct isolation *i, Cordon__OrderBody *body)
 static int
 enforce(struct isolation *i, int64_t *ack_us, struct why *why)
 {
+	if (i->disk.current.profile == OPEN && i->calls->opening != NULL)
+		i->calls->opening(i->arg);
 	return cage_set(i->cage, i->body,
 	    (Cordon__Profile)i->disk.current.profile, ack_us, why);
 }

@@ -45,6 +45,9 @@ struct isolation_calls {
 	    const char *what, bool repaired);
 	/* The line to the collector was led elsewhere, or goes elsewhere. */
 	void (*diverted)(void *arg, const char *what);
+	/* The rules are about to go; what else holds frames back lets go
+	 * first.  May be NULL. */
+	void (*opening)(void *arg);
 };
 
 struct isolation;

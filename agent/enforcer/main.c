@@ -229,7 +229,7 @@ static int
 restore(const Cordon__Settings *s, struct why *why)
 {
 	static const struct isolation_calls calls_none = {ignore_changed,
-	    ignore_answer, ignore_tamper, ignore_diverted};
+	    ignore_answer, ignore_tamper, ignore_diverted, NULL};
 	const struct isolation_config config = {
 	    .state_dir = s->state_dir,
 	    .gate = {s->host_id, s->order_key.data, false},

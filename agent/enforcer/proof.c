@@ -11,7 +11,7 @@
 #include "common/base/clock.h"
 #include "common/wire/pack.h"
 
-#define PROOF_LINES_MAX (RULESET_DEVICES_MAX + 32)
+#define PROOF_LINES_MAX (3 * RULESET_DEVICES_MAX + 64)
 #define PROOF_LINE_MAX 200
 
 /* A list of short texts, as protobuf-c wants it. */
@@ -30,6 +30,12 @@ line(struct lines *l, const char *a, const char *b)
 		l->at[l->n] = strdup(text);
 		l->n += l->at[l->n] != NULL;
 	}
+}
+
+static void
+guard_line(void *arg, const char *text)
+{
+	line(arg, text, "");
 }
 
 static void
@@ -130,6 +136,10 @@ proof_pack(struct isolation *i, const struct proof_check *check,
 		at[k] = &list[k];
 	layers(i, &l);
 	weak(i, &w);
+	if (check->guard != NULL && cage_closed(c)) {
+		guard_layers(check->guard, guard_line, &l);
+		guard_weak(check->guard, guard_line, &w);
+	}
 	cage_digests(c, want, have);
 	if (reached > 0)
 		why_set(&why, ERR_BADSTATE, "%zu of %zu probes got out",

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "agent/enforcer/guard.h"
 #include "agent/enforcer/isolation.h"
 #include "agent/enforcer/probe.h"
 #include "common/base/buf.h"
@@ -17,6 +18,7 @@
 struct proof_check {
 	int rc;
 	struct why why;
+	const struct guard *guard; /* lent; NULL: there can be none */
 };
 
 /*

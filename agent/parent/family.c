@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The agent's three children and who of them talks to whom.  Runs in the
+ * The agent's children and who of them talks to whom.  Runs in the
  * parent, as uid 0 with few capabilities left.  A child that breaks the
  * table below or ends by itself is started again; isolation does not
  * depend on it (the rules are the kernel's).
@@ -23,13 +23,14 @@
 #include "agent/parent/herald.h"
 #include "agent/parent/message.h"
 #include "agent/parent/notify.h"
+#include "agent/parent/program.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/proc/link.h"
 #include "common/proc/spawn.h"
 
-#define CHILDREN 3
+#define CHILDREN 4 /* the last one, the guard, need not be there */
 #define RESTART_MIN_MS 100
 #define RESTART_MAX_MS 5000
 #define GRACE_MS 1000	 /* for a child that let go of its link to exit */
@@ -62,6 +63,8 @@ struct child {
 struct family {
 	struct family_options o;
 	struct child child[CHILDREN];
+	size_t n; /* children */
+	struct program_list programs; /* for the guard */
 	struct event sigchld, killer;
 	bool announced; /* READY=1 was said */
 	int parked;	/* the enforcer's owner socket, or -1 */
@@ -78,6 +81,8 @@ static const struct {
 } pairs[] = {
 	{IPC_PEER_NETWORK, IPC_PEER_ENFORCER},
 	{IPC_PEER_NETWORK, IPC_PEER_SENSORS},
+	{IPC_PEER_ENFORCER, IPC_PEER_GUARD},
+	{IPC_PEER_ENFORCER, IPC_PEER_SENSORS},
 };
 
 static void
@@ -111,7 +116,7 @@ find_child(struct family *f, enum ipc_peer peer)
 {
 	size_t i;
 
-	for (i = 0; i < CHILDREN; i++)
+	for (i = 0; i < f->n; i++)
 		if (f->child[i].peer == peer)
 			return &f->child[i];
 	return NULL;
@@ -159,13 +164,15 @@ tell(struct family *f, const char *kind, const char *object, const char *text)
 
 /* -- what children say -------------------------------------------------------- */
 
+/* The guard is more than is needed: nobody waits for it. */
 static void
 announce(struct family *f)
 {
 	size_t i;
 
-	for (i = 0; i < CHILDREN; i++)
-		if (f->child[i].state != CHILD_READY)
+	for (i = 0; i < f->n; i++)
+		if (f->child[i].state != CHILD_READY &&
+		    f->child[i].peer != IPC_PEER_GUARD)
 			return;
 	if (f->announced)
 		return;
@@ -242,10 +249,52 @@ is_starting(void *arg)
 	return ((struct child *)arg)->state == CHILD_STARTING;
 }
 
+static bool
+is_guard(void *arg)
+{
+	return ((struct child *)arg)->peer == IPC_PEER_GUARD;
+}
+
+static int
+on_program(void *arg, struct link *l, const uint8_t *payload, size_t len,
+    int fd, struct why *why)
+{
+	struct child *c = arg;
+	uint32_t id;
+
+	(void)len, (void)why, (void)fd;
+	memcpy(&id, payload, sizeof(id));
+	if (id == 0) {
+		program_close_all(&c->family->programs);
+		return 0;
+	}
+	return link_send(l, IPC_GUARD_PROGRAM, &id, sizeof(id),
+	    program_open(&c->family->programs, id));
+}
+
+/* Stopped or hanging: its programs would stay on an open host. */
+static int
+on_stuck(void *arg, struct link *l, const uint8_t *payload, size_t len,
+    int fd, struct why *why)
+{
+	struct child *g = find_child(((struct child *)arg)->family,
+	    IPC_PEER_GUARD);
+
+	(void)l, (void)payload, (void)len, (void)fd, (void)why;
+	if (g == NULL || g->pid <= 0)
+		return 0;
+	snprintf(g->ended, sizeof(g->ended), "; it was killed: it did not "
+	    "answer the enforcer");
+	kill(g->pid, SIGKILL);
+	return 0;
+}
+
 static const struct link_kind from_child[] = {
 	{IPC_READY, "ready", 0, 64, is_starting, on_ready, false},
 	{IPC_PARK, "park", 0, 0, is_enforcer, on_park, true},
 	{IPC_NOTICE, "notice", 1, HERALD_MAX, is_enforcer, on_notice, false},
+	{IPC_GUARD_PROGRAM, "program", 4, 4, is_guard, on_program, false},
+	{IPC_GUARD_STUCK, "guard-stuck", 0, 0, is_enforcer, on_stuck, false},
 	{0, NULL, 0, 0, NULL, NULL, false},
 };
 
@@ -297,7 +346,8 @@ join(struct child *a, struct child *b)
 	struct why why;
 	int fd[2];
 
-	if (a->state == CHILD_DOWN || b->state == CHILD_DOWN)
+	if (a == NULL || b == NULL || a->state == CHILD_DOWN ||
+	    b->state == CHILD_DOWN)
 		return; /* joined when the other one starts */
 	if (link_pair(fd, &why) != 0) {
 		log_error("%s and %s cannot be joined: %s", a->name, b->name,
@@ -332,7 +382,7 @@ send_settings(struct child *c, struct why *why)
 {
 	const struct family_options *o = &c->family->o;
 	const struct message_facts facts = {o->settings, o->identity,
-	    o->conf_path, o->libexec};
+	    o->conf_path, o->libexec, o->guard};
 	struct buf b;
 	int err;
 
@@ -437,7 +487,7 @@ stopped_all(struct family *f)
 {
 	size_t i;
 
-	for (i = 0; i < CHILDREN; i++)
+	for (i = 0; i < f->n; i++)
 		if (f->child[i].state != CHILD_DOWN)
 			return;
 	event_base_loopbreak(f->o.base);
@@ -479,7 +529,7 @@ on_sigchld(evutil_socket_t fd, short what, void *arg)
 	(void)fd, (void)what;
 	if (f->herald != NULL)
 		herald_reap(f->herald);
-	for (i = 0; i < CHILDREN; i++)
+	for (i = 0; i < f->n; i++)
 		if (f->child[i].pid > 0 &&
 		    waitpid(f->child[i].pid, &status, WNOHANG) ==
 			f->child[i].pid)
@@ -493,7 +543,7 @@ on_killer(evutil_socket_t fd, short what, void *arg)
 	size_t i;
 
 	(void)fd, (void)what;
-	for (i = 0; i < CHILDREN; i++) {
+	for (i = 0; i < f->n; i++) {
 		if (f->child[i].pid <= 0)
 			continue;
 		log_warn("%s does not stop and is killed", f->child[i].name);
@@ -514,7 +564,7 @@ family_stop(struct family *f)
 	else
 		tell(f, "agent.stopped", "agent", "the agent was stopped");
 	f->stopping = true;
-	for (i = 0; i < CHILDREN; i++) {
+	for (i = 0; i < f->n; i++) {
 		evtimer_del(&f->child[i].restart);
 		if (f->child[i].link != NULL)
 			link_send(f->child[i].link, IPC_STOP, NULL, 0, -1);
@@ -560,13 +610,17 @@ family_start(const struct family_options *o, struct family **out,
 	    s->network_user);
 	init_child(f, 2, IPC_PEER_SENSORS, AGENT_DIR_SENSORS,
 	    s->sensors_user);
+	f->n = 3;
+	if (o->guard == CORDON__GUARD_MODE__GUARD_MODE_ON)
+		init_child(f, f->n++, IPC_PEER_GUARD, AGENT_DIR_GUARD,
+		    s->guard_user);
 	if (s->notice)
 		err = herald_new(o->base, o->libexec, &f->herald, why);
 	evtimer_assign(&f->killer, o->base, on_killer, f);
 	evsignal_assign(&f->sigchld, o->base, SIGCHLD, on_sigchld, f);
 	evsignal_add(&f->sigchld, NULL);
 	/* A program that cannot be started now is no reason to go on. */
-	for (i = 0; err == 0 && i < CHILDREN; i++) {
+	for (i = 0; err == 0 && i < f->n; i++) {
 		err = start(&f->child[i], why);
 		if (err != 0)
 			why_prefix(why, "%s: ", f->child[i].name);
@@ -586,7 +640,7 @@ family_free(struct family **fp)
 
 	if (f == NULL)
 		return;
-	for (i = 0; i < CHILDREN; i++) {
+	for (i = 0; i < f->n; i++) {
 		struct child *c = &f->child[i];
 
 		evtimer_del(&c->restart);
@@ -603,6 +657,7 @@ family_free(struct family **fp)
 	if (f->parked >= 0)
 		close(f->parked);
 	herald_free(&f->herald);
+	program_close_all(&f->programs);
 	evtimer_del(&f->killer);
 	evsignal_del(&f->sigchld);
 	free(f);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The three children: who talks to whom, starting, restarting, stopping.
- * Runs in the parent after it dropped rights.  A child may be taken over:
- * IPC_READY is taken from one, a descriptor to keep and IPC_NOTICE from the
- * enforcer, and whatever else it says ends it.
+ * The children: who talks to whom, starting, restarting, stopping.  Runs in
+ * the parent after it dropped rights.  A child may be taken over: IPC_READY
+ * is taken from one, from the enforcer a descriptor to keep, IPC_NOTICE and
+ * that the guard hangs, from the guard the number of an XDP program; whatever
+ * else one says ends it.
  */
 #ifndef CORDON_PARENT_FAMILY_H
 #define CORDON_PARENT_FAMILY_H
 
+#include "agent/links/ipc.pb-c.h"
 #include "agent/parent/settings.h"
 #include "common/base/err.h"
 #include "common/wire/agent.pb-c.h"
@@ -24,9 +26,10 @@ struct family_options {
 	const char *conf_path, *libexec;  /* lent */
 	int control_fd; /* listening socket for the enforcer; lent */
 	int owner_fd;	/* parked by an earlier enforcer, taken; or -1 */
+	Cordon__GuardMode guard; /* only if ON there is a guard process */
 };
 
-/* Starts all three.  They become ready, or are restarted, on the loop. */
+/* Starts all of them.  They become ready, or are restarted, on the loop. */
 int family_start(const struct family_options *o, struct family **f,
     struct why *why);
 /* IPC_STOP to all, SIGKILL later; the loop ends when they are gone. */

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <getopt.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,14 +23,16 @@
 #include "agent/parent/folders.h"
 #include "agent/parent/notify.h"
 #include "agent/parent/settings.h"
+#include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/proc/rights.h"
 
 #define LIBEXEC "/usr/lib/cordon"
 
 /* The parent keeps the union: no_new_privs lets no child gain what its
- * parent has not. */
-static const struct right keep[] = {
+ * parent has not.  The last two rows are for the guard alone and go where
+ * there is none. */
+static struct right keep[] = {
 	{CAP_SETUID, "each child becomes a user of its own"},
 	{CAP_SETGID, "each child becomes a group of its own"},
 	{CAP_SETPCAP, "each child empties its bounding set"},
@@ -39,13 +42,15 @@ static const struct right keep[] = {
 	{CAP_SYS_ADMIN, "for the sensors: fanotify"},
 	{CAP_DAC_READ_SEARCH, "for the sensors: read what is watched"},
 	{CAP_SYS_PTRACE, "for the sensors: which program did it"},
+	{CAP_BPF, "for the guard: BPF programs"},
+	{CAP_NET_RAW, "for the guard: sockets that hold queues"},
 	{-1, NULL},
 };
 
 static const struct rights rights = {.keep = keep, .pass_on = true};
 
 /*
- * Children inherit this filter, so it names what none of the four has any
+ * Children inherit this filter, so it names what none of them has any
  * use for; each child then loads its own list of what it may call.
  */
 static const struct syscall_rule forbidden[] = {
@@ -108,15 +113,16 @@ static const char help[] =
 "\n"
 "Started by `cordon-agent run` (see the unit cordon-agent.service); there is\n"
 "rarely a reason to call it by hand.  It stays in the foreground, starts\n"
-"agent-enforcer, agent-network and agent-sensors, starts again whichever of\n"
-"them ends, and stops them on SIGTERM or SIGINT.\n"
+"agent-enforcer, agent-network, agent-sensors and, where it can work,\n"
+"agent-guard, starts again whichever of them ends, and stops them on SIGTERM\n"
+"or SIGINT.\n"
 "\n"
 "Options:\n"
 "  -c, --config FILE  configuration (default " AGENT_CONF ")\n"
 "  -n                 check the configuration and say \"configuration OK\"\n"
 "      --libexec DIR  where the other programs are (default " LIBEXEC ")\n"
-"      --print KEY    print state_dir, run_dir, network_user,\n"
-"                     enforcer_user or sensors_user as configured\n"
+"      --print KEY    print state_dir, run_dir, network_user, enforcer_user,\n"
+"                     sensors_user or guard_user as configured\n"
 "      --folders      make the folders of the agent and its processes, with\n"
 "                     their owners (done at each start as well)\n"
 "      --rights       print the capabilities it keeps and the system calls\n"
@@ -264,6 +270,36 @@ done:
 	return err;
 }
 
+/*
+ * Will there be a guard?  Where there is not, nobody holds the rights it
+ * would need.
+ */
+static Cordon__GuardMode
+guard_mode(const struct settings *s, const char *libexec)
+{
+	Cordon__GuardMode mode = CORDON__GUARD_MODE__GUARD_MODE_ON;
+	char path[PATH_MAX];
+	struct why why;
+	struct right *r;
+	uid_t uid;
+	gid_t gid;
+
+	if (!s->guard)
+		mode = CORDON__GUARD_MODE__GUARD_MODE_OFF;
+	else if (file_join(path, sizeof(path), libexec, "agent-guard") != 0 ||
+	    access(path, X_OK) < 0)
+		mode = CORDON__GUARD_MODE__GUARD_MODE_MISSING;
+	else if (!rights_may(CAP_BPF) || !rights_may(CAP_NET_RAW) ||
+	    rights_find_user(s->guard_user, &uid, &gid, &why) != 0)
+		mode = CORDON__GUARD_MODE__GUARD_MODE_NO_RIGHTS;
+	if (mode == CORDON__GUARD_MODE__GUARD_MODE_ON)
+		return mode;
+	for (r = keep; r->cap != CAP_BPF; r++)
+		;
+	r->cap = -1; /* the table ends before the guard's rows */
+	return mode;
+}
+
 /* As root: whatever needs rights that are given up right after. */
 static int
 prepare(const struct settings *s, Cordon__Enrolled **id, int *lock,
@@ -317,6 +353,7 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN); /* settings change by a restart */
 	err = prepare(&s, &id, &lock, &fo.control_fd, &why);
+	fo.guard = guard_mode(&s, o.libexec);
 
 	/* Rights: from here on only what stands in the tables above. */
 	if (err == 0)

@@ -53,6 +53,8 @@ message_settings(const struct message_facts *f, enum ipc_peer to,
 	m.n_collectors = id->n_collectors;
 	if (to == IPC_PEER_SENSORS)
 		for_sensors(&m, s);
+	if (to == IPC_PEER_ENFORCER)
+		m.guard = f->guard;
 	if (to == IPC_PEER_NETWORK)
 		m.spool_max = (uint64_t)s->spool_max;
 	if (to == IPC_PEER_ENFORCER) {

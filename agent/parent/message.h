@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "agent/links/ipc.h"
+#include "agent/links/ipc.pb-c.h"
 #include "agent/parent/settings.h"
 #include "common/base/buf.h"
 #include "common/base/err.h"
@@ -15,6 +16,7 @@ struct message_facts {
 	const struct settings *settings;
 	const Cordon__Enrolled *identity;
 	const char *conf_path, *libexec;
+	Cordon__GuardMode guard; /* for the enforcer */
 };
 /*
  * Append Settings for the child TO, whose folder is NAME: only what that

@@ -118,6 +118,14 @@ check_feature(const char *value, struct why *why)
 	    "them, for example device-prefix");
 }
 
+static int
+check_guard(const char *value, struct why *why)
+{
+	if (strcmp(value, "auto") != 0 && strcmp(value, "off") != 0)
+		return why_set(why, ERR_RANGE, "write auto or off");
+	return 0;
+}
+
 #define AT(field) offsetof(struct settings, field)
 #define DAY 86400
 
@@ -134,6 +142,8 @@ static const struct conf_key table[] = {
 	    AGENT_USER_ENFORCER, 0, 0, true, check_user},
 	{"agent", "sensors_user", CONF_STRING, AT(sensors_user),
 	    AGENT_USER_SENSORS, 0, 0, true, check_user},
+	{"agent", "guard_user", CONF_STRING, AT(guard_user),
+	    AGENT_USER_GUARD, 0, 0, true, check_user},
 	{"agent", "notice", CONF_BOOL, AT(notice), "yes", 0, 0, true, NULL},
 	{"enforcer", "never_isolate", CONF_BOOL, AT(never_isolate), "no", 0,
 	    0, true, NULL},
@@ -141,6 +151,8 @@ static const struct conf_key table[] = {
 	    true, NULL},
 	{"enforcer", "without", CONF_LIST, AT(without), NULL, 0, 0, false,
 	    check_feature},
+	{"enforcer", "guard", CONF_STRING, AT(guard_text), "auto", 0, 0, true,
+	    check_guard},
 	{"files", "watch", CONF_LIST, AT(watch), NULL, 0, 0, false,
 	    check_path},
 	{"files", "ignore", CONF_LIST, AT(ignore), NULL, 0, 0, false,
@@ -190,16 +202,22 @@ list_bytes(const struct conf_list *l)
 static int
 check_together(const struct settings *s, const char *path, struct why *why)
 {
+	const char *const users[] = {s->network_user, s->enforcer_user,
+	    s->sensors_user, s->guard_user};
+	size_t i, k;
+
 	if (list_bytes(&s->watch) + list_bytes(&s->ignore) > LISTS_LONGEST)
 		return why_set(why, ERR_CONFIG, "%s: [files] watch and ignore "
 		    "are longer than %d bytes together; name folders above "
 		    "them instead", path, LISTS_LONGEST);
-	if (strcmp(s->network_user, s->enforcer_user) == 0 ||
-	    strcmp(s->network_user, s->sensors_user) == 0 ||
-	    strcmp(s->enforcer_user, s->sensors_user) == 0)
-		return why_set(why, ERR_CONFIG, "%s: [agent] network_user, "
-		    "enforcer_user and sensors_user must be three users: a "
-		    "process may not touch another one's files", path);
+	for (i = 0; i < 4; i++)
+		for (k = i + 1; k < 4; k++)
+			if (strcmp(users[i], users[k]) == 0)
+				return why_set(why, ERR_CONFIG, "%s: [agent] "
+				    "network_user, enforcer_user, "
+				    "sensors_user and guard_user must be four "
+				    "users: a process may not touch what is "
+				    "another one's", path);
 	if (strcmp(s->state_dir, s->run_dir) == 0)
 		return why_set(why, ERR_CONFIG, "%s: [agent] state_dir and "
 		    "run_dir must be two folders", path);
@@ -223,6 +241,8 @@ settings_load(const char *path, struct settings *out, struct why *why)
 		err = check_together(&s, path, why);
 	if (err == 0)
 		err = log_level_parse(s.log_level_text, &s.log_level);
+	if (err == 0)
+		s.guard = strcmp(s.guard_text, "off") != 0;
 	if (err != 0) {
 		settings_free(&s);
 		return err;

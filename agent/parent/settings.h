@@ -18,11 +18,13 @@ struct settings {
 	char *state_dir, *run_dir;
 	char *log_level_text;
 	enum log_level log_level; /* of the text above */
-	char *network_user, *enforcer_user, *sensors_user;
+	char *network_user, *enforcer_user, *sensors_user, *guard_user;
 	bool notice; /* people at this machine are told of changes */
 	bool never_isolate;
 	int64_t prove_every; /* seconds */
 	struct conf_list without;
+	char *guard_text;
+	bool guard; /* of the text above: not "off" */
 	struct conf_list watch, ignore;
 	int64_t rescan_every; /* seconds */
 	int64_t scan_threads;
@@ -39,8 +41,8 @@ void settings_free(struct settings *s);
 
 /*
  * The value of KEY for a script, as the tool asks for it: "state_dir",
- * "run_dir", "network_user", "enforcer_user", "sensors_user"; NULL if KEY
- * is none of them.
+ * "run_dir", "network_user", "enforcer_user", "sensors_user", "guard_user";
+ * NULL if KEY is none of them.
  */
 const char *settings_text(const struct settings *s, const char *key);
 

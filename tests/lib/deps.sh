@@ -7,8 +7,8 @@ set -eu
 build='gcc make pkg-config libevent-dev libssl-dev libnftnl-dev libmnl-dev
 libinih-dev libprotobuf-c-dev protobuf-c-compiler libsqlite3-dev libjansson-dev
 libseccomp-dev libcap-ng-dev libcurl4-openssl-dev libsystemd-dev
-libqrencode-dev'
-tests='python3 python3-pytest libcmocka-dev clang libclang-rt-14-dev nftables
+libqrencode-dev libbpf-dev clang'
+tests='python3 python3-pytest libcmocka-dev libclang-rt-14-dev nftables
 iproute2 iputils-ping procps openssl conntrack iptables'
 packaging='dpkg-dev debhelper fakeroot debootstrap systemd-container'
 boot='qemu-system-x86 e2fsprogs'

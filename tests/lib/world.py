@@ -29,6 +29,7 @@ BIN = os.path.join(TOP, "build/bin")
 V4, V6 = "10.77.%d.%d", "fd77:%d::%d"
 # No user is made on the machine: numbers stand for the packages' users.
 UID = {"cordon": 61001, "cordon-enforcer": 61002, "cordon-sensors": 61003,
+       "cordon-guard": 61004,
        "cordon-collector": 61011, "cordon-signer": 61012}
 _serial = itertools.count(1)
 
@@ -264,6 +265,7 @@ class Host(Machine):
         sections = {
             "agent": {"state_dir": self.state, "run_dir": self.rundir, "network_user": UID["cordon"],
                       "enforcer_user": UID["cordon-enforcer"], "sensors_user": UID["cordon-sensors"],
+                      "guard_user": UID["cordon-guard"],
                       "notice": "no"},  # the terminals are those of the machine under the world
             "enforcer": {"prove_every": "10s"},
             "files": {"watch": watch or [self.path("ledger")], "rescan_every": "1h"},

@@ -83,10 +83,12 @@ def test_02_enrolled_it_runs_with_the_rights_it_says(site):
     assert h.unit("cordon-agent", "ActiveState")["ActiveState"] == "active"
     wait_for("the host online", lambda: site.look()["online"])
     there = h.processes("/usr/lib/cordon")
-    assert set(there) == {"agent-parent", "agent-network", "agent-enforcer", "agent-sensors"}
+    assert set(there) == {"agent-parent", "agent-network", "agent-enforcer", "agent-sensors",
+                          "agent-guard"}
     for program, user, caps in (("agent-parent", "root", None), ("agent-network", "cordon", 0),
                                 ("agent-enforcer", "cordon-enforcer", CAP_NET_ADMIN),
-                                ("agent-sensors", "cordon-sensors", None)):
+                                ("agent-sensors", "cordon-sensors", None),
+                                ("agent-guard", "cordon-guard", 1 << 39 | CAP_NET_ADMIN | 1 << 13)):
         st = there[program][1]
         assert set(st["Uid"].split()) == {str(h.uid(user))}, program
         assert (st["NoNewPrivs"], st["Seccomp"]) == ("1", "2"), program

@@ -158,6 +158,6 @@ def test_sigkill_at_any_moment_converges(world, people, peer):
     began = time.time()
     wait_for("proof after the kills", lambda: (lambda x: x["isolation"] == "proven" and x["online"])(
         wang.json("host", "show", "killed")), 30)
-    wait_for("four processes", lambda: len(h.processes()) == 4, 15)
+    wait_for("five processes", lambda: len(h.processes()) == 5, 15)
     leaked = [f for f in watch.frames(mark) if f.out_of_host and not f.is_line(col) and not f.is_neighbour()]
     assert not leaked, (leaked[:5], began - mark)

@@ -261,7 +261,8 @@ static void
 start(void)
 {
 	const struct family_options o = {base, &settings, &identity,
-	    "/tmp/agent.conf", dir, control, -1};
+	    "/tmp/agent.conf", dir, control, -1,
+	    CORDON__GUARD_MODE__GUARD_MODE_NONE};
 	struct why why = {0};
 
 	if (family_start(&o, &family, &why) != 0)
@@ -363,9 +364,11 @@ test_start(void **state)
 	assert_int_equal(count("network", "peer "), 2);
 	assert_int_equal(count("enforcer", "peer 1\n"), 1);
 	assert_int_equal(count("enforcer", "peer 4\n"), 1);
-	assert_int_equal(count("enforcer", "peer "), 2);
+	assert_int_equal(count("enforcer", "peer 3\n"), 1);
+	assert_int_equal(count("enforcer", "peer "), 3);
 	assert_int_equal(count("sensors", "peer 1\n"), 1);
-	assert_int_equal(count("sensors", "peer "), 1);
+	assert_int_equal(count("sensors", "peer 2\n"), 1);
+	assert_int_equal(count("sensors", "peer "), 2);
 	wait_note("enforcer", "/network\n", 1);
 	wait_note("sensors", "/network\n", 1);
 }
@@ -388,7 +391,8 @@ test_killed_one_comes_back(void **state)
 	wait_note("enforcer", "peer 4\n", 2);
 	wait_note("network", "peer 2\n", 2);
 	wait_note("enforcer", "heard ", 2);
-	assert_int_equal(count("sensors", "peer "), 1); /* not concerned */
+	wait_note("sensors", "peer 2\n", 2);
+	assert_int_equal(count("sensors", "peer 1\n"), 1); /* not concerned */
 	assert_int_equal(count("network", "agent.started"), 1);
 	assert_true(pid_of("enforcer") > 0 && pid_of("enforcer") != before);
 }
@@ -557,7 +561,8 @@ static void
 test_no_program(void **state)
 {
 	const struct family_options o = {base, &settings, &identity,
-	    "/tmp/agent.conf", dir, control, -1};
+	    "/tmp/agent.conf", dir, control, -1,
+	    CORDON__GUARD_MODE__GUARD_MODE_NONE};
 	struct why why = {0};
 
 	(void)state;

@@ -56,6 +56,8 @@ test_defaults(void **state)
 	assert_string_equal(s.network_user, "cordon");
 	assert_string_equal(s.enforcer_user, "cordon-enforcer");
 	assert_string_equal(s.sensors_user, "cordon-sensors");
+	assert_string_equal(s.guard_user, "cordon-guard");
+	assert_true(s.guard);
 	assert_int_equal(s.log_level, LOG_LEVEL_INFO);
 	assert_false(s.never_isolate);
 	assert_int_equal(s.prove_every, 60);
@@ -123,7 +125,9 @@ static const struct {
 	{"[agent]\nnetwork_user = 99999999999\n", "name of a user"},
 	{"[agent]\nnetwork_user = a/b\n", "not the name of a user"},
 	{"[agent]\nnetwork_user = --help\n", "not the name of a user"},
-	{"[agent]\nnetwork_user = x\nsensors_user = x\n", "three users"},
+	{"[agent]\nnetwork_user = x\nsensors_user = x\n", "four users"},
+	{"[agent]\nguard_user = cordon\n", "four users"},
+	{"[enforcer]\nguard = yes\n", "auto or off"},
 	{"[agent]\ncolour = red\n", ":2: [agent] colour: unknown key"},
 	{"[agnet]\nstate_dir = /srv/a\n", "unknown section"},
 	{"[enforcer]\nnever_isolate = maybe\n", "yes or no"},

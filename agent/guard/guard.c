@@ -1,0 +1,744 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * All devices of this namespace, covered while the host is closed.  Runs in
+ * the guard.  The enforcer is believed, other root processes are not: what
+ * was put on a device is looked at four times a second.
+ */
+#include "agent/guard/guard.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <linux/if_link.h>
+#include <linux/pkt_sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/guard/cover.h"
+#include "agent/guard/displaced.h"
+#include "agent/guard/probe.h"
+#include "agent/links/ipc.h"
+#include "common/base/log.h"
+#include "common/proc/link.h"
+#include "common/wire/pack.h"
+
+#define ROUNDS 3	 /* over the devices, until all that can be is on */
+#define DEPTH_MAX 8	 /* devices standing on each other */
+#define SLOW_LOOK 4	 /* each so many looks: queues, what was lost */
+#define FOUND_TEXT_MAX 96
+#define CLSACT_MAJOR 0xffff0000u /* TC_H_CLSACT and TC_H_INGRESS */
+
+struct found {
+	char what[FOUND_TEXT_MAX], device[16];
+	uint32_t program;
+	bool repaired;
+};
+
+struct guard {
+	const struct guard_calls *calls;
+	void *arg;
+	struct rtnl *rtnl;
+	struct event *on_rtnl, *look;
+	unsigned int looks;
+	unsigned int features;
+	char reason[WHY_MAX]; /* why nothing works */
+	bool closed;
+	uint32_t serial;
+	struct program_rules rules;
+	struct programs *programs; /* with RULES in them; NULL: open */
+	struct cover *cover; /* RTNL_PORTS_MAX of them */
+	size_t ncover;
+	struct port *ports; /* the last list, as many */
+	size_t nports;
+	struct displaced_list displaced;
+	struct found found[GUARD_FOUND_MAX];
+	size_t nfound;
+};
+
+/* -- the order, as the programs need it ------------------------------------- */
+
+static bool
+peer_of(const Cordon__Endpoint *e, bool own, struct program_peer *out)
+{
+	uint8_t mask[16] = {0};
+	uint32_t i;
+
+	if ((e->address.len != 4 && e->address.len != 16) ||
+	    e->prefix_len > e->address.len * 8 || e->port == 0 ||
+	    e->port > UINT16_MAX || (e->protocol != 6 && e->protocol != 17))
+		return false;
+	memset(out, 0, sizeof(*out));
+	for (i = 0; i < e->prefix_len; i++)
+		mask[i / 8] |= (uint8_t)(0x80 >> (i % 8));
+	memcpy(out->mask, mask, sizeof(mask));
+	memcpy(out->address, e->address.data, e->address.len);
+	out->v6 = e->address.len == 16;
+	out->protocol = (uint8_t)e->protocol;
+	out->port = (uint16_t)((e->port & 0xff) << 8 | e->port >> 8);
+	out->theirs = e->direction == CORDON__DIRECTION__DIRECTION_IN;
+	out->own = own;
+	return true;
+}
+
+int
+guard_rules(const Cordon__GuardSet *m, struct program_rules *out,
+    struct why *why)
+{
+	struct program_rules r = {.uid = m->network_uid};
+	size_t i;
+
+	if (m->n_collectors > PROGRAM_PEERS_MAX ||
+	    m->n_allowed > PROGRAM_PEERS_MAX - m->n_collectors)
+		return why_set(why, ERR_PROTO, "guard-set: too many peers");
+	for (i = 0; i < m->n_collectors; i++)
+		if (!peer_of(m->collectors[i], true, &r.peer[r.n++]))
+			return why_set(why, ERR_PROTO, "guard-set: peer");
+	for (i = 0; i < m->n_allowed; i++)
+		if (!peer_of(m->allowed[i], false, &r.peer[r.n++]))
+			return why_set(why, ERR_PROTO, "guard-set: peer");
+	*out = r;
+	return 0;
+}
+
+/* -- lists ------------------------------------------------------------------- */
+
+static struct cover *
+find_cover(struct guard *g, uint32_t index)
+{
+	size_t i;
+
+	for (i = 0; i < g->ncover; i++)
+		if (!g->cover[i].away && g->cover[i].port.index == index)
+			return &g->cover[i];
+	return NULL;
+}
+
+static void
+drop_cover(struct guard *g, struct cover *c)
+{
+	cover_done(c);
+	*c = g->cover[--g->ncover];
+}
+
+static void
+note(struct guard *g, const char *what, const char *device, uint32_t program,
+    bool repaired)
+{
+	struct found *f;
+
+	log_warn("%s: %s (BPF program %u); %s", device, what, program,
+	    repaired ? "repaired" : "NOT repaired");
+	if (g->nfound == GUARD_FOUND_MAX)
+		return;
+	f = &g->found[g->nfound++];
+	snprintf(f->what, sizeof(f->what), "%s", what);
+	snprintf(f->device, sizeof(f->device), "%s", device);
+	f->program = program;
+	f->repaired = repaired;
+}
+
+/* -- XDP programs of others ---------------------------------------------------- */
+
+/* One without a link, in whatever mode, makes room.  0: try again now. */
+static int
+displace(struct guard *g, const struct port *p)
+{
+	bool native = p->xdp_native != 0;
+	uint32_t id = native ? p->xdp_native : p->xdp_generic;
+	struct displaced *d;
+	int rc;
+
+	if (id == 0)
+		return -EBUSY;
+	d = displaced_find(&g->displaced, p->index, id);
+	if (d == NULL) {
+		d = displaced_add(&g->displaced, p->index, id, native ?
+		    XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE);
+		if (d != NULL)
+			g->calls->ask_program(g->arg, id);
+		return -EBUSY; /* until guard_program_take */
+	}
+	if (d->fd < 0 || d->stays)
+		return -EBUSY;
+	rc = rtnl_xdp_set(g->rtnl, p->index, -1, d->flags);
+	d->off = rc == 0;
+	d->stays = rc != 0;
+	if (rc == 0)
+		log_info("%s: XDP program %u makes room until the host is "
+		    "released", p->name, id);
+	return rc;
+}
+
+static void
+put_back(struct guard *g, struct displaced *d)
+{
+	int rc = rtnl_xdp_set(g->rtnl, d->index, d->fd,
+	    d->flags | XDP_FLAGS_UPDATE_IF_NOEXIST);
+
+	if (rc == 0)
+		log_info("XDP program %u is back on device %u", d->program,
+		    d->index);
+	else
+		log_warn("XDP program %u was not put back on device %u: %s",
+		    d->program, d->index, strerror(-rc));
+	displaced_drop(&g->displaced, d);
+}
+
+/* The host is open: what can be put back is, the rest is asked for. */
+static void
+put_all_back(struct guard *g)
+{
+	struct displaced *d;
+	size_t i = 0;
+
+	while (i < g->displaced.n) {
+		d = &g->displaced.at[i];
+		if (!d->off)
+			displaced_drop(&g->displaced, d);
+		else if (d->fd >= 0)
+			put_back(g, d);
+		else if (d->stays)
+			i++; /* cannot be had: nothing left to do */
+		else
+			g->calls->ask_program(g->arg,
+			    g->displaced.at[i++].program);
+	}
+	if (g->displaced.n == 0)
+		g->calls->ask_program(g->arg, 0);
+}
+
+/* -- covering ------------------------------------------------------------------ */
+
+/*
+ * A device below one with a program takes none: the kernel says EEXIST.
+ * So those above let go; they get theirs in the next round.
+ */
+static bool
+uncover_above(struct guard *g, const struct port *p)
+{
+	bool any = false;
+	size_t i;
+
+	for (i = 0; i < g->ncover; i++) {
+		struct cover *u = &g->cover[i];
+
+		if (u->in < 0 || (u->port.index != p->master &&
+		    u->port.lower != p->index))
+			continue;
+		hook_free(&u->in);
+		any = true;
+	}
+	return any;
+}
+
+/* Is it one that went away with our programs on it, and came back? */
+static bool
+came_back(struct guard *g, struct cover *c)
+{
+	struct cover *old;
+	size_t i;
+
+	for (i = 0; i < g->ncover; i++) {
+		old = &g->cover[i];
+		if (!old->away || hook_device(old->in) != c->port.index)
+			continue;
+		c->in = old->in;
+		c->out = old->out;
+		old->in = old->out = -1;
+		return true;
+	}
+	return false;
+}
+
+static void
+cover_xdp(struct guard *g, struct cover *c)
+{
+	int rc = cover_in(c, g->programs);
+
+	if (rc == -EBUSY && came_back(g, c))
+		rc = 0;
+	if ((rc == -EBUSY || rc == -EEXIST) && displace(g, &c->port) == 0)
+		rc = cover_in(c, g->programs);
+	if (rc == -EEXIST && uncover_above(g, &c->port))
+		rc = cover_in(c, g->programs);
+	if (rc == -EBUSY || rc == -EEXIST)
+		snprintf(c->lost, sizeof(c->lost), "XDP program %u of others "
+		    "is in the way", c->port.xdp_native != 0 ?
+		    c->port.xdp_native : c->port.xdp_generic);
+}
+
+static void
+cover_one(struct guard *g, const struct port *p)
+{
+	struct cover *c = find_cover(g, p->index);
+
+	if (c == NULL) {
+		if (g->ncover == RTNL_PORTS_MAX)
+			return;
+		c = &g->cover[g->ncover++];
+		cover_init(c, p);
+	}
+	c->port = *p;
+	c->lost[0] = '\0';
+	if (g->features & GUARD_XDP)
+		cover_xdp(g, c);
+	if (g->features & GUARD_TC)
+		cover_out(c, g->programs);
+	if (g->features & GUARD_QUEUES)
+		cover_queues(c);
+}
+
+/* Those that P stands on, or that belong to P, come before it. */
+static void
+cover_below_first(struct guard *g, const struct port *p, bool *done,
+    int depth)
+{
+	size_t i;
+
+	if (done[p - g->ports] || depth > DEPTH_MAX)
+		return;
+	done[p - g->ports] = true;
+	for (i = 0; i < g->nports; i++)
+		if (g->ports[i].index == p->lower ||
+		    g->ports[i].master == p->index)
+			cover_below_first(g, &g->ports[i], done, depth + 1);
+	cover_one(g, p);
+}
+
+/* Devices that are in the list no more: gone, or in another namespace. */
+static void
+leave_gone(struct guard *g)
+{
+	struct cover *c;
+	size_t i, k;
+
+	for (i = 0; i < g->ncover; i++) {
+		c = &g->cover[i];
+		if (c->away) {
+			if (hook_device(c->in) == 0 && hook_device(c->out) == 0)
+				drop_cover(g, &g->cover[i--]);
+			continue;
+		}
+		for (k = 0; k < g->nports; k++)
+			if (g->ports[k].index == c->port.index)
+				break;
+		if (k < g->nports)
+			continue;
+		c->away = hook_device(c->in) != 0 || hook_device(c->out) != 0;
+		if (!c->away)
+			drop_cover(g, &g->cover[i--]);
+		else
+			note(g, "device moved to another namespace",
+			    c->port.name, 0, false);
+	}
+}
+
+static bool
+lacks_xdp(const struct guard *g)
+{
+	size_t i;
+
+	for (i = 0; i < g->ncover; i++)
+		if (g->cover[i].in < 0 && g->cover[i].lost[0] == '\0')
+			return true;
+	return false;
+}
+
+static void
+cover_all(struct guard *g)
+{
+	bool *done = calloc(RTNL_PORTS_MAX, sizeof(*done));
+	size_t i;
+	int round;
+
+	if (done == NULL ||
+	    rtnl_ports(g->rtnl, g->ports, &g->nports) != 0) {
+		log_error("devices cannot be listed");
+		free(done);
+		return;
+	}
+	leave_gone(g);
+	for (round = 0; round < ROUNDS; round++) {
+		memset(done, 0, RTNL_PORTS_MAX * sizeof(*done));
+		for (i = 0; i < g->nports; i++)
+			cover_below_first(g, &g->ports[i], done, 0);
+		if (!(g->features & GUARD_XDP) || !lacks_xdp(g))
+			break;
+	}
+	free(done);
+}
+
+static void
+uncover_all(struct guard *g)
+{
+	while (g->ncover > 0)
+		drop_cover(g, &g->cover[g->ncover - 1]);
+}
+
+/* -- orders ----------------------------------------------------------------- */
+
+static void
+look_later(struct guard *g)
+{
+	const struct timeval tv = {0, GUARD_LOOK_MS * 1000};
+
+	if (g->closed)
+		evtimer_add(g->look, &tv);
+	else
+		evtimer_del(g->look);
+}
+
+/* New programs first on all devices, then the old ones may go. */
+static int
+take_rules(struct guard *g, const struct program_rules *rules,
+    struct why *why)
+{
+	struct programs *fresh, *old = g->programs;
+	size_t i;
+	int rc;
+
+	if (!(g->features & (GUARD_XDP | GUARD_TC)))
+		return 0;
+	if (old != NULL && memcmp(rules, &g->rules, sizeof(*rules)) == 0)
+		return 0;
+	rc = programs_load(rules, &fresh, why);
+	if (rc != 0)
+		return rc;
+	for (i = 0; i < g->ncover; i++)
+		if (cover_swap(&g->cover[i], fresh) != 0)
+			cover_done(&g->cover[i]); /* on anew, below */
+	g->rules = *rules;
+	g->programs = fresh;
+	programs_free(&old);
+	return 0;
+}
+
+static void
+open_host(struct guard *g)
+{
+	uncover_all(g);
+	put_all_back(g);
+	programs_free(&g->programs);
+	g->nfound = 0;
+}
+
+/* What the enforcer remembers of a guard that died. */
+static void
+remember(struct guard *g, const Cordon__GuardSet *m)
+{
+	struct displaced *d;
+	size_t i;
+
+	for (i = 0; i < m->n_displaced; i++) {
+		d = displaced_add(&g->displaced, m->displaced[i]->device,
+		    m->displaced[i]->program, m->displaced[i]->flags &
+		    (XDP_FLAGS_SKB_MODE | XDP_FLAGS_DRV_MODE));
+		if (d == NULL)
+			break;
+		if (d->fd < 0 && !d->off && m->closed)
+			g->calls->ask_program(g->arg, d->program);
+		d->off = true;
+	}
+}
+
+int
+guard_set(struct guard *g, const Cordon__GuardSet *m, struct why *why)
+{
+	struct program_rules rules;
+	int rc;
+
+	rc = guard_rules(m, &rules, why);
+	if (rc != 0)
+		return rc;
+	g->serial = m->serial;
+	remember(g, m);
+	if (!m->closed) {
+		g->closed = false;
+		open_host(g);
+		log_debug("open");
+	} else if (take_rules(g, &rules, why) != 0) {
+		/* What was on stays on: it lets through no more than before. */
+		log_error("%s", why->text);
+		snprintf(g->reason, sizeof(g->reason), "%s", why->text);
+	} else {
+		g->closed = true;
+		cover_all(g);
+		log_info("closed: %zu devices, %u peers", g->ncover, rules.n);
+	}
+	look_later(g);
+	g->calls->changed(g->arg);
+	return 0;
+}
+
+void
+guard_program_take(struct guard *g, uint32_t id, int fd)
+{
+	bool any = false;
+	size_t i;
+
+	for (i = 0; i < g->displaced.n; i++) {
+		struct displaced *d = &g->displaced.at[i];
+
+		if (d->program != id || d->fd >= 0)
+			continue;
+		any = true;
+		d->stays = fd < 0;
+		d->fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	}
+	if (fd >= 0)
+		close(fd);
+	if (any && g->closed)
+		cover_all(g);
+	else if (any)
+		put_all_back(g);
+	if (any)
+		g->calls->changed(g->arg);
+}
+
+/* -- looking ----------------------------------------------------------------- */
+
+static bool
+look_at(struct guard *g, struct cover *c)
+{
+	struct cover_check k;
+
+	cover_look(c, g->programs, &k);
+	if (k.in_gone && !c->away) {
+		if (g->features & GUARD_XDP)
+			cover_xdp(g, c);
+		note(g, "our XDP program was taken off", c->port.name, 0,
+		    c->in >= 0);
+	}
+	if (k.out_gone && !c->away) {
+		cover_out(c, g->programs);
+		note(g, "our tc program was taken off", c->port.name, 0,
+		    c->out >= 0);
+	}
+	if (k.first != 0)
+		note(g, "a tc program was put before ours", c->port.name,
+		    k.first, hook_out_first(c->port.index) ==
+		    hook_program(c->out));
+	if (g->looks % SLOW_LOOK == 0 && !c->away &&
+	    (g->features & GUARD_QUEUES))
+		cover_queues(c);
+	return k.in_gone || k.out_gone || k.first != 0;
+}
+
+static size_t
+lost_count(const struct guard *g)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < g->ncover; i++)
+		n += g->cover[i].lost[0] != '\0';
+	return n;
+}
+
+static void
+on_look(evutil_socket_t fd, short what, void *arg)
+{
+	struct guard *g = arg;
+	bool changed = false;
+	size_t i, before;
+
+	(void)fd, (void)what;
+	g->looks++;
+	for (i = 0; i < g->ncover; i++)
+		changed |= look_at(g, &g->cover[i]);
+	if (g->looks % SLOW_LOOK == 0 && lost_count(g) > 0) {
+		before = lost_count(g);
+		cover_all(g);
+		changed |= lost_count(g) != before;
+	}
+	if (changed)
+		g->calls->changed(g->arg);
+	look_later(g);
+}
+
+static void
+ports_changed(void *arg)
+{
+	struct guard *g = arg;
+
+	if (!g->closed)
+		return;
+	cover_all(g);
+	g->calls->changed(g->arg);
+}
+
+/*
+ * Filters of clsact never run behind our tc program, and those where frames
+ * come in run behind XDP.  Those of a queueing discipline run behind us and
+ * may rewrite or divert what we let through: new ones go.
+ */
+static void
+filter_added(void *arg, const struct tcmsg *at, const char *kind)
+{
+	struct guard *g = arg;
+	struct cover *c = find_cover(g, (uint32_t)at->tcm_ifindex);
+	int rc;
+
+	if (!g->closed || c == NULL || c->port.loopback ||
+	    TC_H_MAJ(at->tcm_parent) == CLSACT_MAJOR)
+		return;
+	rc = rtnl_filter_delete(g->rtnl, at, kind);
+	note(g, "a filter was added behind ours", c->port.name, 0, rc == 0);
+	g->calls->changed(g->arg);
+}
+
+static void
+on_rtnl(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct rtnl_calls calls = {ports_changed, filter_added};
+	struct guard *g = arg;
+
+	(void)fd, (void)what;
+	rtnl_read(g->rtnl, &calls, g);
+}
+
+/* -- telling ---------------------------------------------------------------- */
+
+/* Room for all that a state points at. */
+struct telling {
+	Cordon__GuardDevice device[RTNL_PORTS_MAX], *devices[RTNL_PORTS_MAX];
+	Cordon__GuardDisplaced gone[DISPLACED_MAX], *goners[DISPLACED_MAX];
+	Cordon__GuardFound found[GUARD_FOUND_MAX], *founds[GUARD_FOUND_MAX];
+};
+
+static void
+tell_devices(struct guard *g, struct telling *t, Cordon__GuardState *m)
+{
+	size_t i;
+
+	for (i = 0; i < g->ncover; i++) {
+		Cordon__GuardDevice *d = &t->device[i];
+		struct cover *c = &g->cover[i];
+
+		cordon__guard_device__init(d);
+		d->name = c->port.name;
+		d->in = c->in >= 0;
+		d->out = c->out >= 0 || c->port.loopback;
+		d->queues = c->nqueues;
+		d->away = c->away;
+		d->lost = c->lost;
+		t->devices[i] = d;
+	}
+	m->devices = t->devices;
+	m->n_devices = g->ncover;
+}
+
+static void
+tell_others(struct guard *g, struct telling *t, Cordon__GuardState *m)
+{
+	size_t i;
+
+	for (i = 0; i < g->displaced.n; i++) {
+		Cordon__GuardDisplaced *d = &t->gone[m->n_displaced];
+
+		if (!g->displaced.at[i].off)
+			continue;
+		cordon__guard_displaced__init(d);
+		d->device = g->displaced.at[i].index;
+		d->program = g->displaced.at[i].program;
+		d->flags = g->displaced.at[i].flags;
+		t->goners[m->n_displaced++] = d;
+	}
+	m->displaced = t->goners;
+	for (i = 0; i < g->nfound; i++) {
+		Cordon__GuardFound *f = &t->found[i];
+
+		cordon__guard_found__init(f);
+		f->what = g->found[i].what;
+		f->device = g->found[i].device;
+		f->program = g->found[i].program;
+		f->repaired = g->found[i].repaired;
+		t->founds[i] = f;
+	}
+	m->found = t->founds;
+	m->n_found = g->nfound;
+}
+
+int
+guard_pack(struct guard *g, struct buf *out)
+{
+	Cordon__GuardState m = CORDON__GUARD_STATE__INIT;
+	struct telling *t = calloc(1, sizeof(*t));
+	int rc;
+
+	if (t == NULL)
+		return ERR_NOMEM;
+	m.serial = g->serial;
+	m.closed = g->closed;
+	m.features = g->features;
+	m.reason = g->reason;
+	tell_devices(g, t, &m);
+	tell_others(g, t, &m);
+	rc = pack(&m.base, out);
+	if (rc == 0)
+		g->nfound = 0;
+	free(t);
+	return rc;
+}
+
+/* -- life ------------------------------------------------------------------- */
+
+int
+guard_new(struct event_base *base, const struct guard_calls *calls,
+    void *arg, struct guard **out, struct why *why)
+{
+	struct guard *g = calloc(1, sizeof(*g));
+	int rc;
+
+	if (g == NULL)
+		return why_set(why, ERR_NOMEM, "guard");
+	g->calls = calls;
+	g->arg = arg;
+	g->cover = calloc(RTNL_PORTS_MAX, sizeof(*g->cover));
+	g->ports = calloc(RTNL_PORTS_MAX, sizeof(*g->ports));
+	rc = g->cover == NULL || g->ports == NULL ?
+	    why_set(why, ERR_NOMEM, "guard") : rtnl_open(&g->rtnl, why);
+	if (rc != 0)
+		goto done;
+	g->look = evtimer_new(base, on_look, g);
+	g->on_rtnl = event_new(base, rtnl_fd(g->rtnl), EV_READ | EV_PERSIST,
+	    on_rtnl, g);
+	if (g->look == NULL || g->on_rtnl == NULL ||
+	    event_add(g->on_rtnl, NULL) < 0)
+		rc = why_set(why, ERR_NOMEM, "guard: events");
+	if (rc == 0)
+		g->features = probe_features(g->reason, sizeof(g->reason));
+done:
+	if (rc != 0)
+		guard_free(&g);
+	*out = g;
+	return rc;
+}
+
+void
+guard_free(struct guard **out)
+{
+	struct guard *g = *out;
+	size_t i;
+
+	if (g == NULL)
+		return;
+	/* An orderly end leaves the devices as they were found. */
+	if (g->cover != NULL)
+		uncover_all(g);
+	for (i = 0; i < g->displaced.n; i++)
+		if (g->displaced.at[i].off && g->displaced.at[i].fd >= 0)
+			put_back(g, &g->displaced.at[i--]);
+	displaced_clear(&g->displaced);
+	programs_free(&g->programs);
+	if (g->look != NULL)
+		event_free(g->look);
+	if (g->on_rtnl != NULL)
+		event_free(g->on_rtnl);
+	rtnl_close(&g->rtnl);
+	free(g->cover);
+	free(g->ports);
+	free(g);
+	*out = NULL;
+}

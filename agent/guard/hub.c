@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Links and loop of the guard.  Only the enforcer can make it act.  While
+ * the enforcer is away, what is on the devices stays on them.
+ */
+#include "agent/guard/hub.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/guard/guard.h"
+#include "agent/links/ipc.h"
+#include "common/base/log.h"
+#include "common/proc/link.h"
+#include "common/wire/unpack.h"
+
+struct hub {
+	struct event_base *base;
+	struct link *parent, *enforcer;
+	struct guard *guard;
+	int result;
+};
+
+static void
+tell_state(struct hub *h)
+{
+	struct buf b;
+
+	if (h->enforcer == NULL)
+		return;
+	buf_init(&b, LINK_PAYLOAD_MAX);
+	if (guard_pack(h->guard, &b) != 0 || link_send(h->enforcer,
+	    IPC_GUARD_STATE, b.data, b.len, -1) != 0)
+		log_warn("the state could not be sent");
+	buf_done(&b);
+}
+
+static void
+on_changed(void *arg)
+{
+	tell_state(arg);
+}
+
+static void
+ask_program(void *arg, uint32_t id)
+{
+	struct hub *h = arg;
+
+	link_send(h->parent, IPC_GUARD_PROGRAM, &id, sizeof(id), -1);
+}
+
+static const struct guard_calls calls = {on_changed, ask_program};
+
+/* -- from the enforcer ------------------------------------------------------- */
+
+static int
+on_set(void *arg, struct link *l, const uint8_t *payload, size_t len, int fd,
+    struct why *why)
+{
+	struct hub *h = arg;
+	Cordon__GuardSet *m;
+	int rc;
+
+	(void)l, (void)fd;
+	m = unpack(&cordon__guard_set__descriptor, payload, len);
+	if (m == NULL)
+		return why_set(why, ERR_PROTO, "guard-set: not that message");
+	rc = guard_set(h->guard, m, why);
+	cordon__guard_set__free_unpacked(m, NULL);
+	return rc;
+}
+
+static const struct link_kind enforcer_kinds[] = {
+	{IPC_GUARD_SET, "guard-set", 1, LINK_PAYLOAD_MAX, NULL, on_set, false},
+	{0, NULL, 0, 0, NULL, NULL, false},
+};
+
+static void
+on_enforcer_end(void *arg, struct link *l, const char *reason)
+{
+	struct hub *h = arg;
+
+	(void)l;
+	log_info("enforcer: %s", reason);
+	link_free(&h->enforcer);
+}
+
+/* -- from the parent --------------------------------------------------------- */
+
+static int
+on_peer(void *arg, struct link *l, const uint8_t *payload, size_t len, int fd,
+    struct why *why)
+{
+	struct hub *h = arg;
+
+	(void)l, (void)len;
+	if (payload[0] != IPC_PEER_ENFORCER || fd < 0) {
+		if (fd >= 0)
+			close(fd);
+		return why_set(why, ERR_PROTO, "peer %u is none of ours",
+		    payload[0]);
+	}
+	if (h->enforcer != NULL)
+		link_free(&h->enforcer);
+	h->enforcer = link_new(h->base, fd, "enforcer", enforcer_kinds, h,
+	    on_enforcer_end);
+	return h->enforcer != NULL ? 0 :
+	    why_set(why, ERR_NOMEM, "link to enforcer");
+}
+
+static int
+on_program(void *arg, struct link *l, const uint8_t *payload, size_t len,
+    int fd, struct why *why)
+{
+	struct hub *h = arg;
+	uint32_t id;
+
+	(void)l, (void)len, (void)why;
+	memcpy(&id, payload, sizeof(id));
+	guard_program_take(h->guard, id, fd);
+	return 0;
+}
+
+static int
+on_stop(void *arg, struct link *l, const uint8_t *payload, size_t len, int fd,
+    struct why *why)
+{
+	struct hub *h = arg;
+
+	(void)l, (void)payload, (void)len, (void)fd, (void)why;
+	h->result = 0;
+	event_base_loopbreak(h->base);
+	return 0;
+}
+
+static const struct link_kind parent_kinds[] = {
+	{IPC_PEER, "peer", 1, 1, NULL, on_peer, true},
+	{IPC_GUARD_PROGRAM, "program", 4, 4, NULL, on_program, true},
+	{IPC_STOP, "stop", 0, 0, NULL, on_stop, false},
+	{0, NULL, 0, 0, NULL, NULL, false},
+};
+
+static void
+on_parent_end(void *arg, struct link *l, const char *reason)
+{
+	struct hub *h = arg;
+
+	(void)l;
+	log_warn("parent: %s", reason);
+	event_base_loopbreak(h->base);
+}
+
+/* -- life ------------------------------------------------------------------- */
+
+static int
+say_ready(struct hub *h, struct why *why)
+{
+	Cordon__Ready m = CORDON__READY__INIT;
+	uint8_t bytes[16];
+
+	m.pid = (uint32_t)getpid();
+	if (link_send(h->parent, IPC_READY, bytes, cordon__ready__pack(&m,
+	    bytes), -1) != 0)
+		return why_set(why, ERR_CLOSED, "the parent has gone");
+	return 0;
+}
+
+int
+hub_run(int parent_fd, struct why *why)
+{
+	struct hub h = {.result = ERR_CLOSED};
+	int rc = 0;
+
+	signal(SIGPIPE, SIG_IGN);
+	h.base = event_base_new();
+	if (h.base == NULL) {
+		close(parent_fd);
+		return why_set(why, ERR_NOMEM, "loop");
+	}
+	h.parent = link_new(h.base, parent_fd, "parent", parent_kinds, &h,
+	    on_parent_end);
+	if (h.parent == NULL)
+		rc = why_set(why, ERR_NOMEM, "link to parent");
+	if (rc == 0)
+		rc = guard_new(h.base, &calls, &h, &h.guard, why);
+	if (rc == 0)
+		rc = say_ready(&h, why);
+	if (rc == 0) {
+		event_base_dispatch(h.base);
+		rc = h.result;
+		if (rc != 0)
+			why_set(why, rc, "the parent is gone");
+	}
+	guard_free(&h.guard);
+	link_free(&h.enforcer);
+	link_free(&h.parent);
+	event_base_free(h.base);
+	return rc;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Descriptors of XDP programs for the guard, which has to take such a
+ * program off a device and put it back later.  The kernel gives one by
+ * number only to CAP_SYS_ADMIN; the parent has it, the guard must not.
+ */
+#ifndef CORDON_PARENT_PROGRAM_H
+#define CORDON_PARENT_PROGRAM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define PROGRAM_KEPT_MAX 64
+
+/* They stay here too, so that a program outlives a guard that dies. */
+struct program_list {
+	struct {
+		uint32_t id;
+		int fd;
+	} kept[PROGRAM_KEPT_MAX];
+	size_t n;
+};
+
+/* Lent; -1: there is no XDP program of that number, or no room. */
+int program_open(struct program_list *l, uint32_t id);
+void program_close_all(struct program_list *l);
+
+#endif

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What nftables never sees, done for real: the attacker of test_guard.py.
+ * Says "ok ..." or "refused ERRNO-TEXT" and, where something has to stay,
+ * stays until it is killed.  A test program: never installed.
+ *
+ *   xsk DEVICE QUEUE COUNT HEX      send a frame by AF_XDP
+ *   xdp DEVICE tx|pass|IFINDEX set|link [native]
+ *                                   XDP program: answer, pass, redirect
+ *   unset DEVICE                    take an XDP program off by netlink
+ *   tcx DEVICE in|out pass|IFINDEX  tc program before all others
+ *   detach DEVICE                   take everybody's BPF links off it
+ */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/if_link.h>
+#include <linux/if_xdp.h>
+#include <linux/pkt_cls.h>
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <bpf/libbpf.h>
+
+#define RING 64
+#define FRAME 2048
+#define TCX_INGRESS 46
+#define TCX_EGRESS 47
+
+static int
+refused(const char *what)
+{
+	printf("refused %s: %s\n", what, strerror(errno));
+	return 1;
+}
+
+static int
+stay(void)
+{
+	fflush(stdout);
+	while (pause() < 0)
+		;
+	return 0;
+}
+
+static int
+load(enum bpf_prog_type type, const char *name, uint32_t verdict,
+    uint32_t redirect)
+{
+	/* r1 = device; r2 = 0; call redirect; exit, or just a verdict */
+	const struct bpf_insn away[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 1,
+		    .imm = (int)redirect},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 2},
+		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_redirect},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	const struct bpf_insn plain[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = (int)verdict},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+
+	return redirect != 0 ?
+	    bpf_prog_load(type, name, "GPL", away, 4, NULL) :
+	    bpf_prog_load(type, name, "GPL", plain, 2, NULL);
+}
+
+static uint32_t
+program_id(int fd)
+{
+	struct bpf_prog_info info;
+	uint32_t len = sizeof(info);
+
+	memset(&info, 0, sizeof(info));
+	return bpf_obj_get_info_by_fd(fd, &info, &len) == 0 ? info.id : 0;
+}
+
+static int
+xdp(char **v, bool native)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts);
+	uint32_t flags = native ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE;
+	int index = (int)if_nametoindex(v[0]), fd, rc;
+	uint32_t to = (uint32_t)atoi(v[1]);
+
+	fd = load(BPF_PROG_TYPE_XDP, "evil_xdp",
+	    strcmp(v[1], "tx") == 0 ? XDP_TX : XDP_PASS, to);
+	if (fd < 0)
+		return refused("load");
+	opts.flags = flags;
+	rc = strcmp(v[2], "link") == 0 ?
+	    bpf_link_create(fd, index, BPF_XDP, &opts) :
+	    bpf_xdp_attach(index, fd, flags, NULL);
+	if (rc < 0) {
+		errno = -rc;
+		return refused("attach");
+	}
+	printf("ok %u\n", program_id(fd));
+	return stay();
+}
+
+static int
+tcx(char **v)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = 1u << 3);
+	int index = (int)if_nametoindex(v[0]), fd, rc;
+
+	fd = load(BPF_PROG_TYPE_SCHED_CLS, "evil_tc", TC_ACT_OK,
+	    (uint32_t)atoi(v[2]));
+	if (fd < 0)
+		return refused("load");
+	rc = bpf_link_create(fd, index, (enum bpf_attach_type)
+	    (strcmp(v[1], "in") == 0 ? TCX_INGRESS : TCX_EGRESS), &opts);
+	if (rc < 0) {
+		errno = -rc;
+		return refused("attach");
+	}
+	printf("ok %u\n", program_id(fd));
+	return stay();
+}
+
+/* All links on DEVICE, of whoever. */
+static int
+detach(const char *device)
+{
+	uint32_t id = 0, index = if_nametoindex(device), n = 0, len;
+	struct bpf_link_info info;
+	int fd;
+
+	while (bpf_link_get_next_id(id, &id) == 0) {
+		fd = bpf_link_get_fd_by_id(id);
+		len = sizeof(info);
+		memset(&info, 0, sizeof(info));
+		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) != 0 ||
+		    info.xdp.ifindex != index)
+			continue;
+		n += bpf_link_detach(fd) == 0;
+	}
+	printf("ok %u\n", n);
+	return 0;
+}
+
+/* -- AF_XDP ----------------------------------------------------------------- */
+
+struct sender {
+	int fd;
+	uint8_t *frames;
+	uint32_t *producer;
+	struct xdp_desc *ring;
+};
+
+static bool
+furnish(struct sender *s)
+{
+	struct xdp_umem_reg mem = {.len = RING * FRAME, .chunk_size = FRAME};
+	struct xdp_mmap_offsets off;
+	socklen_t len = sizeof(off);
+	const int n = RING;
+	uint8_t *map;
+
+	s->frames = mmap(NULL, mem.len, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	mem.addr = (uint64_t)(uintptr_t)s->frames;
+	if (setsockopt(s->fd, SOL_XDP, XDP_UMEM_REG, &mem, sizeof(mem)) < 0 ||
+	    setsockopt(s->fd, SOL_XDP, XDP_UMEM_FILL_RING, &n, sizeof(n)) < 0 ||
+	    setsockopt(s->fd, SOL_XDP, XDP_UMEM_COMPLETION_RING, &n,
+	    sizeof(n)) < 0 ||
+	    setsockopt(s->fd, SOL_XDP, XDP_TX_RING, &n, sizeof(n)) < 0 ||
+	    getsockopt(s->fd, SOL_XDP, XDP_MMAP_OFFSETS, &off, &len) < 0)
+		return false;
+	map = mmap(NULL, off.tx.desc + RING * sizeof(struct xdp_desc),
+	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, s->fd,
+	    XDP_PGOFF_TX_RING);
+	if (map == MAP_FAILED)
+		return false;
+	s->producer = (uint32_t *)(void *)(map + off.tx.producer);
+	s->ring = (struct xdp_desc *)(void *)(map + off.tx.desc);
+	return true;
+}
+
+static size_t
+from_hex(const char *hex, uint8_t *out)
+{
+	size_t n = 0;
+	unsigned int byte;
+
+	for (; sscanf(hex, "%2x", &byte) == 1 && n < FRAME; hex += 2)
+		out[n++] = (uint8_t)byte;
+	return n;
+}
+
+static int
+xsk(char **v)
+{
+	struct sockaddr_xdp at = {.sxdp_family = AF_XDP,
+	    .sxdp_flags = XDP_COPY, .sxdp_ifindex = if_nametoindex(v[0]),
+	    .sxdp_queue_id = (uint32_t)atoi(v[1])};
+	int i, count = atoi(v[2]), sent = 0;
+	struct sender s;
+	size_t len;
+
+	s.fd = socket(AF_XDP, SOCK_RAW, 0);
+	if (s.fd < 0 || !furnish(&s))
+		return refused("socket");
+	if (bind(s.fd, (struct sockaddr *)&at, sizeof(at)) < 0)
+		return refused("bind");
+	for (i = 0; i < count && i < RING; i++) {
+		len = from_hex(v[3], s.frames + i * FRAME);
+		s.ring[i].addr = (uint64_t)i * FRAME;
+		s.ring[i].len = (uint32_t)len;
+		s.ring[i].options = 0;
+		__atomic_store_n(s.producer, (uint32_t)i + 1,
+		    __ATOMIC_RELEASE);
+		sent += sendto(s.fd, NULL, 0, MSG_DONTWAIT, NULL, 0) >= 0;
+	}
+	printf("ok %d\n", sent);
+	return stay();
+}
+
+int
+main(int argc, char **argv)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc == 6 && strcmp(argv[1], "xsk") == 0)
+		return xsk(argv + 2);
+	if (argc >= 5 && strcmp(argv[1], "xdp") == 0)
+		return xdp(argv + 2, argc == 6);
+	if (argc == 5 && strcmp(argv[1], "tcx") == 0)
+		return tcx(argv + 2);
+	if (argc == 3 && strcmp(argv[1], "detach") == 0)
+		return detach(argv[2]);
+	if (argc == 3 && strcmp(argv[1], "unset") == 0) {
+		if (bpf_xdp_detach((int)if_nametoindex(argv[2]), 0, NULL) < 0)
+			return refused("unset");
+		puts("ok");
+		return 0;
+	}
+	return 2;
+}
