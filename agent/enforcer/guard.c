@@ -37,6 +37,8 @@ struct guard {
 	bool closed;		/* that one says */
 	uint32_t serial;	/* of the last that was sent */
 	Cordon__GuardState *last; /* NULL: none since it was started */
+	bool waiting;	/* in guard_open: others are told later */
+	bool news;	/* that is due */
 	bool known;	/* it answered once, or failed to */
 	/* What a guard told to be put back, for the next one. */
 	struct {
@@ -104,8 +106,11 @@ send_want(struct guard *g)
 	buf_done(&b);
 }
 
-/* Take M as what is wanted; tell it if it is something else than before. */
-static void
+/*
+ * Take M as what is wanted; tell it if it is something else than before.
+ * True if it was told.
+ */
+static bool
 want(struct guard *g, Cordon__GuardSet *m)
 {
 	struct buf b;
@@ -114,26 +119,45 @@ want(struct guard *g, Cordon__GuardSet *m)
 	if (pack(&m->base, &b) != 0) {
 		log_error("the guard's message is too long");
 		buf_done(&b);
-		return;
+		return false;
 	}
 	if (b.len == g->want.len && (b.len == 0 ||
 	    memcmp(b.data, g->want.data, b.len) == 0)) {
 		buf_done(&b);
-		return;
+		return false;
 	}
 	buf_done(&g->want);
 	g->want = b;
 	g->closed = m->closed;
 	send_want(g);
+	return true;
 }
 
 void
 guard_open(struct guard *g)
 {
 	Cordon__GuardSet m = CORDON__GUARD_SET__INIT;
+	int64_t end;
 
 	m.network_uid = g->network_uid; /* so that it is never empty */
-	want(g, &m);
+	if (!want(g, &m) || g->link == NULL)
+		return;
+	end = clock_boot_ms() + GUARD_LET_GO_MS;
+	g->waiting = true;
+	while (g->link != NULL && (g->last == NULL ||
+	    g->last->serial != g->serial) && clock_boot_ms() < end)
+		link_wait(g->link, (int)(end - clock_boot_ms()));
+	g->waiting = false;
+}
+
+static void
+changed(struct guard *g)
+{
+	g->news = true;
+	if (g->waiting)
+		return;
+	g->news = false;
+	g->calls->changed(g->arg);
 }
 
 void
@@ -143,6 +167,8 @@ guard_follow(struct guard *g, struct isolation *i)
 	Cordon__Profile profile = isolation_profile(i);
 	Cordon__GuardSet m = CORDON__GUARD_SET__INIT;
 
+	if (g->news)
+		changed(g);
 	if (profile == CORDON__PROFILE__PROFILE_OPEN) {
 		if (!cage_present(isolation_cage(i)))
 			guard_open(g);
@@ -304,7 +330,7 @@ on_state(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	if (old != NULL)
 		cordon__guard_state__free_unpacked(old, NULL);
 	if (other)
-		g->calls->changed(g->arg);
+		changed(g);
 	return 0;
 }
 
@@ -333,7 +359,7 @@ on_end(void *arg, struct link *l, const char *reason)
 	log_info("guard: %s", reason);
 	forget(g);
 	g->known = true;
-	g->calls->changed(g->arg);
+	changed(g);
 }
 
 int

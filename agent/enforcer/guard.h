@@ -21,6 +21,7 @@
  */
 #define GUARD_OPEN_MS 5000
 #define GUARD_CLOSE_MS 20000
+#define GUARD_LET_GO_MS 300 /* of them waited for, before the rules go */
 #define GUARD_TAMPERS_MAX 64 /* signals a minute; more are only logged */
 #define GUARD_ITEMS 3	     /* of readiness */
 
@@ -50,7 +51,10 @@ int guard_join(struct guard *g, int fd, struct why *why);
  * as it is.
  */
 void guard_follow(struct guard *g, struct isolation *i);
-/* The host is about to be opened: it lets go first. */
+/*
+ * The host is about to be opened: it lets go first.  Waits for that at most
+ * GUARD_LET_GO_MS, and not at all for a guard that is gone.
+ */
 void guard_open(struct guard *g);
 
 /*

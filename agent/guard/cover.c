@@ -124,20 +124,19 @@ cover_swap(struct cover *c, const struct programs *p)
 	return rc;
 }
 
-/* Ours again before whoever came before it. */
+/*
+ * Ours again before whoever came before it.  One program is on a hook once,
+ * so it goes before it comes; behind the other one it did nothing anyway.
+ */
 static uint32_t
 stay_first(struct cover *c, const struct programs *p)
 {
 	uint32_t first = hook_out_first(c->port.index);
-	int link = -1;
 
 	if (first == 0 || first == hook_program(c->out))
 		return 0;
-	if (hook_out(programs_out(p, cover_shape(c)), c->port.index,
-	    &link) != 0)
-		return first;
 	hook_free(&c->out);
-	c->out = link;
+	cover_out(c, p);
 	return first;
 }
 

@@ -370,9 +370,16 @@ cover_all(struct guard *g)
 	free(done);
 }
 
+/* First what keeps frames from coming in and going out, everywhere. */
 static void
 uncover_all(struct guard *g)
 {
+	size_t i;
+
+	for (i = 0; i < g->ncover; i++) {
+		hook_free(&g->cover[i].in);
+		hook_free(&g->cover[i].out);
+	}
 	while (g->ncover > 0)
 		drop_cover(g, &g->cover[g->ncover - 1]);
 }

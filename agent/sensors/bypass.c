@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "agent/sensors/emit.h"
@@ -295,9 +296,13 @@ tell(struct sensor *s, const struct thing *t)
 	char what[128], name[64], text[512], holder[256];
 	struct emit_signal out;
 	struct who *who;
+	int pidfd;
 
 	describe(b, t, what, sizeof(what));
-	who = who_find(b->who, t->pid, -1);
+	pidfd = t->pid != 0 ? (int)syscall(SYS_pidfd_open, t->pid, 0) : -1;
+	who = who_find(b->who, t->pid, pidfd);
+	if (pidfd >= 0)
+		close(pidfd);
 	if (who != NULL && t->pid != 0)
 		snprintf(holder, sizeof(holder), "%s (pid %d)",
 		    who->program[0] != '\0' ? who->program : "a program",

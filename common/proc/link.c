@@ -14,6 +14,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -402,6 +403,24 @@ link_free(struct link **lp)
 	l->doomed = true;
 	end(l, "");
 	leave(l);
+}
+
+int
+link_wait(struct link *l, int ms)
+{
+	struct pollfd p = {.fd = l->fd, .events = POLLIN};
+	int err = 0;
+
+	if (l->ended || l->doomed)
+		return ERR_CLOSED;
+	if (poll(&p, 1, ms) <= 0)
+		return ERR_TIMEOUT;
+	l->busy++;
+	receive(l);
+	if (l->ended || l->doomed)
+		err = ERR_CLOSED;
+	leave(l);
+	return err;
 }
 
 void

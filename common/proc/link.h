@@ -64,6 +64,12 @@ int link_send(struct link *l, uint32_t kind, const void *payload, size_t len,
  * its own queue.  While paused, its end is not noticed either.
  */
 void link_pause(struct link *l, bool pause);
+/*
+ * Wait at most MS for one message and give it to its handler now, for the
+ * rare answer without which there is no going on.  0, ERR_TIMEOUT,
+ * ERR_CLOSED.  L may be freed when it returns, by its own end function.
+ */
+int link_wait(struct link *l, int ms);
 /* Bytes queued and not yet taken by the kernel. */
 size_t link_queued(const struct link *l);
 const char *link_name(const struct link *l);

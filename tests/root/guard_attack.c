@@ -235,7 +235,8 @@ main(int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], "detach") == 0)
 		return detach(argv[2]);
 	if (argc == 3 && strcmp(argv[1], "unset") == 0) {
-		if (bpf_xdp_detach((int)if_nametoindex(argv[2]), 0, NULL) < 0)
+		if (bpf_xdp_detach((int)if_nametoindex(argv[2]),
+		    XDP_FLAGS_SKB_MODE, NULL) < 0)
 			return refused("unset");
 		puts("ok");
 		return 0;
