@@ -21,6 +21,8 @@ struct hub {
 	struct event_base *base;
 	struct link *parent, *enforcer;
 	struct guard *guard;
+	Cordon__GuardSet *next; /* to be carried out; NULL: none */
+	struct event *apply;	/* that */
 	int result;
 };
 
@@ -56,10 +58,31 @@ static const struct guard_calls calls = {on_changed, ask_program};
 
 /* -- from the enforcer ------------------------------------------------------- */
 
+static void
+on_apply(evutil_socket_t fd, short what, void *arg)
+{
+	struct hub *h = arg;
+	Cordon__GuardSet *m = h->next;
+	struct why why = {""};
+
+	(void)fd, (void)what;
+	h->next = NULL;
+	if (m == NULL)
+		return;
+	if (guard_set(h->guard, m, &why) != 0)
+		log_error("%s", why.text);
+	cordon__guard_set__free_unpacked(m, NULL);
+}
+
+/*
+ * Carried out when all that waits was read: only the last one counts.  A
+ * host that was opened meanwhile must not be closed for a moment first.
+ */
 static int
 on_set(void *arg, struct link *l, const uint8_t *payload, size_t len, int fd,
     struct why *why)
 {
+	struct program_rules rules;
 	struct hub *h = arg;
 	Cordon__GuardSet *m;
 	int rc;
@@ -68,9 +91,16 @@ on_set(void *arg, struct link *l, const uint8_t *payload, size_t len, int fd,
 	m = unpack(&cordon__guard_set__descriptor, payload, len);
 	if (m == NULL)
 		return why_set(why, ERR_PROTO, "guard-set: not that message");
-	rc = guard_set(h->guard, m, why);
-	cordon__guard_set__free_unpacked(m, NULL);
-	return rc;
+	rc = guard_rules(m, &rules, why);
+	if (rc != 0) {
+		cordon__guard_set__free_unpacked(m, NULL);
+		return rc;
+	}
+	if (h->next != NULL)
+		cordon__guard_set__free_unpacked(h->next, NULL);
+	h->next = m;
+	event_active(h->apply, EV_TIMEOUT, 0);
+	return 0;
 }
 
 static const struct link_kind enforcer_kinds[] = {
@@ -180,9 +210,10 @@ hub_run(int parent_fd, struct why *why)
 		close(parent_fd);
 		return why_set(why, ERR_NOMEM, "loop");
 	}
+	h.apply = evtimer_new(h.base, on_apply, &h);
 	h.parent = link_new(h.base, parent_fd, "parent", parent_kinds, &h,
 	    on_parent_end);
-	if (h.parent == NULL)
+	if (h.parent == NULL || h.apply == NULL)
 		rc = why_set(why, ERR_NOMEM, "link to parent");
 	if (rc == 0)
 		rc = guard_new(h.base, &calls, &h, &h.guard, why);
@@ -197,6 +228,10 @@ hub_run(int parent_fd, struct why *why)
 	guard_free(&h.guard);
 	link_free(&h.enforcer);
 	link_free(&h.parent);
+	if (h.next != NULL)
+		cordon__guard_set__free_unpacked(h.next, NULL);
+	if (h.apply != NULL)
+		event_free(h.apply);
 	event_base_free(h.base);
 	return rc;
 }

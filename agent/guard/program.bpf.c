@@ -173,11 +173,12 @@ neighbour(const struct flow *f, const struct ip6 *ip)
 	    (!f->out && icmp[0] == ND_ROUTER);
 }
 
+/* ff02::1:2 */
 inline_ bool
 to_dhcp_servers(const struct flow *f)
 {
 	return f->peer[0] == bpf_htonl(0xff020000) && f->peer[1] == 0 &&
-	    f->peer[2] == bpf_htonl(1) && f->peer[3] == bpf_htonl(2);
+	    f->peer[2] == 0 && f->peer[3] == bpf_htonl(0x00010002);
 }
 
 inline_ bool

@@ -8,7 +8,9 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -34,6 +36,9 @@ struct programs {
 };
 
 /* libbpf explains at length; for people the errno is enough. */
+static int quiet(enum libbpf_print_level level, const char *fmt,
+    va_list args) __attribute__((format(printf, 2, 0)));
+
 static int
 quiet(enum libbpf_print_level level, const char *fmt, va_list args)
 {

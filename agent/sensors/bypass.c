@@ -271,8 +271,12 @@ static void
 describe(const struct bypass *b, const struct thing *t, char *what,
     size_t size)
 {
-	static const char *const hooks[] = {"XDP program", "tc program where "
-	    "frames come in", "tc program where frames leave", "filter"};
+	static const char *const hooks[] = {
+		[HOOK_XDP] = "XDP program",
+		[HOOK_TC_IN] = "tc program where frames come in",
+		[HOOK_TC_OUT] = "tc program where frames leave",
+		[HOOK_FILTER] = "filter",
+	};
 
 	if (t->kind == KIND_XSK) {
 		snprintf(what, size, "AF_XDP socket");

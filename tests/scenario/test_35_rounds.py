@@ -41,14 +41,15 @@ def test_rounds_of_apply_and_release_under_sigkill(world, people):
         first = h.popen([h.world.bin("cordon-agent"), "order", h.path("order"), "--state", h.state, "--run", h.rundir],
                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(rng.random() * 0.03)
-        name = rng.choice(["agent-network", "agent-enforcer", "agent-enforcer", "agent-sensors", "agent-parent"])
+        name = rng.choice(["agent-network", "agent-enforcer", "agent-enforcer", "agent-sensors", "agent-parent",
+                           "agent-guard"])
         try:
             h.kill(name)
         except (KeyError, ProcessLookupError):
             pass
         first.wait()
         if name == "agent-parent":
-            wait_for("the end of all four", lambda: not h.processes(), 5, 0.01)
+            wait_for("the end of all", lambda: not h.processes(), 5, 0.01)
             h.start_agent()
         wait_for("round %d, %s after kill -9 of %s" % (n, profile, name),
                  lambda: give().returncode == 0 and status(h).get("profile") == profile, 15, 0.02)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What a taken-over network process may send: the first byte picks the kind,
+ * What a taken-over network process or guard may send: the first byte picks the kind,
  * the rest goes through the same unpacking and checks as in the enforcer,
  * an order up to its gate.  No input is signed, so none may pass.
  */
 #include <stdlib.h>
 
 #include "agent/enforcer/answer.h"
+#include "agent/enforcer/guard.h"
 #include "agent/enforcer/inbox.h"
 #include "agent/enforcer/order_gate.h"
 #include "agent/links/settings.h"
@@ -43,6 +44,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	Cordon__ForeignAsk *f;
+	Cordon__GuardState *g;
 	Cordon__Settings *s;
 	Cordon__Confirm *c;
 	struct answer a;
@@ -50,7 +52,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size == 0)
 		return 0;
-	switch (data[0] % 5) {
+	switch (data[0] % 6) {
 	case 0:
 		order(data + 1, size - 1);
 		break;
@@ -67,6 +69,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	case 3:
 		if (settings_unpack(data + 1, size - 1, &s, &why) == 0)
 			cordon__settings__free_unpacked(s, NULL);
+		break;
+	case 4:
+		g = guard_state_unpack(data + 1, size - 1, &why);
+		if (g != NULL)
+			cordon__guard_state__free_unpacked(g, NULL);
 		break;
 	default:
 		answer_unpack(data + 1, size - 1, &a);

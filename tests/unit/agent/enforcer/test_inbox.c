@@ -11,7 +11,9 @@
 #include <cmocka.h>
 
 #include "agent/enforcer/answer.h"
+#include "agent/enforcer/guard.h"
 #include "agent/enforcer/inbox.h"
+#include "common/proc/link.h"
 
 static void
 refuses(void **state)
@@ -48,6 +50,40 @@ refuses(void **state)
 			fail_msg("case %zu was taken", i);
 		assert_true(why.text[0] != '\0');
 	}
+}
+
+/* The guard: less trusted than we are; its lists and texts are bounded. */
+static void
+guard_states(void **state)
+{
+	Cordon__GuardState m = CORDON__GUARD_STATE__INIT, *s;
+	Cordon__GuardDevice d = CORDON__GUARD_DEVICE__INIT;
+	Cordon__GuardDevice *at[RULESET_DEVICES_MAX + 1];
+	static uint8_t bytes[LINK_PAYLOAD_MAX];
+	char text[200] = "";
+	struct why why;
+	size_t i, len;
+
+	(void)state;
+	assert_null(guard_state_unpack((const uint8_t *)"\xff", 1, &why));
+	for (i = 0; i <= RULESET_DEVICES_MAX; i++)
+		at[i] = &d;
+	d.name = (char *)(uintptr_t)"eth0";
+	m.devices = at;
+	m.n_devices = RULESET_DEVICES_MAX;
+	len = cordon__guard_state__pack(&m, bytes);
+	s = guard_state_unpack(bytes, len, &why);
+	assert_non_null(s);
+	assert_string_equal(s->devices[3]->name, "eth0");
+	cordon__guard_state__free_unpacked(s, NULL);
+	m.n_devices++;
+	len = cordon__guard_state__pack(&m, bytes);
+	assert_null(guard_state_unpack(bytes, len, &why));
+	m.n_devices = 1;
+	memset(text, 'x', sizeof(text) - 1);
+	d.lost = text;
+	len = cordon__guard_state__pack(&m, bytes);
+	assert_null(guard_state_unpack(bytes, len, &why));
 }
 
 static void
@@ -107,7 +143,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(refuses), cmocka_unit_test(takes),
+	    cmocka_unit_test(refuses), cmocka_unit_test(guard_states),
+	    cmocka_unit_test(takes),
 	    cmocka_unit_test(answers),
 	};
 

@@ -313,6 +313,27 @@ call_allowed(int fd)
 	dprintf(fd, "alive");
 }
 
+/* One first argument allowed (AF_UNIX), another one not. */
+static void
+call_argument(int fd)
+{
+	static const struct syscall_rule one_row[] = {
+		{"socket=1", "test"},
+		{NULL, NULL},
+	};
+
+	enter_or_die(one_row);
+	dprintf(fd, "%d", socket(AF_UNIX, SOCK_STREAM, 0) >= 0);
+}
+
+static void
+call_other_argument(int fd)
+{
+	call_argument(fd);
+	(void)socket(AF_INET, SOCK_STREAM, 0);
+	dprintf(fd, "alive");
+}
+
 static void *
 thread_main(void *arg)
 {
@@ -443,6 +464,8 @@ test_filter(void **state)
 		{"allowed", call_allowed, "alive", true},
 		{"thread", call_thread, "42", true},
 		{"socket", call_socket, NULL, true},
+		{"one argument", call_argument, "1", true},
+		{"another argument", call_other_argument, NULL, true},
 		{"execve", call_execve, NULL, true},
 		{"i386 call", call_i386, NULL, true},
 		{"fork", call_fork, NULL, false},
