@@ -163,6 +163,8 @@ build_here(struct cage *c, const struct ruleset_input *in,
 	now.own = c->ground.own.list;
 	now.nown = c->ground.own.n;
 	now.hops = c->ground.hops;
+	now.routers = c->ground.routers;
+	now.nrouters = c->ground.nrouters;
 	now.searching = c->ground.searching;
 	rc = ruleset_build(&now, rs);
 	return rc != 0 ? why_set(why, rc, "rules: %s", err_str(rc)) : 0;
@@ -374,6 +376,47 @@ bool
 cage_is_hop(const struct cage *c, const uint8_t *ip, size_t len)
 {
 	return ground_is_hop(&c->ground, ip, len);
+}
+
+size_t
+cage_hops(const struct cage *c, ProtobufCBinaryData out[ORDER_COLLECTORS_MAX])
+{
+	const struct hop *h;
+	size_t i;
+
+	for (i = 0; i < c->ground.nhops; i++) {
+		h = &c->ground.hops[i];
+		out[i].data = (uint8_t *)(uintptr_t)h->mac;
+		out[i].len = h->pinned ? sizeof(h->mac) : 0;
+	}
+	return c->ground.nhops;
+}
+
+bool
+cage_leased(const struct cage *c)
+{
+	const struct ground *g = &c->ground;
+	size_t i, k;
+
+	for (i = 0; i < g->devices.n; i++)
+		for (k = 0; k < g->own.n && g->devices.list[i].line; k++)
+			if (g->own.list[k].leased &&
+			    g->own.list[k].device == g->devices.list[i].index)
+				return true;
+	return g->searching;
+}
+
+enum eapol
+cage_eapol(const struct cage *c)
+{
+	const struct devices *d = &c->ground.devices;
+	enum eapol most = EAPOL_NONE;
+	size_t i;
+
+	for (i = 0; i < d->n; i++)
+		if (d->list[i].line && d->list[i].eapol > most)
+			most = d->list[i].eapol;
+	return most;
 }
 
 int

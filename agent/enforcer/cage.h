@@ -68,6 +68,13 @@ int cage_relearn(struct cage *c, struct why *why);
 void cage_heard(struct cage *c);
 /* Is that the first station of the line? */
 bool cage_is_hop(const struct cage *c, const uint8_t *ip, size_t len);
+/* Link addresses that the line is held to, lent; how many ways. */
+size_t cage_hops(const struct cage *c,
+    ProtobufCBinaryData out[ORDER_COLLECTORS_MAX]);
+/* Does the line live on a lease, or is it looking for a way? */
+bool cage_leased(const struct cage *c);
+/* The most that a device of the line needs. */
+enum eapol cage_eapol(const struct cage *c);
 /* The socket that owns the tables, to be parked with others. */
 int cage_owner_fd(const struct cage *c);
 /* End sockets and connections that the rules in force do not allow. */

@@ -104,6 +104,51 @@ find_route(struct netlink *route, const struct own_address *dest,
 	return rc == ERR_KERNEL ? 0 : rc;
 }
 
+/* A gateway that came by an advertisement, each once. */
+static int
+on_router(void *arg, const struct nlmsghdr *nlh)
+{
+	const struct nlattr *a, *gateway = NULL;
+	struct ground *g = arg;
+	const struct rtmsg *m;
+	size_t i;
+
+	if (nlh->nlmsg_type != RTM_NEWROUTE ||
+	    mnl_nlmsg_get_payload_len(nlh) < sizeof(*m))
+		return 0;
+	m = mnl_nlmsg_get_payload(nlh);
+	mnl_attr_for_each(a, nlh, sizeof(*m))
+		if (mnl_attr_get_type(a) == RTA_GATEWAY)
+			gateway = a;
+	if (m->rtm_protocol != RTPROT_RA || gateway == NULL ||
+	    mnl_attr_get_payload_len(gateway) != 16 ||
+	    g->nrouters == RULESET_ROUTERS_MAX)
+		return 0;
+	for (i = 0; i < g->nrouters; i++)
+		if (memcmp(g->routers[i].ip, mnl_attr_get_payload(gateway),
+		    16) == 0)
+			return 0;
+	memset(&g->routers[i], 0, sizeof(g->routers[i]));
+	memcpy(g->routers[i].ip, mnl_attr_get_payload(gateway), 16);
+	g->routers[i].len = 16;
+	g->nrouters++;
+	return 0;
+}
+
+static int
+find_routers(struct netlink *route, struct ground *g)
+{
+	struct request r;
+	struct nlmsghdr *nlh = begin(&r, RTM_GETROUTE, NLM_F_DUMP);
+	struct rtmsg *m = mnl_nlmsg_put_extra_header(nlh, sizeof(*m));
+	int rc;
+
+	m->rtm_family = AF_INET6;
+	rc = netlink_ask(route, nlh, on_router, g, NULL);
+	/* changed meanwhile: we shall be told, and look again */
+	return rc == ERR_AGAIN ? 0 : rc;
+}
+
 /* -- neighbours --------------------------------------------------------------- */
 
 struct neighbour {
@@ -258,6 +303,7 @@ ground_take(struct netlink *route, const struct ruleset_input *in,
     struct ground *out, struct why *why)
 {
 	struct ground g = {.nhops = 0};
+	bool six = false;
 	size_t i;
 	int rc;
 
@@ -272,7 +318,10 @@ ground_take(struct netlink *route, const struct ruleset_input *in,
 		if (rc != 0)
 			why_set(why, rc, "way to a collector: %s",
 			    err_str(rc));
+		six = six || g.dest[i].len == 16;
 	}
+	if (rc == 0 && six && find_routers(route, &g) != 0)
+		rc = why_set(why, ERR_IO, "routers cannot be listed");
 	if (rc != 0) {
 		ground_done(&g);
 		return rc;
@@ -389,6 +438,17 @@ hold_hop(struct ground *now, const struct ground *before, size_t i,
 	}
 }
 
+static bool
+has_router(const struct ground *g, const uint8_t ip[16])
+{
+	size_t i;
+
+	for (i = 0; i < g->nrouters; i++)
+		if (memcmp(g->routers[i].ip, ip, 16) == 0)
+			return true;
+	return false;
+}
+
 void
 ground_hold(struct ground *now, const struct ground *before, bool loose,
     char text[GROUND_TEXT_MAX])
@@ -396,6 +456,11 @@ ground_hold(struct ground *now, const struct ground *before, bool loose,
 	size_t i;
 
 	text[0] = '\0';
+	/* one whose route ran out may come back */
+	for (i = 0; i < before->nrouters &&
+	    now->nrouters < RULESET_ROUTERS_MAX; i++)
+		if (!has_router(now, before->routers[i].ip))
+			now->routers[now->nrouters++] = before->routers[i];
 	for (i = 0; i < now->nhops; i++)
 		hold_hop(now, before, i, loose, text);
 }
@@ -534,6 +599,19 @@ ground_unpin(struct netlink *route, bool drop, struct why *why)
 
 /* -- the line's devices ---------------------------------------------------------- */
 
+/* An address that can talk to DEST, not one of its link alone. */
+static bool
+has_address(const struct ground *g, const struct own_address *dest)
+{
+	size_t i;
+
+	for (i = 0; i < g->own.n; i++)
+		if (g->own.list[i].len == dest->len && (dest->len == 4 ||
+		    g->own.list[i].ip[0] != 0xfe || dest->ip[0] == 0xfe))
+			return true;
+	return false;
+}
+
 static bool
 has_way(const struct ground *g)
 {
@@ -542,7 +620,7 @@ has_way(const struct ground *g)
 
 	for (i = 0; i < g->nhops; i++) {
 		d = find_device(g, g->hops[i].device);
-		if (d != NULL && d->up)
+		if (d != NULL && d->up && has_address(g, &g->dest[i]))
 			return true;
 	}
 	return false;
@@ -612,7 +690,9 @@ ground_same(const struct ground *a, const struct ground *b)
 	size_t i;
 
 	if (!devices_same(&a->devices, &b->devices) || a->own.n != b->own.n ||
-	    a->nhops != b->nhops || a->searching != b->searching)
+	    a->nhops != b->nhops || a->searching != b->searching ||
+	    a->nrouters != b->nrouters || memcmp(a->routers, b->routers,
+	    a->nrouters * sizeof(a->routers[0])) != 0)
 		return false;
 	for (i = 0; i < a->own.n; i++)
 		if (a->own.list[i].device != b->own.list[i].device ||

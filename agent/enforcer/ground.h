@@ -25,6 +25,9 @@ struct ground {
 	struct hop hops[ORDER_COLLECTORS_MAX]; /* one a collector */
 	struct own_address dest[ORDER_COLLECTORS_MAX]; /* its address */
 	size_t nhops;
+	/* Routers that an IPv6 route was learned from. */
+	struct own_address routers[RULESET_ROUTERS_MAX];
+	size_t nrouters;
 	bool searching; /* there is no way to any collector */
 };
 

@@ -165,6 +165,7 @@ guard_follow(struct guard *g, struct isolation *i)
 {
 	const Cordon__OrderBody *body = isolation_body(i);
 	Cordon__Profile profile = isolation_profile(i);
+	ProtobufCBinaryData hops[ORDER_COLLECTORS_MAX];
 	Cordon__GuardSet m = CORDON__GUARD_SET__INIT;
 
 	if (g->news)
@@ -180,6 +181,10 @@ guard_follow(struct guard *g, struct isolation *i)
 	m.network_uid = g->network_uid;
 	m.collectors = body->collectors;
 	m.n_collectors = body->n_collectors;
+	m.hops = hops;
+	m.n_hops = cage_hops(isolation_cage(i), hops);
+	m.lease = cage_leased(isolation_cage(i));
+	m.eapol = cage_eapol(isolation_cage(i));
 	if (profile != CORDON__PROFILE__PROFILE_STRICT) {
 		m.allowed = body->allowed;
 		m.n_allowed = body->n_allowed;

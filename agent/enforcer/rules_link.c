@@ -152,7 +152,8 @@ arp_out(struct builder *b, size_t chain, enum lens lens)
 
 	for (i = 0; i < b->nown; i++) {
 		const struct own_link *own = &b->own[i];
-		bool all = is_loose(b);
+		/* a lease is renewed from there by unicast (RFC 2131, 4.1) */
+		bool all = is_loose(b) || b->lease4;
 
 		if (own->len != 4)
 			continue;
@@ -304,11 +305,11 @@ neighbours_out(struct builder *b, size_t chain, enum lens lens)
 
 	for (i = 0; i < b->nown; i++) {
 		const struct own_link *own = &b->own[i];
-		bool all = is_loose(b);
+		bool all = is_loose(b) || b->lease6;
 
 		if (own->len != 16)
 			continue;
-		if (all && own->ip[0] == 0xfe && (own->ip[1] & 0xc0) == 0x80)
+		if (is_loose(b) && own->ip[0] == 0xfe && (own->ip[1] & 0xc0) == 0x80)
 			router_solicit_out(b, chain, lens, own);
 		for (k = 0; k < o->n_collectors; k++) {
 			const struct hop *hop = &b->in->hops[k];
@@ -335,17 +336,16 @@ any_neighbour(struct builder *b, size_t chain, enum lens lens, uint8_t type)
 	put_accept(b);
 }
 
-/* From the station that our packets go to first. */
 static void
-from_hop(struct builder *b, size_t chain, enum lens lens, uint8_t type,
-    const struct hop *hop)
+from_station(struct builder *b, size_t chain, enum lens lens, uint8_t type,
+    const uint8_t ip[16])
 {
 	nd_head(b, chain, lens, type);
-	put_is(b, lens, 8, hop->ip, 16);
+	put_is(b, lens, 8, ip, 16);
 	put_accept(b);
 }
 
-/* Advertisements keep the IPv6 route alive: from our router. */
+/* Advertisements keep address and route alive: those of our routers. */
 static void
 neighbours_in(struct builder *b, size_t chain, enum lens lens)
 {
@@ -368,10 +368,14 @@ neighbours_in(struct builder *b, size_t chain, enum lens lens)
 
 		if (hop->len != 16 || hop->device == 0)
 			continue;
-		from_hop(b, chain, lens, ND_ROUTER_ADVERT, hop);
+		from_station(b, chain, lens, ND_ROUTER_ADVERT, hop->ip);
 		if (!hop->pinned)
-			from_hop(b, chain, lens, ND_NEIGHBOR_ADVERT, hop);
+			from_station(b, chain, lens, ND_NEIGHBOR_ADVERT,
+			    hop->ip);
 	}
+	for (i = 0; i < b->in->nrouters; i++)
+		from_station(b, chain, lens, ND_ROUTER_ADVERT,
+		    b->in->routers[i].ip);
 }
 
 void

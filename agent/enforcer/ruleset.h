@@ -27,6 +27,7 @@
 #define RULESET_HOOKNAMES_MAX 65536
 #define RULESET_HOOKNAMES_CHAIN 255 /* one less than NFT_NETDEVICE_MAX */
 #define RULESET_LINES_MAX 16 /* devices that may carry the line */
+#define RULESET_ROUTERS_MAX 8
 #define RULESET_OWN_MAX 64 /* addresses and links that rules spell out */
 #define RULESET_NAME_MAX 64 /* with the terminator */
 #define RULESET_TEXT_MAX (16 * 1024 * 1024)
@@ -163,6 +164,8 @@ struct ruleset_input {
 	const struct own_address *own; /* lent */
 	size_t nown;
 	const struct hop *hops; /* one a collector of BODY; lent */
+	const struct own_address *routers; /* whose advertisements count */
+	size_t nrouters;
 	bool searching; /* there is no way to any collector now */
 	bool loose; /* the line was silent: answer any station that asks */
 	unsigned int features;

@@ -86,15 +86,24 @@ int
 guard_rules(const Cordon__GuardSet *m, struct program_rules *out,
     struct why *why)
 {
-	struct program_rules r = {.uid = m->network_uid};
+	struct program_rules r = {.uid = m->network_uid,
+	    .eapol = m->eapol, .lease = m->lease};
 	size_t i;
 
 	if (m->n_collectors > PROGRAM_PEERS_MAX ||
 	    m->n_allowed > PROGRAM_PEERS_MAX - m->n_collectors)
 		return why_set(why, ERR_PROTO, "guard-set: too many peers");
-	for (i = 0; i < m->n_collectors; i++)
-		if (!peer_of(m->collectors[i], true, &r.peer[r.n++]))
+	if (m->n_hops != 0 && m->n_hops != m->n_collectors)
+		return why_set(why, ERR_PROTO, "guard-set: hops");
+	for (i = 0; i < m->n_collectors; i++) {
+		if (!peer_of(m->collectors[i], true, &r.peer[r.n]))
 			return why_set(why, ERR_PROTO, "guard-set: peer");
+		if (m->n_hops != 0 && m->hops[i].len == 6) {
+			r.peer[r.n].held = 1;
+			memcpy(r.peer[r.n].hop, m->hops[i].data, 6);
+		}
+		r.n++;
+	}
 	for (i = 0; i < m->n_allowed; i++)
 		if (!peer_of(m->allowed[i], false, &r.peer[r.n++]))
 			return why_set(why, ERR_PROTO, "guard-set: peer");

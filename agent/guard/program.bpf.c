@@ -23,6 +23,7 @@
 
 #define ARP_OUT_MAX 64	/* bytes of a frame: header, tag, ARP, padding */
 #define ND_OUT_MAX 128	/* header, tag, IPv6, advertisement, options */
+#define DHCP_OUT_MAX 511 /* is_short() of rules_link.c, and a tag */
 #define HEADERS_MAX 128 /* bytes that must lie in a row for a look */
 #define TCP_SYN 0x02
 #define TCP_SYN_ACK 0x12
@@ -30,6 +31,8 @@
 #define ND_SOLICIT 135 /* RFC 4861 */
 #define ND_ADVERT 136
 #define ND_ROUTER 134
+#define ND_ROUTER_SOLICIT 133
+#define TYPE_EAPOL 0x888e /* IEEE 802.1X */
 
 const volatile struct program_rules rules = {0};
 
@@ -42,6 +45,7 @@ struct flow {
 	__u32 peer[4];
 	__u16 from, to; /* ports, network order */
 	__u8 protocol, v6, flags;
+	__u8 to_link[6]; /* link address it goes to */
 };
 
 struct vlan_tag {
@@ -84,6 +88,14 @@ address_is(const volatile struct program_peer *p, const struct flow *f)
 	    !((f->peer[3] ^ p->address[3]) & p->mask[3]);
 }
 
+inline_ bool
+link_is(const volatile struct program_peer *p, const struct flow *f)
+{
+	return f->to_link[0] == p->hop[0] && f->to_link[1] == p->hop[1] &&
+	    f->to_link[2] == p->hop[2] && f->to_link[3] == p->hop[3] &&
+	    f->to_link[4] == p->hop[4] && f->to_link[5] == p->hop[5];
+}
+
 /* The endpoint() of rules.c, for one peer. */
 inline_ bool
 peer_is(const volatile struct program_peer *p, const struct flow *f)
@@ -95,6 +107,8 @@ peer_is(const volatile struct program_peer *p, const struct flow *f)
 		return false;
 	if (!opening && f->protocol == IPPROTO_TCP &&
 	    (f->flags & TCP_SYN_ACK) == TCP_SYN)
+		return false;
+	if (f->out && p->held && !link_is(p, f))
 		return false;
 	return !(f->out && p->own) || f->uid == rules.uid;
 }
@@ -135,8 +149,8 @@ read_l4(struct flow *f, const void *l4)
 inline_ bool
 dhcp(const struct flow *f, __u16 ours, __u16 theirs)
 {
-	return f->protocol == IPPROTO_UDP &&
-	    f->from == bpf_htons(f->out ? ours : theirs) &&
+	return rules.lease && f->protocol == IPPROTO_UDP &&
+	    f->len <= DHCP_OUT_MAX && f->from == bpf_htons(f->out ? ours : theirs) &&
 	    f->to == bpf_htons(f->out ? theirs : ours);
 }
 
@@ -170,7 +184,7 @@ neighbour(const struct flow *f, const struct ip6 *ip)
 	if (f->out && f->len > ND_OUT_MAX)
 		return false;
 	return icmp[0] == ND_SOLICIT || icmp[0] == ND_ADVERT ||
-	    (!f->out && icmp[0] == ND_ROUTER);
+	    icmp[0] == (f->out ? ND_ROUTER_SOLICIT : ND_ROUTER);
 }
 
 /* ff02::1:2 */
@@ -216,6 +230,17 @@ arp_passes(const struct flow *f)
 	    (!f->out || f->len <= ARP_OUT_MAX);
 }
 
+/* put_eapol() of rules_link.c: a bridge never forwards the group's. */
+inline_ bool
+eapol_passes(const struct flow *f)
+{
+	if (!f->out || rules.eapol == PROGRAM_EAPOL_ANY)
+		return true;
+	return rules.eapol == PROGRAM_EAPOL_GROUP && f->to_link[0] == 0x01 &&
+	    f->to_link[1] == 0x80 && f->to_link[2] == 0xc2 &&
+	    f->to_link[3] == 0 && f->to_link[4] == 0 && f->to_link[5] == 3;
+}
+
 /* An Ethernet frame, with one VLAN tag or none. */
 inline_ bool
 frame_passes(struct flow *f)
@@ -227,6 +252,7 @@ frame_passes(struct flow *f)
 	if ((const void *)(eth + 1) > f->end)
 		return false;
 	type = eth->h_proto;
+	__builtin_memcpy(f->to_link, eth->h_dest, sizeof(f->to_link));
 	f->at = eth + 1;
 	if (type == bpf_htons(ETH_P_8021Q)) {
 		if ((const void *)(tag + 1) > f->end)
@@ -238,6 +264,8 @@ frame_passes(struct flow *f)
 		return ip4_passes(f, true);
 	if (type == bpf_htons(ETH_P_IPV6))
 		return ip6_passes(f, true);
+	if (type == bpf_htons(TYPE_EAPOL))
+		return eapol_passes(f);
 	return type == bpf_htons(ETH_P_ARP) && arp_passes(f);
 }
 

@@ -20,12 +20,21 @@ struct program_peer {
 	__u8 v6;
 	__u8 theirs; /* they open; the port is ours */
 	__u8 own;    /* only sockets of UID below may send to it */
-	__u8 pad[2];
+	__u8 held;   /* frames to it go to HOP alone */
+	__u8 pad;
+	__u8 hop[6];
+	__u8 pad2[2];
 };
+
+/* IEEE 802.1X out: not at all, to the next bridge, to the access point. */
+enum program_eapol { PROGRAM_EAPOL_NO, PROGRAM_EAPOL_GROUP,
+	PROGRAM_EAPOL_ANY };
 
 struct program_rules {
 	__u32 n;
 	__u32 uid; /* of the network process */
+	__u32 eapol;
+	__u32 lease; /* DHCP may pass */
 	/* One spare: the verifier asks what a processor reads that guesses
 	 * past the end of the loop. */
 	struct program_peer peer[PROGRAM_PEERS_MAX + 1];

@@ -38,6 +38,7 @@ struct frame {
 	uint16_t sport, dport;
 	size_t cut, more; /* bytes less, or more, at the end */
 	uint8_t l4[2];	  /* of what is neither TCP nor UDP */
+	uint8_t station[6]; /* link address it goes to */
 };
 
 static struct programs *programs;
@@ -73,6 +74,7 @@ make(const struct frame *f, bool out, uint8_t *p)
 
 	memset(p, 0, 2048);
 	if (!f->no_link) {
+		memcpy(p, f->station, 6);
 		n = 12;
 		if (f->tagged) {
 			p[n] = 0x81;
@@ -229,6 +231,12 @@ static const struct frame frames[] = {
 	    .l4 = {136, 0}},
 	{"one that carries something", IN, .v6 = true, .protocol = 58,
 	    .hops = 255, .l4 = {136, 0}, .more = 500},
+	{"router solicitation", OUT, .v6 = true, .protocol = 58, .hops = 255,
+	    .l4 = {133, 0}},
+	{"802.1X", IN, .type = 0x888e, LINE},
+	{"DHCP with a file in it", IN, .protocol = UDP, .sport = 68,
+	    .dport = 67, .to = "255.255.255.255", .from = "10.0.0.254",
+	    .more = 600},
 	{"router advertisement", IN, .v6 = true, .protocol = 58, .hops = 255,
 	    .l4 = {134, 0}},
 	{"redirect", 0, .v6 = true, .protocol = 58, .hops = 255,
@@ -254,8 +262,10 @@ endpoint(Cordon__Endpoint *e, const char *address, uint32_t prefix,
 }
 
 static int
-load(uint32_t uid, struct why *why)
+load(uint32_t uid, bool held, struct why *why)
 {
+	static uint8_t station[6] = {2, 0, 0, 0, 0, 9};
+	ProtobufCBinaryData hop[2] = {{6, station}, {0, NULL}};
 	Cordon__Endpoint e[5], *at[] = {&e[0], &e[1], &e[2], &e[3], &e[4]};
 	Cordon__GuardSet m = CORDON__GUARD_SET__INIT;
 	struct program_rules rules;
@@ -267,6 +277,10 @@ load(uint32_t uid, struct why *why)
 	endpoint(&e[3], "fd01:2::", 32, TCP, 636, false, bytes[3]);
 	endpoint(&e[4], "10.0.0.7", 32, TCP, 22, true, bytes[4]);
 	m.network_uid = uid;
+	m.lease = true;
+	m.hops = hop;
+	m.n_hops = held ? 2 : 0;
+	m.eapol = held ? PROGRAM_EAPOL_GROUP : PROGRAM_EAPOL_NO;
 	m.collectors = at;
 	m.n_collectors = 2;
 	m.allowed = at + 2;
@@ -281,7 +295,7 @@ load(uint32_t uid, struct why *why)
 static void
 skip_without_bpf(struct why *why)
 {
-	if (load(0, why) == 0 || (strstr(why->text, "not permitted") ==
+	if (load(0, false, why) == 0 || (strstr(why->text, "not permitted") ==
 	    NULL && strstr(why->text, "not implemented") == NULL))
 		return;
 	print_message("%s\n", why->text);
@@ -296,7 +310,7 @@ test_table(void **state)
 
 	(void)state;
 	skip_without_bpf(&why);
-	if (load(OUR_UID, &why) != 0)
+	if (load(OUR_UID, false, &why) != 0)
 		fail_msg("%s", why.text);
 	for (i = 0; i < sizeof(frames) / sizeof(frames[0]); i++)
 		judge(&frames[i]);
@@ -313,8 +327,32 @@ test_user(void **state)
 
 	(void)state;
 	skip_without_bpf(&why);
-	assert_int_equal(load(4711, NULL), 0);
+	assert_int_equal(load(4711, false, NULL), 0);
 	judge(&line);
+	programs_free(&programs);
+}
+
+/* One station for the first collector, any for the second; 802.1X. */
+static void
+test_held(void **state)
+{
+	static const struct frame kept[] = {
+		{"elsewhere", IN, LINE, .flags = ACK},
+		{"not held", IN | OUT, LINE6, .flags = ACK},
+		{"to the hop", IN | OUT, LINE, .flags = ACK,
+		    .station = {2, 0, 0, 0, 0, 9}},
+		{"802.1X to the next bridge", IN | OUT, .type = 0x888e, LINE,
+		    .station = {0x01, 0x80, 0xc2, 0, 0, 3}},
+		{"802.1X to somebody", IN, .type = 0x888e, LINE},
+	};
+	struct why why = {""};
+	size_t i;
+
+	(void)state;
+	skip_without_bpf(&why);
+	assert_int_equal(load(OUR_UID, true, NULL), 0);
+	for (i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		judge(&kept[i]);
 	programs_free(&programs);
 }
 
@@ -363,6 +401,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_user),
+		cmocka_unit_test(test_held),
 		cmocka_unit_test(test_rules_refused),
 	};
 
