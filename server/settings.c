@@ -23,6 +23,7 @@
 
 static int check_absolute(const char *value, struct why *why);
 static int check_check(const char *value, struct why *why);
+static int check_deadman(const char *value, struct why *why);
 static int check_level(const char *value, struct why *why);
 static int check_notice(const char *value, struct why *why);
 static int check_recheck(const char *value, struct why *why);
@@ -85,6 +86,14 @@ static const struct conf_key table[] = {
 	    30 * DAY, true, NULL },
 	{ "orders", "review_t3", CONF_SPAN, AT(review[3]), "24h", 60,
 	    30 * DAY, true, NULL },
+	{ "orders", "deadman_t0", CONF_STRING, AT(deadman[0]), "stay", 0, 0,
+	    true, check_deadman },
+	{ "orders", "deadman_t1", CONF_STRING, AT(deadman[1]), "stay", 0, 0,
+	    true, check_deadman },
+	{ "orders", "deadman_t2", CONF_STRING, AT(deadman[2]), "stay", 0, 0,
+	    true, check_deadman },
+	{ "orders", "deadman_t3", CONF_STRING, AT(deadman[3]), "stay", 0, 0,
+	    true, check_deadman },
 	{ "orders", "operator_min_age", CONF_SPAN,
 	    AT(orders.operator_min_age_seconds), "24h", 1, 365 * DAY, true,
 	    NULL },
@@ -170,6 +179,38 @@ check_check(const char *value, struct why *why)
 	    n < 1)
 		return why_set(why, ERR_CONFIG, "write a check's id, G01");
 	return 0;
+}
+
+/* "stay", "recovery after 24h", "open after 48h" */
+static int
+parse_deadman(const char *value, struct orders_deadman *out, struct why *why)
+{
+	struct orders_deadman d = { 0, PROFILE_OPEN };
+	char then[16], span[16], tail;
+
+	if (strcmp(value, "stay") != 0) {
+		if (sscanf(value, "%15s after %15s %c", then, span,
+		    &tail) != 2 ||
+		    (strcmp(then, "open") != 0 &&
+		    strcmp(then, "recovery") != 0) ||
+		    clock_parse_span(span, &d.after_seconds) != 0 ||
+		    d.after_seconds < 300 || d.after_seconds > 365 * DAY)
+			return why_set(why, ERR_CONFIG, "write stay, "
+			    "\"recovery after 24h\" or \"open after 48h\", "
+			    "at least 5m");
+		if (then[0] == 'r')
+			d.then = PROFILE_RECOVERY;
+	}
+	*out = d;
+	return 0;
+}
+
+static int
+check_deadman(const char *value, struct why *why)
+{
+	struct orders_deadman d;
+
+	return parse_deadman(value, &d, why);
 }
 
 /* "h1 1h" */
@@ -473,8 +514,11 @@ take_plain(struct settings *s, struct why *why)
 	if (s->renew_before >= s->agent_cert)
 		return why_set(why, ERR_CONFIG, "[tls] renew_before: must be "
 		    "shorter than agent_cert");
-	for (i = 0; i < 4; i++)
+	for (i = 0; i < 4; i++) {
 		s->orders.review_seconds[i] = s->review[i];
+		(void)parse_deadman(s->deadman[i], &s->orders.deadman[i],
+		    why);
+	}
 	snprintf(s->orders.notice_en, sizeof(s->orders.notice_en), "%s",
 	    s->notice_en);
 	snprintf(s->orders.notice_zh, sizeof(s->orders.notice_zh), "%s",

@@ -44,6 +44,7 @@ struct settings {
 	struct conf_list listen_list, api_list, advertise_list;
 	struct conf_list probe_list, allow_list, gate_list, recheck_list;
 	char *notice_en, *notice_zh;
+	char *deadman[4];
 
 	/* worked out from it */
 	struct settings_addrs listen, api;

@@ -193,12 +193,28 @@ take_body(struct isolation *i, Cordon__OrderBody *body)
 		cordon__order_body__free_unpacked(old, NULL);
 }
 
+/* A strict order that came to recovery: the peers it signed for that. */
+static void
+take_recovery_list(const struct isolation *i)
+{
+	Cordon__OrderBody *b = i->body;
+
+	if (b == NULL || b->n_allowed > 0 ||
+	    i->disk.current.profile != CORDON__PROFILE__PROFILE_RECOVERY)
+		return;
+	b->allowed = b->deadman_allowed;
+	b->n_allowed = b->n_deadman_allowed;
+	b->deadman_allowed = NULL;
+	b->n_deadman_allowed = 0;
+}
+
 /* Make the kernel hold what disk.current and body say. */
 static int
 enforce(struct isolation *i, int64_t *ack_us, struct why *why)
 {
 	if (i->disk.current.profile == OPEN && i->calls->opening != NULL)
 		i->calls->opening(i->arg);
+	take_recovery_list(i);
 	return cage_set(i->cage, i->body,
 	    (Cordon__Profile)i->disk.current.profile, ack_us, why);
 }

@@ -222,7 +222,10 @@ check_safety(const Cordon__OrderBody *b, struct why *why)
 		return bad(why, "dead-man does nothing that exists");
 	if (d != NULL && d->after_seconds == 0 && d->then != DEADMAN(STAY))
 		return bad(why, "dead-man without a time");
-	return 0;
+	return check_list("deadman_allowed", b->deadman_allowed,
+	    b->n_deadman_allowed, 0, d != NULL &&
+	    d->then == DEADMAN(RECOVERY) && b->profile == PROFILE(STRICT) ?
+	    ORDER_ALLOWED_MAX : 0, check_endpoint, why);
 }
 
 static int

@@ -182,6 +182,15 @@ otherwise(struct db *db, struct spoken *s, const struct said *w)
 		if (rc != 0 || over)
 			return rc;
 	}
+	if (strcmp(w->order_id, s->o.order_id) == 0 &&
+	    (s->o.state == ORDER_PROVEN || s->o.state == ORDER_APPLIED)) {
+		/* its dead-man, or somebody's hand: said, and made good */
+		snprintf(why, sizeof(why), "the host says it went from "
+		    "profile %s to %s by itself",
+		    word_name(WORDS_PROFILE, (int)s->o.profile),
+		    word_name(WORDS_PROFILE, w->profile));
+		return order_lost(db, s, why);
+	}
 	if (!w->first && db_now(db) - since < SETTLE_MS)
 		return 0;
 	if (w->epoch > s->o.epoch) {

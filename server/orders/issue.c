@@ -22,7 +22,7 @@
 
 #define ORDER_DIGITS 10
 #define ENDPOINTS_MAX \
-	(ORDER_ALLOWED_MAX + ORDER_COLLECTORS_MAX + ORDER_PROBES_MAX)
+	(2 * ORDER_ALLOWED_MAX + ORDER_COLLECTORS_MAX + ORDER_PROBES_MAX)
 
 /* Everything an OrderBody points to. */
 struct draft {
@@ -32,6 +32,7 @@ struct draft {
 	Cordon__Endpoint *at[ENDPOINTS_MAX];
 	size_t npoints;
 	struct orders_allow allow[ORDER_ALLOWED_MAX];
+	struct orders_allow later[ORDER_ALLOWED_MAX]; /* by the dead-man */
 	size_t nallow;
 	uint8_t hash[DIGEST_LEN];
 	char notice_en[TEXT_MAX_LEN + 16], notice_zh[TEXT_MAX_LEN + 16];
@@ -55,15 +56,40 @@ add_collectors(struct draft *d, const struct orders_settings *s)
 	d->body.n_collectors = i;
 }
 
-static void
-add_allowed(struct draft *d)
+/* N endpoints of LIST, which must live as long as D; where they begin. */
+static Cordon__Endpoint **
+add_allowed(struct draft *d, const struct orders_allow *list, size_t n)
 {
+	Cordon__Endpoint **first = &d->at[d->npoints];
 	size_t i;
 
-	d->body.allowed = &d->at[d->npoints];
-	for (i = 0; i < d->nallow; i++)
-		allow_endpoint(&d->allow[i], next_point(d));
-	d->body.n_allowed = i;
+	for (i = 0; i < n; i++)
+		allow_endpoint(&list[i], next_point(d));
+	return first;
+}
+
+/*
+ * What the host does when it has not heard its collector for long, by its
+ * tier.  Recovery is a step from strict; what is more open already stays.
+ */
+static void
+add_deadman(struct draft *d, const struct orders_settings *s,
+    const struct host *h, enum profile profile)
+{
+	const struct orders_deadman *m = &s->deadman[h->tier];
+
+	if (m->after_seconds == 0 ||
+	    (m->then == PROFILE_RECOVERY && profile != PROFILE_STRICT))
+		return;
+	d->deadman.after_seconds = (uint32_t)m->after_seconds;
+	d->deadman.then = CORDON__DEAD_MAN_THEN__DEADMAN_OPEN;
+	if (m->then != PROFILE_RECOVERY)
+		return;
+	d->deadman.then = CORDON__DEAD_MAN_THEN__DEADMAN_RECOVERY;
+	d->body.n_deadman_allowed = allow_list(s, h, PROFILE_RECOVERY,
+	    d->later);
+	d->body.deadman_allowed = add_allowed(d, d->later,
+	    d->body.n_deadman_allowed);
 }
 
 static bool
@@ -175,7 +201,10 @@ fill_cut(struct draft *d, const struct orders_settings *s,
 		b->confirm_hash.len = sizeof(d->hash);
 	}
 	d->nallow = allow_list(s, o->host, p->profile, d->allow);
-	add_allowed(d);
+	d->body.allowed = add_allowed(d, d->allow, d->nallow);
+	d->body.n_allowed = d->nallow;
+	if (p->drill == DRILL_NONE)
+		add_deadman(d, s, o->host, p->profile);
 	add_probes(d, s, o->host);
 	b->notice_en = (char *)s->notice_en;
 	b->notice_zh = (char *)s->notice_zh;

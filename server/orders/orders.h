@@ -92,6 +92,10 @@ struct orders_settings {
 	int64_t approve_isolate_seconds; /* 15 min */
 	int64_t approve_restore_seconds; /* 4 h */
 	int64_t review_seconds[4];	 /* by tier */
+	struct orders_deadman {		 /* by tier */
+		int64_t after_seconds; /* 0: stay, whatever happens */
+		enum profile then;     /* recovery or open */
+	} deadman[4];
 	int64_t operator_min_age_seconds; /* 24 h */
 	int64_t budget_hosts_hour;	 /* 0: no limit */
 	int64_t budget_percent_hour;	 /* of the fleet; at least one host */

@@ -36,6 +36,7 @@ GOOD = [
     "[orders]\nrecovery_allow = tcp 10.1.9.7:443\nrecovery_allow = udp [2001:db8::/32]:53\n"
     "recovery_allow = tcp [2001:db8::]/32:53\nprobe = tcp [2001:db8::1]:443\n",
     "[gate]\ncheck = G02\ncheck = G15\n[probation]\nrecheck = a 1s\nrecheck = b 2s\n",
+    "[orders]\ndeadman_t0 = stay\ndeadman_t2 = recovery after 24h\ndeadman_t3 = open after 5m\n",
     "[orders]\nbudget_hosts_hour = 0\nbudget_percent_hour = 100\noperator_min_age = 1s\n",
 ]
 
@@ -67,6 +68,9 @@ BAD = [  # (text behind ADVERTISE, what the error must name)
     ("[orders]\nrecovery_allow = tcp 10.1.9.0/24x:443\n", r"write 10.1.9.0/24:443"),
     ("[orders]\nnotice_en = " + "x" * 600 + "\n", r"notice_en: longer than 511 bytes"),
     ("[orders]\nbudget_percent_hour = 0\n", r"budget_percent_hour: .*out of bounds"),
+    ("[orders]\ndeadman_t0 = leave\n", r"deadman_t0: write stay"),
+    ("[orders]\ndeadman_t0 = open after 1m\n", r"deadman_t0: .*at least 5m"),
+    ("[orders]\ndeadman_t3 = strict after 24h\n", r"deadman_t3: write stay"),
     ("[gate]\ncheck = firewall\n", r"check: write a check's id"),
     ("[gate]\ncheck = G01\ncheck = G01\n", r"check: G01 stands twice"),
     ("[probation]\nrecheck = h1\n", r"recheck: write a name and when"),
