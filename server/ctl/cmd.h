@@ -124,6 +124,7 @@ int cmd_operator_explain(struct ctl *c);
 int cmd_stop(struct ctl *c);
 int cmd_status(struct ctl *c);
 int cmd_whoami(struct ctl *c);
+int cmd_collector_endpoints(struct ctl *c);
 int cmd_order_show(struct ctl *c);
 int cmd_order_export(struct ctl *c);
 

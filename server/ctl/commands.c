@@ -131,5 +131,7 @@ const struct command commands[] = {
   "order export --offline ORDER|HOST [-o FILE] [--text] [--qr]",
   "order export --offline fin-ws-0231 -o release.order", T_H_ORDER_EXPORT,
   cmd_order_export, false },
+{ "collector", "endpoints", 0, 0, "", "collector endpoints",
+  "collector endpoints", T_H_COLLECTOR, cmd_collector_endpoints, false },
 { .name = NULL },
 };

@@ -71,6 +71,7 @@ const struct route routes[] = {
 { GET, "/v1/orders/{}", R, SEES, RD, api_order, NULL },
 { POST, "/v1/orders/{}/export", R, RESPONDER | RECOVERY | COMMANDER, WR,
   api_order_export, NULL },
+{ GET, "/v1/collectors", R, SEES, RD, api_collectors, NULL },
 { GET, "/v1/signals", R, SEES_EVIDENCE, RD, api_signals,
   "host,after,limit,kind,min_severity," },
 { GET, "/v1/cases", R, SEES_EVIDENCE, RD, api_cases, "limit," },

@@ -79,6 +79,7 @@ int api_plan_cancel(struct db *db, struct call *c);
 int api_plan_apply(struct db *db, struct call *c);
 int api_order(struct db *db, struct call *c);
 int api_order_export(struct db *db, struct call *c);
+int api_collectors(struct db *db, struct call *c);
 int api_signals(struct db *db, struct call *c);
 int api_cases(struct db *db, struct call *c);
 int api_case(struct db *db, struct call *c);

@@ -15,6 +15,7 @@
 #include "server/audit/audit.h"
 #include "server/orders/drill.h"
 #include "server/orders/own.h"
+#include "server/orders/pins.h"
 #include "server/orders/witness.h"
 #include "server/store/hosts.h"
 
@@ -382,6 +383,8 @@ orders_tick(struct db *db, const struct orders_settings *s)
 	/* an idle fleet writes nothing */
 	if (rc == 0 && n > 0)
 		rc = tick_keep(&t);
+	if (rc == 0)
+		rc = pins_tick(db, s);
 	if (rc == 0)
 		rc = drill_tick(db);
 	if (rc == 0)

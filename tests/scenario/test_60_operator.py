@@ -252,3 +252,49 @@ def test_a_time_that_the_plan_gave_and_its_extension(world, people):
     wang("extend", plan, "--review", "7d", "--reason", "the disk is being imaged")
     after = wang.json("host", "show", "reminded")
     assert after["review_by"] > before["review_by"] and after["desired_order"] == before["desired_order"]
+
+
+def test_an_isolated_host_learns_of_a_collector_that_moved(world, people):
+    col, wang, li = people
+    peer = world.peer("peer65")
+    h = world.host("pinned").enrol(col).start_agent()
+    online(wang, "pinned")
+    wang("isolate", "pinned", "--reason", "the collector will move", "--yes")
+    first = wang.json("host", "show", "pinned")
+    new = col.v4.rsplit(".", 1)[0] + ".200"
+    run(["ip", "-n", col.ns, "addr", "add", new + "/24", "dev", "eth0"])
+    old = "advertise = %s:%d" % (col.v4, col.AGENTS)
+    with open(col.conf) as f:
+        text = f.read()
+
+    def advertise(lines):
+        with open(col.conf, "w") as f:
+            f.write(text.replace(old + "\n", lines))
+        col.restart()
+
+    def mine():
+        return [x for x in wang.json("collector", "endpoints")["hosts"] if x["host"] == "pinned"][0]
+    sniff, mark = Sniffer(h), time.time()
+    h.python(UDP_STREAM % (peer.v4, Peer.UDP))
+    advertise("%s\nadvertise = %s:%d\n" % (old, new, col.AGENTS))
+    got = wait_for("the new list in force", lambda: (lambda x: x if x["current"] and x["in_force"] else None)(mine()), 40)
+    assert "%s:%d" % (new, col.AGENTS) in got["pinned"] and len(got["pinned"]) == 3, got
+    second = wait_for("proven", lambda: (lambda x: x if x["isolation"] == "proven" else None)(
+        wang.json("host", "show", "pinned")))
+    assert second["desired_order"] != first["desired_order"] and second["desired"] == "strict"
+    # The old address goes: the host comes by the new one, still cut off.
+    advertise("advertise = %s:%d\n" % (new, col.AGENTS))
+    wait_for("only the new ones", lambda: mine()["current"] and mine()["in_force"], 40)
+    h.nft("list", "ruleset")
+    assert col.v4 not in h.nft("list", "ruleset").stdout
+    wait_for("a line, and not to the old address", lambda: (lambda s: ":%d" % col.AGENTS in s and "%s:%d" % (
+        col.v4, col.AGENTS) not in s)(h.run(["ss", "-Htn", "state", "established"]).stdout), 40)
+    online(wang, "pinned")
+    assert not h.reaches(peer.v4, Peer.TCP)
+    leaked = [f for f in sniff.frames(mark) if f.out_of_host and not f.is_line(col) and not f.is_neighbour() and
+              new not in str(f)]
+    assert not leaked, leaked[:5]
+    assert "current" in wang("collector", "endpoints").stdout
+    with open(col.conf, "w") as f:
+        f.write(text)
+    col.restart()
