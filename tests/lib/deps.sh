@@ -12,10 +12,11 @@ tests='python3 python3-pytest libcmocka-dev libclang-rt-14-dev nftables
 iproute2 iputils-ping procps openssl conntrack iptables'
 packaging='dpkg-dev debhelper fakeroot debootstrap systemd-container'
 boot='qemu-system-x86 e2fsprogs'
+desktop='dbus-daemon'
 bench='aide'
 
 missing=
-for p in $build $tests $packaging $boot $bench; do
+for p in $build $tests $packaging $boot $desktop $bench; do
 	dpkg-query -W -f '${Status}\n' "$p" 2>/dev/null |
 	    grep -q '^install ok installed' || missing="$missing $p"
 done
