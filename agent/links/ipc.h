@@ -68,7 +68,7 @@ enum ipc_kind {
 	IPC_ANSWER = 21,  /* OrderAnswer */
 	IPC_PROOF = 22,	  /* Proof */
 	IPC_FOREIGN = 23, /* Foreign */
-	IPC_READINESS = 24, /* ReadinessItem, one a message */
+	IPC_READINESS = 24, /* ReadinessItem, one a message; sensors too */
 
 	/* parent, enforcer or sensors -> network */
 	IPC_SIGNAL = 30, /* Signal, without number and chain */

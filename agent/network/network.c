@@ -15,6 +15,7 @@
 
 #include "agent/network/collectors.h"
 #include "agent/network/network_int.h"
+#include "agent/network/ready.h"
 #include "agent/network/usage.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
@@ -321,6 +322,8 @@ network_server_time(struct network *n, int64_t ms)
 
 	if (ms <= 0)
 		return;
+	if (n->server_ms == 0)
+		ready_soon(n); /* there is a clock to compare with now */
 	n->server_ms = ms;
 	n->server_at = clock_boot_ms();
 	if (n->clock_told || (off < CLOCK_OFF_MS && off > -CLOCK_OFF_MS))
@@ -398,6 +401,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	if (feed_stuck(&n->feed))
 		line_end(n->line, "signals were not acknowledged for long");
 	look_at_certificate(n);
+	ready_tick(n);
 	tell_readiness(n);
 	if (spool_dirty(n->spool))
 		network_flush_soon(n);

@@ -58,7 +58,9 @@ struct network {
 	struct readiness readiness[READINESS_MAX];
 	size_t nreadiness;
 	bool readiness_new;	 /* not told since it changed */
-	int64_t readiness_told;	 /* boot ms */
+	bool readiness_unsaved;	 /* the file for root is older */
+	int64_t readiness_told, readiness_looked; /* boot ms */
+	bool clock_known, clock_ok; /* of the last look */
 	Cordon__Watch *watch; /* NULL: not yet */
 	int64_t heard_told, full_told, renew_looked; /* boot ms */
 	int64_t server_ms, server_at; /* the collector's time; boot ms then */

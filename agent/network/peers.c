@@ -12,6 +12,7 @@
 
 #include "agent/links/kinds.h"
 #include "agent/network/network_int.h"
+#include "agent/network/ready.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/wire/frame.h"
@@ -193,47 +194,18 @@ on_foreign(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	return 0;
 }
 
-static struct readiness *
-readiness_slot(struct network *n, const char *id)
-{
-	size_t i;
-
-	for (i = 0; i < n->nreadiness; i++)
-		if (strcmp(n->readiness[i].id, id) == 0)
-			return &n->readiness[i];
-	return n->nreadiness < READINESS_MAX ?
-	    &n->readiness[n->nreadiness++] : NULL;
-}
-
 static int
 on_readiness(void *arg, struct link *l, const uint8_t *payload, size_t len,
     int fd, struct why *why)
 {
-	struct network *n = arg;
-	char text[READINESS_TEXT_MAX];
 	Cordon__ReadinessItem *item;
-	struct readiness *r = NULL;
 
 	(void)l, (void)fd;
 	item = unpack(&cordon__readiness_item__descriptor, payload, len);
 	if (item == NULL)
 		return why_set(why, ERR_PROTO, "item cannot be read");
-	if (item->id[0] != '\0' && strlen(item->id) < READINESS_ID_MAX)
-		r = readiness_slot(n, item->id);
-	if (r != NULL) {
-		/* Foreign bytes and a cut in a character are both escaped. */
-		log_quote(text, sizeof(text), item->text,
-		    strlen(item->text));
-		if (r->id[0] == '\0' || r->ok != item->ok ||
-		    r->level != item->level || strcmp(r->text, text) != 0)
-			n->readiness_new = true;
-		strcpy(r->id, item->id);
-		strcpy(r->text, text);
-		r->ok = item->ok;
-		r->level = item->level;
-	} else {
+	if (ready_set(arg, item->id, item->ok, item->level, item->text) != 0)
 		log_warn("readiness: an item too many, or without a name");
-	}
 	cordon__readiness_item__free_unpacked(item, NULL);
 	return 0;
 }
@@ -347,6 +319,7 @@ static const struct link_kind from_sensors[] = {
 	{IPC_SNAPSHOT, "snapshot", 1, 65 * KIB, NULL, on_snapshot, false},
 	{IPC_PREVIEW, "preview", 1, 65 * KIB, NULL, on_preview, false},
 	{IPC_WATCH, "watch", 0, 256, NULL, on_watch, false},
+	{IPC_READINESS, "readiness", 1, 2 * KIB, NULL, on_readiness, false},
 	{0, NULL, 0, 0, NULL, NULL, false},
 };
 

@@ -19,6 +19,7 @@
 #include "agent/sensors/own.h"
 #include "agent/sensors/path.h"
 #include "agent/sensors/peer.h"
+#include "agent/sensors/ready.h"
 #include "agent/sensors/sensor.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
@@ -44,6 +45,7 @@ struct hub {
 	size_t sensors;
 	int wake_fd;
 	struct event *wake, *retry, *beat;
+	unsigned int ready_beats; /* since the last look at readiness */
 	int result;
 };
 
@@ -131,6 +133,33 @@ send_watch(struct hub *h)
 	    data), -1);
 }
 
+/* Readiness of the host; what is as before is dropped by the receiver. */
+static void
+send_ready_items(struct hub *h)
+{
+	struct ready_item items[READY_ITEMS_MAX];
+	Cordon__ReadinessItem m = CORDON__READINESS_ITEM__INIT;
+	uint8_t data[READY_TEXT_MAX + 128];
+	size_t i, n;
+
+	if (h->network == NULL)
+		return;
+	n = ready_look("", h->env.settings->state_dir, items);
+	for (i = 0; i < n; i++) {
+		m.id = (char *)(uintptr_t)items[i].id;
+		m.ok = items[i].ok;
+		m.text = items[i].text;
+		m.level = items[i].blocks ?
+		    CORDON__READINESS_LEVEL__READINESS_BLOCKS :
+		    CORDON__READINESS_LEVEL__READINESS_WEAKER;
+		if (cordon__readiness_item__get_packed_size(&m) <=
+		    sizeof(data))
+			link_send(h->network, IPC_READINESS, data,
+			    cordon__readiness_item__pack(&m, data), -1);
+	}
+	h->ready_beats = 0;
+}
+
 static void
 on_beat(evutil_socket_t fd, short what, void *arg)
 {
@@ -140,6 +169,8 @@ on_beat(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	blind_alive(h->env.blind);
 	send_watch(h);
+	if (++h->ready_beats >= HUB_READY_BEATS)
+		send_ready_items(h);
 }
 
 /* -- requests ---------------------------- */
@@ -265,6 +296,7 @@ on_peer(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	if (h->network == NULL)
 		return why_set(why, ERR_NOMEM, "link to network");
 	send_watch(h);
+	send_ready_items(h);
 	flush(h);
 	return 0;
 }

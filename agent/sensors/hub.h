@@ -10,6 +10,7 @@
 #include "common/base/err.h"
 
 #define HUB_WATCH_SECONDS 10 /* between two IPC_WATCH */
+#define HUB_READY_BEATS 6    /* of those between two looks at readiness */
 
 /*
  * Run until the parent says stop (0) or goes away (ERR_CLOSED).  SETTINGS

@@ -29,6 +29,8 @@
 #define KIND_BYTES sizeof(uint32_t)
 #define MESSAGE_MAX (KIND_BYTES + LINK_PAYLOAD_MAX)
 #define INPUT_MAX (4 * ORDER_MAX) /* as text it is longer */
+#define READINESS_PATH AGENT_DIR_NETWORK "/readiness"
+#define READINESS_ROOM (32 * 1024)
 #define EXIT_MAX 125 /* above are the shell's own */
 
 static int
@@ -123,12 +125,52 @@ done:
 	return rc;
 }
 
+/*
+ * What stands in the way of isolating this host, as the network process
+ * wrote it down.  The file is that process's own, so each line is quoted.
+ */
+static void
+print_readiness(const struct tool *t)
+{
+	char path[PATH_MAX], quoted[512], *rest, *line, *word[3];
+	size_t shown = 0;
+	struct buf b;
+	int i;
+
+	buf_init(&b, READINESS_ROOM);
+	if (file_join(path, sizeof(path), t->state, READINESS_PATH) != 0 ||
+	    file_read(path, &b, NULL) != 0 || buf_str(&b) == NULL)
+		goto done;
+	rest = (char *)b.data;
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		for (i = 0; i < 3; i++)
+			word[i] = strsep(&line, "\t");
+		if (word[2] == NULL || strcmp(word[1], "ok") == 0)
+			continue;
+		printf("%-11s", shown++ == 0 ? "readiness" : "");
+		for (i = 1; i >= 0; i--) /* how bad, then what */
+			printf("%s%s", log_quote(quoted, sizeof(quoted),
+			    word[i], strlen(word[i])), i == 1 ? "  " : ": ");
+		printf("%s\n", log_quote(quoted, sizeof(quoted), word[2],
+		    strlen(word[2])));
+	}
+	if (shown == 0)
+		printf("%-11sgood: it can be isolated and released\n",
+		    "readiness");
+done:
+	buf_done(&b);
+}
+
 int
 tool_status(struct tool *t)
 {
 	int rc = program_folders(t);
 
-	return rc == TOOL_DONE ? ask(t, IPC_CTL_STATUS, NULL, 0) : rc;
+	if (rc == TOOL_DONE)
+		rc = ask(t, IPC_CTL_STATUS, NULL, 0);
+	if (rc == TOOL_DONE || rc == TOOL_FAILED)
+		print_readiness(t);
+	return rc;
 }
 
 /* One line, also one that a scanner ends with '/'; false at the end. */

@@ -523,9 +523,23 @@ teardown(void **state)
 
 /* -- tests ------------------------------------------------------------- */
 
+/* The item ID among N; NULL: it is not there.  Others are the network
+ * process's own. */
+static Cordon__ReadinessItem *
+item_of(Cordon__ReadinessItem **items, size_t n, const char *id)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (strcmp(items[i]->id, id) == 0)
+			return items[i];
+	return NULL;
+}
+
 static void
 test_hello(void **state)
 {
+	Cordon__ReadinessItem *r;
 	Cordon__State st = CORDON__STATE__INIT;
 	Cordon__ReadinessItem item = CORDON__READINESS_ITEM__INIT;
 	const struct seen *f;
@@ -559,27 +573,44 @@ test_hello(void **state)
 	assert_int_equal(h->spool_first, 1);
 	assert_non_null(h->state);
 	assert_int_equal(h->state->epoch, 7);
-	assert_int_equal(h->n_readiness, 1);
-	assert_false(h->readiness[0]->ok);
-	assert_string_equal(h->readiness[0]->text, "bad \\x01 byte");
+	r = item_of(h->readiness, h->n_readiness, "owner-flag");
+	assert_non_null(r);
+	assert_false(r->ok);
+	assert_string_equal(r->text, "bad \\x01 byte");
 	cordon__hello__free_unpacked(h, NULL);
 }
 
-/* The one item of the Nth readiness frame. */
-static void
-check_readiness(int n, bool ok, Cordon__ReadinessLevel level)
+/* In the newest readiness frame. */
+static bool
+told_so(const char *id, bool ok, Cordon__ReadinessLevel level)
 {
-	const struct seen *f = nth(&w.frames, FRAME_READINESS, n);
+	const struct seen *f;
 	Cordon__Readiness *r;
+	Cordon__ReadinessItem *item;
+	bool same;
+	int n = 0;
 
-	assert_non_null(f);
-	r = cordon__readiness__unpack(NULL, f->len, f->data);
-	assert_non_null(r);
-	assert_int_equal(r->n_items, 1);
-	assert_string_equal(r->items[0]->id, "vpn-route");
-	assert_int_equal(r->items[0]->ok, ok);
-	assert_int_equal(r->items[0]->level, level);
+	while (nth(&w.frames, FRAME_READINESS, n) != NULL)
+		n++;
+	f = n > 0 ? nth(&w.frames, FRAME_READINESS, n - 1) : NULL;
+	r = f == NULL ? NULL : cordon__readiness__unpack(NULL, f->len,
+	    f->data);
+	if (r == NULL)
+		return false;
+	item = item_of(r->items, r->n_items, id);
+	same = item != NULL && item->ok == ok && item->level == level;
 	cordon__readiness__free_unpacked(r, NULL);
+	return same;
+}
+
+static size_t
+count_readiness(void)
+{
+	int n = 0;
+
+	while (nth(&w.frames, FRAME_READINESS, n) != NULL)
+		n++;
+	return (size_t)n;
 }
 
 /* What changes while the line is up is told; what stays the same is not. */
@@ -587,24 +618,32 @@ static void
 test_readiness(void **state)
 {
 	Cordon__ReadinessItem item = CORDON__READINESS_ITEM__INIT;
+	size_t before;
 
 	(void)state;
 	start();
 	join_both();
 	UNTIL(w.hellos == 1);
-	item.id = (char *)(uintptr_t)"vpn-route";
+	item.id = (char *)(uintptr_t)"network-root";
 	item.level = CORDON__READINESS_LEVEL__READINESS_BLOCKS;
-	ipc(w.enforcer, IPC_READINESS, &item);
-	UNTIL(nth(&w.frames, FRAME_READINESS, 0) != NULL);
-	check_readiness(0, false, CORDON__READINESS_LEVEL__READINESS_BLOCKS);
-	ipc(w.enforcer, IPC_READINESS, &item);
+	ipc(w.sensors, IPC_READINESS, &item);
+	UNTIL(told_so("network-root", false,
+	    CORDON__READINESS_LEVEL__READINESS_BLOCKS));
+	pause_ms(2200); /* its own looks at way, certificate and clock */
+	before = count_readiness();
+	ipc(w.sensors, IPC_READINESS, &item);
 	pause_ms(1200); /* a look at it a second */
-	assert_null(nth(&w.frames, FRAME_READINESS, 1));
+	assert_int_equal(count_readiness(), before);
 	item.ok = true;
 	item.level = CORDON__READINESS_LEVEL__READINESS_WEAKER;
 	ipc(w.enforcer, IPC_READINESS, &item);
-	UNTIL(nth(&w.frames, FRAME_READINESS, 1) != NULL);
-	check_readiness(1, true, CORDON__READINESS_LEVEL__READINESS_WEAKER);
+	UNTIL(told_so("network-root", true,
+	    CORDON__READINESS_LEVEL__READINESS_WEAKER));
+	/* The collector is at 127.0.0.1: no tunnel on the way. */
+	assert_true(told_so("collector-route", true,
+	    CORDON__READINESS_LEVEL__READINESS_WEAKER));
+	assert_true(told_so("certificate", true,
+	    CORDON__READINESS_LEVEL__READINESS_WEAKER));
 }
 
 static uint64_t
