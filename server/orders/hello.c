@@ -189,7 +189,7 @@ otherwise(struct db *db, struct spoken *s, const struct said *w)
 		    "profile %s to %s by itself",
 		    word_name(WORDS_PROFILE, (int)s->o.profile),
 		    word_name(WORDS_PROFILE, w->profile));
-		return order_lost(db, s, why);
+		return order_lost(db, s, w->first, why);
 	}
 	if (!w->first && db_now(db) - since < SETTLE_MS)
 		return 0;

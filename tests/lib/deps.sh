@@ -9,7 +9,8 @@ libinih-dev libprotobuf-c-dev protobuf-c-compiler libsqlite3-dev libjansson-dev
 libseccomp-dev libcap-ng-dev libcurl4-openssl-dev libsystemd-dev
 libqrencode-dev libbpf-dev clang'
 tests='python3 python3-pytest libcmocka-dev libclang-rt-14-dev nftables
-iproute2 iputils-ping procps openssl conntrack iptables'
+iproute2 iputils-ping procps openssl conntrack iptables dnsmasq-base
+isc-dhcp-client isc-dhcp-server'
 packaging='dpkg-dev debhelper fakeroot debootstrap systemd-container'
 boot='qemu-system-x86 e2fsprogs'
 desktop='dbus-daemon'

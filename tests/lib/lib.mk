@@ -7,3 +7,11 @@ $(BUILD)/test/sign-order: $(BUILD)/obj/tests/lib/sign_order.o \
 	@echo "  LD      $@"
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $< -Wl,--start-group \
 		$(filter %.a,$^) -Wl,--end-group -lcrypto -lprotobuf-c
+
+# Steps the wall clock of one machine of a scenario; plain flags, because it
+# lives in other people's programs.
+TEST_PROGRAMS += $(BUILD)/test/shift-clock.so
+$(BUILD)/test/shift-clock.so: tests/lib/shift_clock.c
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	$(Q)$(CC) -D_GNU_SOURCE -std=gnu11 $(WARN) -O2 -fPIC -shared -o $@ $<

@@ -19,6 +19,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -125,6 +126,25 @@ class Machine:
         p.log = log.name
         log.close()
         return p
+
+    def shift_clock(self, seconds):
+        """Step the wall clock of this machine, now SECONDS off the real one: of what starts after the first call."""
+        path = self.path("etc", "clock-shift")
+        if not os.path.exists(path):
+            so = os.path.join(self.world.libexec, "shift-clock.so")
+            if not os.path.exists(so):
+                shutil.copy(os.path.join(TOP, "build/test/shift-clock.so"), so)
+                os.chmod(so, 0o755)
+            with open(path, "wb") as f:
+                f.write(struct.pack("=q", 0))
+            os.chmod(path, 0o644)
+            with open(self.path("etc", "ld.so.preload"), "w") as f:
+                f.write(so + "\n")
+        with open(path, "r+b") as f:
+            f.write(struct.pack("=q", int(seconds)))
+
+    def ip(self, *args, **kw):
+        return self.run(["ip"] + list(args), **kw)
 
     def python(self, code, **kw):
         return self.popen([sys.executable, "-u", "-c", code], **kw)

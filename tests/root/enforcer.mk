@@ -1,4 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+# Kills a process at its n-th system call, for test_strand.py.
+TEST_PROGRAMS += $(BUILD)/test/kill-at
+$(BUILD)/test/kill-at: $(BUILD)/obj/tests/root/kill_at.o
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $<
+
 # The driver that plays parent and network process for enforcer_*.py, the
 # signer included.
 TEST_PROGRAMS += $(BUILD)/test/enforcer-driver $(BUILD)/bin/agent-enforcer
