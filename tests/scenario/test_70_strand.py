@@ -178,16 +178,16 @@ m = struct.pack('!BBHBBHII', 134, 0, 0, 64, 0, 30, 0, 0) + \
     struct.pack('!BBBBIII', 3, 4, 64, %(flags)d, %(life)d, %(life)d - 2, 0) + p
 while True:
     s.sendto(m, ('ff02::1', 0, 0, socket.if_nametoindex('eth0')))
-    time.sleep(3)
+    time.sleep(2)
 """
 
 
 @pytest.mark.parametrize("way", ["by-the-router", pytest.param("on-link", marks=pytest.mark.xfail(
     strict=True, reason="advertisements are heard only from the next hop, and here that is the collector"))])
 def test_addresses_of_router_advertisements_do_not_run_out(world, people, peer, way):
-    """SLAAC with a prefix that is good for 8 s only: alive after 20 s of isolation, because the next ones come in."""
+    """SLAAC with a prefix that is good for 6 s only: alive after 12 s of isolation, because the next ones come in."""
     col, wang, _ = people
-    life, name = 8, "slaac-" + way
+    life, name = 6, "slaac-" + way
     peer.run(["sysctl", "-qw", "net.ipv6.conf.all.forwarding=1"])
     h = world.host(name).enrol(col, v6=True)
     h.ip("addr", "flush", "dev", "eth0", "scope", "global")
@@ -202,7 +202,7 @@ def test_addresses_of_router_advertisements_do_not_run_out(world, people, peer, 
     h.start_agent()
     online(wang, name, 30)
     isolate(wang, name)
-    end, lost = time.monotonic() + 2.5 * life, 0
+    end, lost = time.monotonic() + 2 * life, 0
     while time.monotonic() < end:
         lost += not has()
         time.sleep(0.5)
@@ -221,7 +221,7 @@ subnet %(net)s.0 netmask 255.255.255.0 { range %(net)s.150 %(net)s.160; }
 
 
 def dhcpd(m, net):
-    often = "" if LONG else "option dhcp-renewal-time 4; option dhcp-rebinding-time 8;"
+    often = "" if LONG else "option dhcp-renewal-time 2; option dhcp-rebinding-time 4;"
     for f, text in (("dhcpd.conf", DHCPD % {"often": often, "net": net}), ("dhcpd.leases", "")):
         with open(m.path(f), "w") as out:
             out.write(text)
@@ -230,7 +230,7 @@ def dhcpd(m, net):
 
 
 def dnsmasq(m, net):
-    often = [] if LONG else ["--dhcp-option-force=option:T1,4", "--dhcp-option-force=option:T2,8"]
+    often = [] if LONG else ["--dhcp-option-force=option:T1,2", "--dhcp-option-force=option:T2,4"]
     return m.start("dnsmasq", ["dnsmasq", "--keep-in-foreground", "--port=0", "--user=root", "--pid-file=",
                                "--conf-file=/dev/null", "--dhcp-leasefile=" + m.path("leases"), "--interface=eth0",
                                "--dhcp-range=%s.170,%s.180,255.255.255.0,120" % (net, net),
@@ -254,13 +254,13 @@ esac
 @pytest.mark.parametrize("server", ["dhcpd", "dnsmasq"])
 def test_a_dhcp_lease_is_kept(world, people, peer, server):
     """isc-dhcp-client, isc-dhcp-server and dnsmasq; 120 s a lease.
-    `make strand`: over ten minutes; else renewal after 4 s, rebinding after 8 s, for half a minute."""
+    `make strand`: over ten minutes; else renewal after 2 s, rebinding after 4 s, for 18 s."""
     col, wang, _ = people
     for tool, package in (("dhclient", "isc-dhcp-client"), (server, {"dhcpd": "isc-dhcp-server",
                                                                      "dnsmasq": "dnsmasq-base"}[server])):
         if not shutil.which(tool):
             pytest.skip("no %s: apt-get install %s" % (tool, package))
-    seconds, name = 600 if LONG else 30, "leased-" + server
+    seconds, name = 600 if LONG else 18, "leased-" + server
     running = DHCP[server](peer, "10.77.%d" % world.net)
     h = world.host(name).enrol(col)
     log, script = h.path("dhcp-log"), h.path("dhcp-script")
