@@ -182,8 +182,7 @@ while True:
 """
 
 
-@pytest.mark.parametrize("way", ["by-the-router", pytest.param("on-link", marks=pytest.mark.xfail(
-    strict=True, reason="advertisements are heard only from the next hop, and here that is the collector"))])
+@pytest.mark.parametrize("way", ["by-the-router", "on-link"])
 def test_addresses_of_router_advertisements_do_not_run_out(world, people, peer, way):
     """SLAAC with a prefix that is good for 6 s only: alive after 12 s of isolation, because the next ones come in."""
     col, wang, _ = people
@@ -249,8 +248,6 @@ esac
 """
 
 
-@pytest.mark.xfail(strict=False, reason="a server asks by ARP who we are before it answers, and only the next hop "
-                   "is told; passes while the server still remembers")
 @pytest.mark.parametrize("server", ["dhcpd", "dnsmasq"])
 def test_a_dhcp_lease_is_kept(world, people, peer, server):
     """isc-dhcp-client, isc-dhcp-server and dnsmasq; 120 s a lease.
