@@ -100,6 +100,9 @@ cover_queues(struct cover *c)
 		if (q == c->nqueues)
 			c->queue[q] = -1;
 		rc = queue_hold(c->port.index, q, &c->queue[q]);
+		if (rc == ERR_KERNEL)
+			snprintf(c->lost, sizeof(c->lost), "queue %u cannot "
+			    "be held against AF_XDP", q);
 		if (rc != 0 && rc != ERR_BADSTATE)
 			return;
 		if (rc == ERR_BADSTATE)

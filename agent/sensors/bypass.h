@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The bypass sensor: while this host is cut off, whatever could pass
- * frames by the rules or listen before them is named.  It looks once a
+ * frames by the rules or listen before them is named.  It looks twice a
  * second, whether there is a guard or not, and changes nothing.
  */
 #ifndef CORDON_SENSORS_BYPASS_H
@@ -12,7 +12,7 @@
 
 #include "agent/sensors/sensor.h"
 
-#define BYPASS_EVERY_MS 1000
+#define BYPASS_EVERY_MS 500
 #define BYPASS_ROUND_MAX 32 /* signals a look; the rest is one more */
 
 extern const struct sensor_kind bypass_sensor;

@@ -121,7 +121,7 @@ def test_05_restart_of_the_unit_opens_nothing(site):
     site.host.run(["systemctl", "restart", "cordon-agent"])
     site.proven_since(mark)
     after = site.host.processes("/usr/lib/cordon")
-    assert len(after) == 4 and not {p for p, _ in before.values()} & {p for p, _ in after.values()}
+    assert len(after) == 5 and not {p for p, _ in before.values()} & {p for p, _ in after.values()}
     site.cut(site.proven)
 
 

@@ -4,6 +4,7 @@ guard, and named within about a second; with the guard it is closed.  And the
 guard never outlives a release, whatever happens to it.  Real agents, real
 frames, a capture outside of the host."""
 import contextlib
+import datetime
 import json
 import os
 import signal
@@ -141,13 +142,11 @@ class Site:
         """The tamper signal with these words; how long after SINCE it was seen on the host."""
         def look():
             for s in self.signals():
-                if s["kind"] == "agent.tamper" and all(w in s["text"] for w in words):
-                    return s
+                at = datetime.datetime.fromisoformat(s["at"].replace("Z", "+00:00")).timestamp()
+                if at >= since - 0.01 and s["kind"] == "agent.tamper" and all(w in s["text"] for w in words):
+                    return s, at - since
             return None
-        s = wait_for("a signal with %r" % (words,), look, seconds)
-        at = time.strptime(s["at"].split(".")[0], "%Y-%m-%dT%H:%M:%S")
-        import calendar
-        late = calendar.timegm(at) + float("0." + s["at"].split(".")[1].rstrip("Z")) - since
+        s, late = wait_for("a signal with %r" % (words,), look, seconds)
         print("%s: named after %.2f s" % (" ".join(words), late))
         assert late < NOTICED, s
         return s
