@@ -24,6 +24,7 @@
 
 #define FILE_ROOM (64 * 1024)
 #define LINE_ROOM 512
+#define SESSIONS "/run/systemd/sessions" /* of logind */
 #define CUT_ROOM 128 /* kept for the last line */
 
 struct shot {
@@ -64,20 +65,33 @@ add_section(struct shot *s, const char *name)
 		buf_printf(s->out, "== %s\n", name);
 }
 
+/* What did not fit is said: a list that ends is not a list that is whole. */
+static void
+add_rest(struct shot *s, ssize_t len)
+{
+	static const char more[] = "... longer; the rest is left out";
+
+	if (len >= FILE_ROOM - 1)
+		add_line(s, more, sizeof(more) - 1);
+}
+
 /* A file of /proc, line by line. */
 static void
 add_file(struct shot *s, const char *section, const char *name)
 {
 	char path[256], *text, *rest, *line;
+	ssize_t n;
 
 	add_section(s, section);
 	text = malloc(FILE_ROOM);
 	snprintf(path, sizeof(path), "%s/%s", s->proc, name);
-	if (text != NULL && file_text(path, text, FILE_ROOM) > 0) {
+	n = text != NULL ? file_text(path, text, FILE_ROOM) : 0;
+	if (n > 0) {
 		rest = text;
 		while (!s->cut && (line = strsep(&rest, "\n")) != NULL)
 			if (line[0] != '\0')
 				add_line(s, line, strlen(line));
+		add_rest(s, n);
 	}
 	free(text);
 }
@@ -142,6 +156,7 @@ static void
 add_sockets(struct shot *s, const char *table, unsigned int field)
 {
 	char path[256], line[LINE_ROOM + 64], *text, *rest, *l, *word, *save;
+	ssize_t n;
 	const struct socket_owner *so;
 	uint64_t inode;
 	unsigned int i;
@@ -150,7 +165,8 @@ add_sockets(struct shot *s, const char *table, unsigned int field)
 	add_section(s, path);
 	snprintf(path, sizeof(path), "%s/net/%s", s->proc, table);
 	text = malloc(FILE_ROOM);
-	if (text == NULL || file_text(path, text, FILE_ROOM) <= 0) {
+	n = text != NULL ? file_text(path, text, FILE_ROOM) : 0;
+	if (n <= 0) {
 		free(text);
 		return;
 	}
@@ -175,6 +191,7 @@ add_sockets(struct shot *s, const char *table, unsigned int field)
 			snprintf(line, sizeof(line), "pid=? %.400s", l);
 		add_line(s, line, strlen(line));
 	}
+	add_rest(s, n);
 	free(text);
 }
 
@@ -204,6 +221,43 @@ add_users(struct shot *s)
 		close(fd);
 }
 
+/* The words of a session that tell who, from where, on what. */
+static void
+add_session(struct shot *s, const char *dir, const char *id)
+{
+	static const char *const keys[] = {"USER=", "TTY=", "DISPLAY=",
+	    "REMOTE_HOST=", "SERVICE=", "TYPE=", "LEADER="};
+	char path[PATH_MAX], text[4096], line[LINE_ROOM], *rest = text, *l;
+	size_t i, n;
+
+	if (file_join(path, sizeof(path), dir, id) != 0 ||
+	    file_text(path, text, sizeof(text)) <= 0)
+		return;
+	n = (size_t)snprintf(line, sizeof(line), "session=%.32s", id);
+	while ((l = strsep(&rest, "\n")) != NULL)
+		for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+			if (strncmp(l, keys[i], strlen(keys[i])) == 0 &&
+			    n < sizeof(line))
+				n += (size_t)snprintf(line + n,
+				    sizeof(line) - n, " %.100s", l);
+	add_line(s, line, strlen(line));
+}
+
+/* logind's; a system without utmp has only these. */
+static void
+add_sessions(struct shot *s)
+{
+	const struct dirent *de;
+	DIR *d = opendir(SESSIONS);
+
+	add_section(s, "sessions");
+	while (d != NULL && go_on(s) && (de = readdir(d)) != NULL)
+		if (de->d_name[0] != '.' && strchr(de->d_name, '.') == NULL)
+			add_session(s, SESSIONS, de->d_name);
+	if (d != NULL)
+		closedir(d);
+}
+
 void
 snapshot_take(const char *proc, struct buf *out)
 {
@@ -219,6 +273,7 @@ snapshot_take(const char *proc, struct buf *out)
 	buf_printf(out, "== snapshot\ntaken %s\n",
 	    clock_format(now, clock_wall_ms(), true));
 	add_users(&s);
+	add_sessions(&s);
 	add_file(&s, "neighbours", "net/arp");
 	add_file(&s, "routes v4", "net/route");
 	add_file(&s, "routes v6", "net/ipv6_route");
@@ -231,6 +286,7 @@ snapshot_take(const char *proc, struct buf *out)
 	add_sockets(&s, "raw6", 9);
 	add_sockets(&s, "packet", 8);
 	add_file(&s, "devices", "net/dev");
+	add_file(&s, "addresses v6", "net/if_inet6");
 	add_file(&s, "modules", "modules");
 	add_file(&s, "mounts", "self/mounts");
 	if (s.cut)
