@@ -105,6 +105,8 @@ static const struct conf_key table[] = {
 	    NULL },
 	{ "orders", "recovery_allow", CONF_LIST, AT(allow_list), NULL, 0, 0,
 	    false, NULL },
+	{ "orders", "limited_allow", CONF_LIST, AT(limited_list), NULL, 0, 0,
+	    false, NULL },
 	{ "orders", "notice_en", CONF_STRING, AT(notice_en),
 	    "This computer was taken off the network by the security team. "
 	    "Please leave it on and call the security team.", 0, 0, true,
@@ -249,19 +251,24 @@ host_bits(const struct orders_allow *e)
 	return false;
 }
 
-/* "tcp 10.1.9.7:443", "udp [2001:db8::]:53", "tcp 10.1.9.0/24:443" */
+/*
+ * "tcp 10.1.9.7:443", "udp [2001:db8::]:53", "tcp 10.1.9.0/24:443"; with
+ * NETWORK also "in tcp 10.1.9.0/24:22", which the peer opens to our port.
+ */
 static int
 parse_endpoint(const char *text, bool network, struct orders_allow *out,
     struct why *why)
 {
-	struct orders_allow e = { 0 };
+	struct orders_allow e = { .in = network && strncmp(text, "in ",
+	    3) == 0 };
 	char proto[8], rest[ADDR_TEXT_MAX], tail;
 	char *slash, *end;
 	unsigned long len = 0;
 	struct addr a;
 	int rc;
 
-	if (sscanf(text, "%7s %63s %c", proto, rest, &tail) != 2 ||
+	if (sscanf(e.in ? text + 3 : text, "%7s %63s %c", proto, rest,
+	    &tail) != 2 ||
 	    (strcmp(proto, "tcp") != 0 && strcmp(proto, "udp") != 0))
 		return why_set(why, ERR_SYNTAX, "write tcp or udp, a blank, "
 		    "ADDRESS:PORT");
@@ -427,6 +434,106 @@ take_endpoints(struct settings *s, struct why *why)
 	return 0;
 }
 
+/* The most that any host of one group and tier may have been given. */
+static int
+check_named(const struct orders_settings *o, struct why *why)
+{
+	size_t i, k, n;
+
+	for (i = 0; i < o->nnamed; i++) {
+		n = o->named[i].profile == PROFILE_RECOVERY ? o->nrecovery :
+		    0;
+		for (k = 0; k < o->nnamed; k++)
+			n += o->named[k].profile == o->named[i].profile &&
+			    (o->named[k].grp[0] == '\0' ||
+			    o->named[i].grp[0] == '\0' ||
+			    strcmp(o->named[k].grp, o->named[i].grp) == 0) &&
+			    (o->named[k].tier < 0 || o->named[i].tier < 0 ||
+			    o->named[k].tier == o->named[i].tier);
+		if (n > COUNT(o->recovery))
+			return why_set(why, ERR_CONFIG, "profile %s: more "
+			    "than %zu endpoints for one host",
+			    word_name(WORDS_PROFILE,
+			    (int)o->named[i].profile), COUNT(o->recovery));
+	}
+	return 0;
+}
+
+static int
+take_limited(struct settings *s, struct why *why)
+{
+	struct orders_settings *o = &s->orders;
+	size_t i;
+	int rc;
+
+	for (i = 0; i < s->limited_list.n; i++) {
+		struct orders_named n = { .profile = PROFILE_LIMITED,
+		    .tier = -1 };
+
+		if (o->nnamed == COUNT(o->named))
+			return too_many("endpoints", COUNT(o->named), why);
+		rc = parse_endpoint(s->limited_list.item[i], true, &n.allow,
+		    why);
+		if (rc != 0)
+			return bad_item("[orders] limited_allow",
+			    &s->limited_list, i, rc, why);
+		o->named[o->nnamed++] = n;
+	}
+	return check_named(o, why);
+}
+
+/*
+ * "[allow NAME]": profile, then group and tier if it is for some hosts only,
+ * then one endpoint a line.
+ */
+static int
+allow_other(void *settings, const char *section, const char *key,
+    const char *value, int line, struct why *why)
+{
+	struct settings *s = settings;
+	struct orders_settings *o = &s->orders;
+	struct orders_named *d = &s->allow_now;
+	int n;
+
+	(void)line;
+	if (strncmp(section, "allow ", 6) != 0 || !name_valid(section + 6))
+		return ERR_NOENT;
+	if (strcmp(section, s->allow_section) != 0) {
+		snprintf(s->allow_section, sizeof(s->allow_section), "%s",
+		    section);
+		*d = (struct orders_named){ .tier = -1 };
+	}
+	if (strcmp(key, "profile") == 0) {
+		if (word_find(WORDS_PROFILE, value, &n) != 0 ||
+		    (n != PROFILE_RECOVERY && n != PROFILE_LIMITED))
+			return why_set(why, ERR_CONFIG,
+			    "write recovery or limited");
+		d->profile = (enum profile)n;
+		return 0;
+	}
+	if (strcmp(key, "group") == 0) {
+		if (!name_valid(value) || strlen(value) >= sizeof(d->grp))
+			return why_set(why, ERR_CONFIG, "not a group's name");
+		snprintf(d->grp, sizeof(d->grp), "%s", value);
+		return 0;
+	}
+	if (strcmp(key, "tier") == 0)
+		return word_find(WORDS_TIER, value, &d->tier) == 0 ? 0 :
+		    why_set(why, ERR_CONFIG, "write T0 to T3");
+	if (strcmp(key, "endpoint") != 0)
+		return ERR_NOENT;
+	if (d->profile == 0)
+		return why_set(why, ERR_CONFIG,
+		    "profile must stand before the first endpoint");
+	if (o->nnamed == COUNT(o->named))
+		return too_many("endpoints", COUNT(o->named), why);
+	o->named[o->nnamed] = *d;
+	n = parse_endpoint(value, true, &o->named[o->nnamed].allow, why);
+	if (n == 0)
+		o->nnamed++;
+	return n;
+}
+
 static int
 take_gate(struct settings *s, struct why *why)
 {
@@ -551,6 +658,8 @@ work_out(struct settings *s, struct why *why)
 	if (rc == 0)
 		rc = take_endpoints(s, why);
 	if (rc == 0)
+		rc = take_limited(s, why);
+	if (rc == 0)
 		rc = take_gate(s, why);
 	if (rc == 0)
 		rc = take_rechecks(s, why);
@@ -565,7 +674,7 @@ settings_load(const char *path, struct settings **out, struct why *why)
 
 	if (s == NULL)
 		return why_set(why, ERR_NOMEM, "out of memory");
-	rc = conf_load(path, table, s, NULL, why);
+	rc = conf_load(path, table, s, allow_other, why);
 	if (rc == 0) {
 		rc = work_out(s, why);
 		if (rc != 0)

@@ -42,9 +42,13 @@ struct settings {
 	int64_t stale_cert;
 	int64_t review[4];
 	struct conf_list listen_list, api_list, advertise_list;
-	struct conf_list probe_list, allow_list, gate_list, recheck_list;
+	struct conf_list probe_list, limited_list, allow_list, gate_list, recheck_list;
 	char *notice_en, *notice_zh;
 	char *deadman[4];
+
+	/* the [allow NAME] that is being read */
+	char allow_section[80];
+	struct orders_named allow_now;
 
 	/* worked out from it */
 	struct settings_addrs listen, api;

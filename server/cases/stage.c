@@ -35,6 +35,9 @@ stage_allows(enum stage from, enum plan_action action)
 		return from != STAGE_RETIRED;
 	case ACTION_RECOVER:
 		return from == STAGE_CONTAINED;
+	case ACTION_LIMIT:
+		return from == STAGE_NORMAL || from == STAGE_CONTAINED ||
+		    from == STAGE_PROBATION;
 	case ACTION_RESTORE:
 		return from == STAGE_VERIFYING;
 	}

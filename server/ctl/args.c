@@ -39,6 +39,8 @@ static const struct option options[] = {
 { "expect-hosts", 0, NUMBER, "N", AT(expect), 1, 1000, T_O_EXPECT, false },
 { "no-wait", 0, FLAG, NULL, AT(no_wait), 0, 0, T_O_NO_WAIT, false },
 { "timeout", 0, SPAN, "SPAN", AT(timeout), 1, 86400, T_O_TIMEOUT, false },
+{ "profile", 0, WORD, "strict|limited", AT(profile), 0, 0, T_O_PROFILE,
+  false },
 { "group", 0, WORD, "NAME", AT(group), 0, 0, T_O_GROUP, false },
 { "stage", 0, WORD, "STAGE", AT(stage), 0, 0, T_O_STAGE, false },
 { "tier", 0, WORD, "TIER", AT(tier), 0, 0, T_O_TIER, false },

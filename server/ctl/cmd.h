@@ -88,6 +88,7 @@ int cmd_isolate(struct ctl *c);
 int cmd_drill_dry(struct ctl *c);
 int cmd_drill_live(struct ctl *c);
 int cmd_extend(struct ctl *c);
+int cmd_limit(struct ctl *c);
 int cmd_recover(struct ctl *c);
 int cmd_restore(struct ctl *c);
 int cmd_plan_show(struct ctl *c);

@@ -151,7 +151,8 @@ plan_and_apply(struct ctl *c, const struct plan_wish *w)
 	int rc;
 
 	if (c->a.preview)
-		return preview_hosts(c, NULL);
+		return preview_hosts(c, strcmp(w->action, "limit") == 0 ?
+		    "limited" : NULL);
 	if (c->a.reason == NULL || strlen(c->a.reason) < REASON_MIN_CHARS)
 		return usage(c, w->command, "--reason must say why, in at least "
 		    "%d characters", REASON_MIN_CHARS);
@@ -185,8 +186,21 @@ plan_and_apply(struct ctl *c, const struct plan_wish *w)
 int
 cmd_isolate(struct ctl *c)
 {
+	if (c->a.profile != NULL && strcmp(c->a.profile, "limited") == 0 &&
+	    c->a.ttl <= 0)
+		return cmd_limit(c);
+	if (c->a.profile != NULL && strcmp(c->a.profile, "strict") != 0)
+		return usage(c, "isolate", "--profile must be strict, or "
+		    "limited without --ttl");
 	return plan_and_apply(c, &(struct plan_wish){ .action = "isolate",
 	    .command = "isolate", .ttl = c->a.ttl });
+}
+
+int
+cmd_limit(struct ctl *c)
+{
+	return plan_and_apply(c, &(struct plan_wish){ .action = "limit",
+	    .command = "limit" });
 }
 
 int

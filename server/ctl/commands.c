@@ -3,14 +3,18 @@
 #include "server/ctl/cmd.h"
 
 #define PLANNING "reason,case,plan-only,yes,no-wait,timeout,"
-#define CUTTING PLANNING "preview,ttl,"
+#define CUTTING PLANNING "preview,ttl,profile,"
 #define CONFIRM "yes,expect-hosts,no-wait,timeout,"
 
 const struct command commands[] = {
 { "isolate", NULL, 1, ARGS_POS_MAX - 2, CUTTING,
-  "isolate HOST... --reason TEXT [--ttl 4h] | isolate HOST... --preview",
+  "isolate HOST... --reason TEXT [--ttl 4h] [--profile strict|limited] | isolate HOST... --preview",
   "isolate fin-ws-0231 --reason \"beacon after macro\"", T_H_ISOLATE,
   cmd_isolate, false },
+{ "limit", NULL, 1, ARGS_POS_MAX - 2, PLANNING "preview,",
+  "limit HOST... --reason TEXT",
+  "limit pay-gw-2 --reason \"payments must go on\"", T_H_LIMIT, cmd_limit,
+  false },
 { "extend", NULL, 1, 1, "review,reason,",
   "extend HOST|PLAN --review 24h --reason TEXT",
   "extend fin-ws-0231 --review 24h --reason \"disk is being imaged\"",

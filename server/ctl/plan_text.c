@@ -95,6 +95,24 @@ rows_hosts(struct out *o, const json_t *plan)
 	}
 }
 
+/* The named peers of the first host; others of the plan may have others. */
+static void
+row_allows(struct out *o, const json_t *host)
+{
+	const json_t *list = json_object_get(host, "allows"), *one;
+	char text[OUT_TEXT_MAX / 2] = "";
+	size_t i, n = 0;
+
+	json_array_foreach((json_t *)(uintptr_t)list, i, one)
+		if (n + 100 < sizeof(text) && json_is_string(one))
+			n += (size_t)snprintf(text + n, sizeof(text) - n,
+			    "%s%.90s", i > 0 ? ", " : "",
+			    json_string_value(one));
+	if (list != NULL)
+		out_row(o, T_L_KEEPS, n > 0 ? text :
+		    text_of(T_PLAN_NO_PEERS, o->lang));
+}
+
 /* The live flows, where the hosts were asked. */
 static void
 row_cuts(struct out *o, const json_t *plan)
@@ -142,11 +160,13 @@ rows_effect(struct out *o, const json_t *plan, bool open)
 			    "%s%s", i > 0 ? ", " : "",
 			    json_string_value(one));
 	out_row(o, T_L_KEEPS, out_text(o, T_PLAN_KEEPS, list, NULL));
+	row_allows(o, json_array_get(json_object_get(plan, "hosts"), 0));
 	if (open)
 		row_cuts(o, plan);
 	out_row(o, T_L_CUTS, text_of(strcmp(json_str(plan, "drill"), "dry") ==
 	    0 ? T_PLAN_CUTS_NOTHING : strcmp(action, "recover") == 0 ?
-	    T_PLAN_CUTS_RECOVERY : T_PLAN_CUTS, o->lang));
+	    T_PLAN_CUTS_RECOVERY : strcmp(action, "limit") == 0 ?
+	    T_PLAN_CUTS_LIMITED : T_PLAN_CUTS, o->lang));
 }
 
 static void
@@ -202,7 +222,8 @@ row_undo(struct out *o, const json_t *plan)
 	}
 	out_row(o, T_L_UNDO, out_text(o,
 	    strcmp(action, "restore") == 0 ? T_UNDO_RESTORE :
-	    strcmp(action, "recover") == 0 ? T_UNDO_RECOVER :
+	    strcmp(action, "recover") == 0 ||
+	    strcmp(action, "limit") == 0 ? T_UNDO_RECOVER :
 	    T_UNDO_ISOLATE, host, NULL));
 }
 

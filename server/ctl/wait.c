@@ -212,7 +212,8 @@ say_results(struct ctl *c, const json_t *plan)
 	const char *action = json_str(plan, "action");
 	const json_t *hosts = json_object_get(plan, "hosts"), *one;
 	enum text done = strcmp(action, "restore") == 0 ? T_DONE_RESTORE :
-	    strcmp(action, "recover") == 0 ? T_DONE_RECOVER : T_DONE_ISOLATE;
+	    strcmp(action, "recover") == 0 ? T_DONE_RECOVER :
+	    strcmp(action, "limit") == 0 ? T_DONE_LIMIT : T_DONE_ISOLATE;
 	size_t i;
 
 	json_array_foreach((json_t *)(uintptr_t)hosts, i, one) {

@@ -27,7 +27,8 @@ host_ready(struct db *db, const struct flow *f, enum plan_action action,
 		    "%s is %s; %s is not possible from there", h->name,
 		    word_name(WORDS_STAGE, (int)h->stage),
 		    word_name(WORDS_ACTION, (int)action));
-	if (action == ACTION_RECOVER &&
+	if ((action == ACTION_RECOVER || (action == ACTION_LIMIT &&
+	    h->stage == STAGE_CONTAINED)) &&
 	    !evidence_kept(db, h->case_id, h->host_id))
 		return refused_set(refused, REFUSAL_EVIDENCE,
 		    "Wait for the snapshot, or: cordonctl case "
@@ -138,6 +139,7 @@ move_stage(struct db *db, const struct flow *f, const struct plan *p,
 	    [ACTION_ISOLATE] = STAGE_CONTAINED,
 	    [ACTION_RECOVER] = STAGE_RECOVERING,
 	    [ACTION_RESTORE] = STAGE_PROBATION,
+	    [ACTION_LIMIT] = STAGE_CONTAINED,
 	};
 	int rc;
 

@@ -305,7 +305,7 @@ api_plan_make(struct db *db, struct call *c)
 		return rc;
 	if (word_find(WORDS_ACTION, body.action, &action) != 0) {
 		why_set(&why, ERR_SYNTAX, "field \"action\" must be isolate, "
-		    "recover or restore");
+		    "limit, recover or restore");
 		return call_bad(c, &why);
 	}
 	if (word_find(WORDS_DRILL, body.drill, &drill) != 0) {

@@ -10,6 +10,7 @@
 #include "common/base/log.h"
 #include "common/net/addr.h"
 #include "server/http/json_out.h"
+#include "server/orders/allow.h"
 #include "server/store/hosts.h"
 
 void
@@ -197,6 +198,8 @@ approval_row(struct db_rows *r)
 struct plan_walk {
 	struct db *db;
 	const char *plan_id;
+	const struct orders_settings *orders;
+	enum profile profile;
 	json_t *list;
 	const struct person *sees;
 	bool foreign;
@@ -245,6 +248,25 @@ plan_preview(const struct plan_walk *w, const struct host *h, json_t *o)
 	return rc == ERR_NOENT ? 0 : rc;
 }
 
+/* Whom this host may talk to beside the collector, on the plan's profile. */
+static void
+put_allows(const struct plan_walk *w, const struct host *h, json_t *o)
+{
+	struct orders_allow allow[ORDER_ALLOWED_MAX];
+	json_t *list;
+	char text[96];
+	size_t i, n;
+
+	if (w->profile != PROFILE_RECOVERY && w->profile != PROFILE_LIMITED)
+		return;
+	list = json_array();
+	n = allow_list(w->orders, h, w->profile, allow);
+	for (i = 0; i < n; i++)
+		json_array_append_new(list, json_string(allow_text(text,
+		    sizeof(text), &allow[i])));
+	json_object_set_new(o, "allows", list);
+}
+
 static int
 plan_host(void *arg, const char *host_id, const char *order_id)
 {
@@ -273,6 +295,7 @@ plan_host(void *arg, const char *host_id, const char *order_id)
 	put_text(o, "proven_why", strcmp(h.proven_order, order_id) == 0 ?
 	    h.proven_why : "");
 	put_text(o, "order", order_id);
+	put_allows(w, &h, o);
 	json_array_append_new(w->list, o);
 	rc = plan_preview(w, &h, o);
 	return rc == 0 && order_id[0] != '\0' ?
@@ -302,7 +325,7 @@ json_plan(struct db *db, const struct flow *f, const struct plan *p,
     const struct person *sees, bool *foreign)
 {
 	struct plan_walk w = { .db = db, .plan_id = p->plan_id,
-	    .sees = sees };
+	    .orders = f->orders, .profile = p->profile, .sees = sees };
 	json_t *o = json_object();
 	int64_t fleet = 0;
 	int rc;

@@ -42,6 +42,7 @@ static const struct word action_words[] = {
 	{ ACTION_ISOLATE, "isolate", "isolate", "隔离" },
 	{ ACTION_RECOVER, "recover", "recover", "转入恢复" },
 	{ ACTION_RESTORE, "restore", "restore", "解除隔离" },
+	{ ACTION_LIMIT, "limit", "limit", "限制网络" },
 };
 
 static const struct word plan_state_words[] = {

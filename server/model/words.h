@@ -33,6 +33,7 @@ enum plan_action {
 	ACTION_ISOLATE, /* -> strict, contained */
 	ACTION_RECOVER, /* -> recovery, recovering */
 	ACTION_RESTORE, /* -> open, probation */
+	ACTION_LIMIT,	/* -> limited, contained */
 };
 
 /* An order that is practice; numbers as the Mode of order.proto. */

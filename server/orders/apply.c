@@ -34,6 +34,23 @@ check_approvals(struct db *db, const struct plan *p,
 	    need.head ? "; one a commander's" : "");
 }
 
+/* A host that was open when the plan was made may be cut off by now. */
+static int
+check_need(struct db *db, const struct plan *p, const struct host_list *l,
+    struct refused *refused)
+{
+	struct plan now = *p;
+	int rc;
+
+	rc = plan_fill_need(db, &now, l, refused);
+	if (rc != 0 || (now.approvals_needed <= p->approvals_needed &&
+	    (!now.owner_needed || p->owner_needed)))
+		return rc;
+	return refused_set(refused, REFUSAL_STAGE, "Make the plan anew.",
+	    "what plan %s does needs %d approvals now, it asked for %d",
+	    p->plan_id, now.approvals_needed, p->approvals_needed);
+}
+
 static int
 check_expect(const struct apply *a, const struct host_list *l,
     struct refused *refused)
@@ -62,6 +79,8 @@ check(struct db *db, const struct orders_settings *s, struct plan *p,
 		rc = plan_check_digest(p, l, a->digest, refused);
 	if (rc == 0)
 		rc = check_expect(a, l, refused);
+	if (rc == 0 && p->action == ACTION_LIMIT)
+		rc = check_need(db, p, l, refused);
 	if (rc == 0)
 		rc = check_approvals(db, p, l, refused);
 	if (rc == 0)

@@ -47,11 +47,12 @@ used_by_others(struct db *db, const struct host_list *l, bool drill,
 
 	r = db_query(db,
 	    "SELECT DISTINCT o.host_id FROM orders o "
-	    "WHERE o.profile = $1 AND o.created_at > $2 "
+	    "WHERE o.profile IN ($1, $7) AND o.created_at > $2 "
 	    "AND o.state NOT IN ($3, $4) AND ((o.drill = 0 AND $5 = 0) OR "
-	    "(o.drill = $6 AND $5 = 1))", "iiiiii", (int64_t)PROFILE_STRICT,
+	    "(o.drill = $6 AND $5 = 1))", "iiiiiii", (int64_t)PROFILE_STRICT,
 	    db_now(db) - HOUR_MS, (int64_t)ORDER_CANCELLED,
-	    (int64_t)ORDER_EXPIRED, (int64_t)drill, (int64_t)DRILL_LIVE);
+	    (int64_t)ORDER_EXPIRED, (int64_t)drill, (int64_t)DRILL_LIVE,
+	    (int64_t)PROFILE_LIMITED);
 	if (r == NULL)
 		return ERR_IO;
 	while ((rc = db_next(r)) == 1)

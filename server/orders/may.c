@@ -18,6 +18,8 @@ may_is_machine(const struct actor *a)
 uint32_t
 may_roles(enum plan_action action)
 {
+	if (action == ACTION_LIMIT)
+		return may_roles(ACTION_ISOLATE) | may_roles(ACTION_RECOVER);
 	if (action == ACTION_ISOLATE)
 		return ROLE_BIT(ROLE_RESPONDER) | ROLE_BIT(ROLE_COMMANDER);
 	return ROLE_BIT(ROLE_RECOVERY) | ROLE_BIT(ROLE_COMMANDER);

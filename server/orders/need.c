@@ -33,7 +33,7 @@ need_add(struct need *need, enum tier tier, enum plan_action action,
     bool bulk, enum plan_origin origin)
 {
 	const struct row *t = &table[tier];
-	bool isolate = action == ACTION_ISOLATE;
+	bool isolate = action == ACTION_ISOLATE || action == ACTION_LIMIT;
 	int n;
 
 	if (isolate)
@@ -78,9 +78,9 @@ need_stage_allows(enum stage stage, enum plan_action action,
 {
 	switch (stage) {
 	case STAGE_NORMAL:
-		return action == ACTION_ISOLATE;
+		return action == ACTION_ISOLATE || action == ACTION_LIMIT;
 	case STAGE_CONTAINED:
-		return action == ACTION_RECOVER ||
+		return action == ACTION_RECOVER || action == ACTION_LIMIT ||
 		    (action == ACTION_ISOLATE && order_state_is_no(state));
 	case STAGE_RECOVERING:
 		return action == ACTION_ISOLATE || action == ACTION_RESTORE ||
@@ -88,12 +88,20 @@ need_stage_allows(enum stage stage, enum plan_action action,
 	case STAGE_VERIFYING:
 		return action == ACTION_ISOLATE || action == ACTION_RESTORE;
 	case STAGE_PROBATION:
-		return action == ACTION_ISOLATE ||
+		return action == ACTION_ISOLATE || action == ACTION_LIMIT ||
 		    (action == ACTION_RESTORE && order_state_is_no(state));
 	case STAGE_RETIRED:
 		break;
 	}
 	return false;
+}
+
+enum plan_action
+need_action(enum plan_action action, enum stage stage)
+{
+	if (action != ACTION_LIMIT)
+		return action;
+	return stage == STAGE_CONTAINED ? ACTION_RECOVER : ACTION_ISOLATE;
 }
 
 enum profile
@@ -106,6 +114,8 @@ need_profile(enum plan_action action)
 		return PROFILE_RECOVERY;
 	case ACTION_RESTORE:
 		return PROFILE_OPEN;
+	case ACTION_LIMIT:
+		return PROFILE_LIMITED;
 	}
 	return PROFILE_STRICT;
 }

@@ -49,6 +49,11 @@ bool need_met(const struct need *need, const struct need_votes *v);
  */
 bool need_stage_allows(enum stage stage, enum plan_action action,
     enum order_state state);
+/*
+ * What to ask approvals as: to limit a host that was open cuts it off, to
+ * limit one that is cut off opens it a little.
+ */
+enum plan_action need_action(enum plan_action action, enum stage stage);
 enum profile need_profile(enum plan_action action);
 
 #endif

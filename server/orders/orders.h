@@ -77,9 +77,17 @@ struct orders_settings {
 		uint8_t ip_len;
 		uint8_t prefix_len;
 		uint8_t protocol; /* 6, 17 */
-		uint16_t port;
-	} recovery[64]; /* backup, patch, directory servers */
+		uint16_t port; /* the peer's; with `in` the host's own */
+		bool in;       /* the peer opens it */
+	} recovery[64]; /* backup, patch, directory servers, of every host */
 	size_t nrecovery;
+	struct orders_named { /* of some hosts */
+		struct orders_allow allow;
+		enum profile profile; /* recovery or limited */
+		char grp[NAME_MAX_LEN]; /* "": every group */
+		int tier;		/* -1: every tier */
+	} named[256];
+	size_t nnamed;
 	struct orders_endpoint_probe {
 		uint8_t ip[16];
 		uint8_t ip_len;

@@ -22,6 +22,9 @@ int plan_check_never(const struct orders_settings *s,
 int plan_check_stages(struct db *db, enum plan_action action,
     const struct host_list *l, struct refused *refused);
 
+/* What the table of approvals asks of P for these hosts. */
+int plan_fill_need(struct db *db, struct plan *p, const struct host_list *l,
+    struct refused *refused);
 /* What the hosts must be for the plan, and the budget. */
 int plan_check_hosts(struct db *db, const struct orders_settings *s,
     const struct plan *p, const struct host_list *l,

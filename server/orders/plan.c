@@ -47,11 +47,11 @@ check_input(struct db *db, const struct plan_ask *ask,
 {
 	size_t i;
 
-	if ((unsigned int)ask->action > ACTION_RESTORE ||
+	if ((unsigned int)ask->action > ACTION_LIMIT ||
 	    (unsigned int)ask->origin > ORIGIN_POLICY ||
 	    word_name(WORDS_DRILL, (int)ask->drill)[0] == '?')
 		return refused_set(refused, REFUSAL_INPUT,
-		    "Plan isolate, recover or restore.",
+		    "Plan isolate, limit, recover or restore.",
 		    "there is no such action");
 	if (ask->nhosts == 0)
 		return refused_set(refused, REFUSAL_NO_HOST,
@@ -100,7 +100,7 @@ plan_check_role(struct db *db, enum plan_action action,
 	if (rc != 0 || may)
 		return rc;
 	return refused_set(refused, REFUSAL_ROLE,
-	    action == ACTION_ISOLATE ?
+	    action == ACTION_ISOLATE || action == ACTION_LIMIT ?
 	    "Ask a responder or commander of the group who is no admin." :
 	    "Ask someone with the role recovery, or a commander, who is no "
 	    "admin.", "%s may not %s every host of the list", a->name,
@@ -146,6 +146,18 @@ plan_check_stages(struct db *db, enum plan_action action,
 			    "Enrol the host anew first.",
 			    "the certificate of %s is revoked: no order "
 			    "reaches it", h->name);
+		if (h->desired == PROFILE_LIMITED &&
+		    h->stage == STAGE_CONTAINED &&
+		    !order_state_is_no(hosts_order_state(db, h))) {
+			/* from limited to strict, and not to limited again */
+			if (action == ACTION_ISOLATE)
+				continue;
+			if (action == ACTION_LIMIT)
+				return refused_set(refused, REFUSAL_STAGE,
+				    "Isolate or recover it.",
+				    "%s is on profile limited already",
+				    h->name);
+		}
 		if (!need_stage_allows(h->stage, action,
 		    hosts_order_state(db, h)))
 			return refused_set(refused, REFUSAL_STAGE,
@@ -178,6 +190,12 @@ check_ttl(const struct plan *p, const struct host_list *l,
 	return 0;
 }
 
+static bool
+cuts_off(const struct plan *p)
+{
+	return p->action == ACTION_ISOLATE || p->action == ACTION_LIMIT;
+}
+
 int
 plan_check_hosts(struct db *db, const struct orders_settings *s,
     const struct plan *p, const struct host_list *l,
@@ -185,7 +203,7 @@ plan_check_hosts(struct db *db, const struct orders_settings *s,
 {
 	int rc = 0;
 
-	if (p->action == ACTION_ISOLATE && p->drill != DRILL_DRY)
+	if (cuts_off(p) && p->drill != DRILL_DRY)
 		rc = plan_check_never(s, l, refused);
 	if (rc == 0)
 		rc = plan_check_stages(db, p->action, l, refused);
@@ -193,7 +211,7 @@ plan_check_hosts(struct db *db, const struct orders_settings *s,
 		rc = check_ttl(p, l, refused);
 	if (rc == 0 && p->drill != DRILL_NONE)
 		rc = drill_check(p, l, refused);
-	if (rc == 0 && p->action == ACTION_ISOLATE && p->drill != DRILL_DRY)
+	if (rc == 0 && cuts_off(p) && p->drill != DRILL_DRY)
 		rc = budget_check(db, s, l, p, refused);
 	return rc;
 }
@@ -229,8 +247,8 @@ check_double(struct db *db, const struct plan *p, const struct host_list *l,
 }
 
 /* What the table of approvals asks for these hosts. */
-static int
-fill_need(struct db *db, struct plan *p, const struct host_list *l,
+int
+plan_fill_need(struct db *db, struct plan *p, const struct host_list *l,
     struct refused *refused)
 {
 	struct need need = {0};
@@ -250,8 +268,8 @@ fill_need(struct db *db, struct plan *p, const struct host_list *l,
 		if (p->restores)
 			(void)need_add(&need, l->h[i].tier, ACTION_RESTORE,
 			    bulk, p->origin);
-		switch (need_add(&need, l->h[i].tier, p->action, bulk,
-		    p->origin)) {
+		switch (need_add(&need, l->h[i].tier, need_action(p->action,
+		    l->h[i].stage), bulk, p->origin)) {
 		case NEED_OK:
 			break;
 		case NEED_NO_POLICY:
@@ -297,7 +315,8 @@ static void
 fill(struct db *db, const struct orders_settings *s,
     const struct plan_ask *ask, const struct host_list *l, struct plan *p)
 {
-	int64_t wait = ask->action == ACTION_ISOLATE ?
+	int64_t wait = ask->action == ACTION_ISOLATE ||
+	    ask->action == ACTION_LIMIT ?
 	    s->approve_isolate_seconds : s->approve_restore_seconds;
 
 	id_new(p->plan_id, "P", PLAN_DIGITS);
@@ -342,7 +361,7 @@ check_all(struct db *db, const struct orders_settings *s,
 	fill(db, s, ask, l, p);
 	rc = plan_check_hosts(db, s, p, l, refused);
 	if (rc == 0)
-		rc = fill_need(db, p, l, refused);
+		rc = plan_fill_need(db, p, l, refused);
 	if (rc == 0)
 		rc = check_double(db, p, l, refused);
 	return rc;

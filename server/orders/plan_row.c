@@ -284,7 +284,8 @@ plan_row_need(struct db *db, const struct plan *p, const struct host_list *l,
 	need->approvals = p->approvals_needed;
 	need->owner = p->owner_needed;
 	for (i = 0; i < l->n; i++)
-		if (l->h[i].tier == TIER_T0 && p->action != ACTION_ISOLATE)
+		if (l->h[i].tier == TIER_T0 && need_action(p->action,
+		    l->h[i].stage) != ACTION_ISOLATE)
 			need->head = true;
 	rc = approvers(db, p, &who);
 	for (i = 0; rc == 0 && i < who.n; i++) {

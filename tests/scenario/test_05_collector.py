@@ -31,6 +31,9 @@ def conf(tmp_path):
 
 
 GOOD = [
+    "[orders]\nlimited_allow = tcp 10.1.5.20:5432\nlimited_allow = in tcp 10.1.7.0/24:22\n"
+    "[allow payments]\nprofile = limited\ngroup = treasury\ntier = T1\nendpoint = tcp 10.1.5.21:5432\n"
+    "[allow backup]\nprofile = recovery\nendpoint = udp [2001:db8::9]:514\n",
     "",
     "api_listen = [::1]:8444\napi_listen = 127.0.0.1:8444\n",
     "[orders]\nrecovery_allow = tcp 10.1.9.7:443\nrecovery_allow = udp [2001:db8::/32]:53\n"
@@ -71,6 +74,16 @@ BAD = [  # (text behind ADVERTISE, what the error must name)
     ("[orders]\ndeadman_t0 = leave\n", r"deadman_t0: write stay"),
     ("[orders]\ndeadman_t0 = open after 1m\n", r"deadman_t0: .*at least 5m"),
     ("[orders]\ndeadman_t3 = strict after 24h\n", r"deadman_t3: write stay"),
+    ("[allow x]\nendpoint = tcp 10.1.5.20:5432\n", r"endpoint: profile must stand before"),
+    ("[allow x]\nprofile = strict\n", r"profile: write recovery or limited"),
+    ("[allow x]\nprofile = limited\ntier = T9\n", r"tier: write T0 to T3"),
+    ("[allow x]\nprofile = limited\ncolour = red\n", r"\[allow x\] colour: unknown"),
+    ("[allow x]\nprofile = limited\nendpoint = tcp 10.1.5.20\n", r"endpoint: .*no port"),
+    ("[allow x y]\nprofile = limited\n", r"allow x y"),
+    ("[orders]\nlimited_allow = in icmp 10.1.5.20:1\n", r"write tcp or udp"),
+    ("[orders]\nprobe = in tcp 10.1.5.20:1\n", r"write tcp or udp"),
+    ("[allow x]\nprofile = limited\n" + "".join("endpoint = tcp 10.0.0.%d:1\n" % i for i in range(1, 66)),
+     r"profile limited: more than 64 endpoints for one host"),
     ("[gate]\ncheck = firewall\n", r"check: write a check's id"),
     ("[gate]\ncheck = G01\ncheck = G01\n", r"check: G01 stands twice"),
     ("[probation]\nrecheck = h1\n", r"recheck: write a name and when"),

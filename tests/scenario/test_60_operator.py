@@ -298,3 +298,44 @@ def test_an_isolated_host_learns_of_a_collector_that_moved(world, people):
     with open(col.conf, "w") as f:
         f.write(text)
     col.restart()
+
+
+def test_a_limited_host_reaches_its_named_peer_and_nothing_else(world, people):
+    col, wang, li = people
+    peer, other = world.peer("peer66"), world.peer("other66")
+    h = world.host("limited").enrol(col, group="payments", tier="T3").start_agent()
+    online(wang, "limited")
+    with open(col.conf) as f:
+        text = f.read()
+    with open(col.conf, "a") as f:
+        f.write("[allow pay]\nprofile = limited\ngroup = payments\nendpoint = tcp %s:%d\n" % (peer.v4, Peer.TCP))
+    col.restart()
+    online(wang, "limited")
+    keeps = "tcp %s:%d" % (peer.v4, Peer.TCP)
+    assert keeps in wang("limit", "limited", "--reason", "payments must go on", "--plan-only").stdout
+    wang("cancel", max(wang.lines("plan", "list"), key=lambda p: p["created_at"])["plan"])
+    p = wang("isolate", "limited", "--profile", "limited", "--reason", "payments must go on", "--yes")
+    assert "LIMITED" in p.stdout, p.stdout
+    host = wang.json("host", "show", "limited")
+    assert host["isolation"] == "proven" and host["desired"] == "limited" and host["stage"] == "contained"
+    assert h.reaches(peer.v4, Peer.TCP) and not h.reaches(peer.v6, Peer.TCP, 0.3)
+    assert not h.reaches(other.v4, Peer.TCP, 0.3) and not h.pings(peer.v4)
+    # Tighter at once, by one person, and no packet in between to anybody else.
+    session = h.python(TCP_SESSION % (peer.v4, Peer.TCP), stdout=subprocess.PIPE, text=True)
+    assert session.stdout.readline().strip() == "up"
+    sniff, mark = Sniffer(h), time.time()
+    h.python(UDP_STREAM % (other.v4, Peer.UDP))
+    wang("isolate", "limited", "--reason", "the peer is in doubt too", "--yes")
+    wait_for("the end of the session", lambda: session.poll() is not None, 10)
+    assert not h.reaches(peer.v4, Peer.TCP, 0.3)
+    leaked = [f for f in sniff.frames(mark) if f.out_of_host and other.v4 in str(f) and not f.is_neighbour()]
+    assert not leaked, leaked[:5]
+    # Back to limited opens a little: somebody else agrees, and evidence is kept.
+    wait_for("evidence", lambda: any(e["kind"] == "snapshot" for e in
+                                     wang.json("case", "show", host["case"])["evidence"]))
+    p = wang("limit", "limited", "--reason", "the peer is cleared again", "--yes", check=False)
+    assert p.returncode == 3, p.stdout
+    assert wang("restore", "limited", "--reason", "not without the gate", "--yes", check=False).returncode == 2
+    with open(col.conf, "w") as f:
+        f.write(text)
+    col.restart()

@@ -382,6 +382,7 @@ order(enum plan_action action, const char *name)
 		[ACTION_ISOLATE] = STAGE_NORMAL,
 		[ACTION_RECOVER] = STAGE_CONTAINED,
 		[ACTION_RESTORE] = STAGE_VERIFYING,
+		[ACTION_LIMIT] = STAGE_NORMAL,
 	};
 	const char *by = action == ACTION_ISOLATE ? "li" : "rec";
 

@@ -22,7 +22,7 @@ test_bad_input(void **state)
 		size_t n;
 		enum refusal want;
 	} t[] = {
-		{"a", "", "beacon after macro", 3, 1, REFUSAL_INPUT},
+		{"a", "", "beacon after macro", 4, 1, REFUSAL_INPUT},
 		{"a", "", "beacon after macro", 0, 0, REFUSAL_NO_HOST},
 		{"a", "", "beacon after macro", 0, PLAN_HOSTS_MAX + 1,
 		    REFUSAL_INPUT},
