@@ -295,7 +295,8 @@ class Line(Rig):
     def connected(self, side, address, port, uid=0):
         """A live TCP connection, made while the host is open."""
         s = self.connect(side, address, port, uid, 2)
-        assert s is not None and self.echo(s, 2), "no connection"
+        if s is None or not self.echo(s, 2):
+            raise Impossible("no connection: " + self.ip("host", "neigh show").stdout.replace("\n", "; "))
         self.later(s.close)
         return s
 
@@ -533,18 +534,23 @@ class Runner:
     def run(self, w, regime):
         key = (w.id, regime)
         if key not in self.results:
-            self.results[key] = self.once(w, regime)
+            out = self.once(w, regime)
+            if out.note and regime != "open":  # it could be prepared before: the rig is worn
+                print("%s: on a new rig: %s" % (w.id, out.note))
+                self.drop()
+                out = self.once(w, regime)
+            self.results[key] = out
         return self.results[key]
 
     def once(self, w, regime):
         line = self.get()
         line.stack = contextlib.ExitStack()
-        if regime == "cordon":
-            line.heard()
         good = False
         try:
             if line.regime != "open" and not (w.bare and line.regime == regime):
                 line.off()
+            if regime == "cordon" and line.regime == "open":
+                line.heard()
             g = w.fn(line)
             try:
                 next(g)
