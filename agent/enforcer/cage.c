@@ -434,6 +434,15 @@ cage_cut_flows(struct cage *c, struct flows_cut *out, struct why *why)
 }
 
 int
+cage_behind(struct cage *c, char *out, size_t size, struct why *why)
+{
+	out[0] = '\0';
+	if (!cage_closed(c) || !(c->in.features & FEATURE_EGRESS))
+		return 0;
+	return foreign_behind(c->reader, out, size, why);
+}
+
+int
 cage_foreign(struct cage *c, struct buf *out, struct why *why)
 {
 	return foreign_take(c->reader, out, why);

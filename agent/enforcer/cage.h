@@ -79,6 +79,8 @@ enum eapol cage_eapol(const struct cage *c);
 int cage_owner_fd(const struct cage *c);
 /* End sockets and connections that the rules in force do not allow. */
 int cage_cut_flows(struct cage *c, struct flows_cut *out, struct why *why);
+/* Chains of others behind ours (foreign.h); "" if it is not closed. */
+int cage_behind(struct cage *c, char *out, size_t size, struct why *why);
 /* Picture of everybody else's rules (foreign.h). */
 int cage_foreign(struct cage *c, struct buf *out, struct why *why);
 

@@ -4,8 +4,10 @@
  */
 #include "agent/enforcer/foreign.h"
 
+#include <arpa/inet.h>
 #include <libmnl/libmnl.h>
 #include <libnftnl/common.h>
+#include <limits.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -199,6 +201,82 @@ foreign_line(const struct nlmsghdr *nlh, struct buf *out)
 	default:
 		return 0;
 	}
+}
+
+/* -- behind us --------------------------------------------------------------- */
+
+struct behind {
+	char *out;
+	size_t size;
+	bool ours; /* a chain of ours came by: what follows came later */
+};
+
+static bool
+is_last_egress(const struct nlattr *hook)
+{
+	const struct nlattr *a;
+	uint32_t priority = 0, at = UINT32_MAX;
+
+	mnl_attr_for_each_nested(a, hook)
+		if (mnl_attr_get_payload_len(a) != sizeof(uint32_t))
+			continue;
+		else if (mnl_attr_get_type(a) == NFTA_HOOK_PRIORITY)
+			priority = ntohl(mnl_attr_get_u32(a));
+		else if (mnl_attr_get_type(a) == NFTA_HOOK_HOOKNUM)
+			at = ntohl(mnl_attr_get_u32(a));
+	return at == NF_NETDEV_EGRESS && (int32_t)priority == INT_MAX;
+}
+
+/* Handles rise, so a dump has what was made first first. */
+static int
+on_chain(void *arg, const struct nlmsghdr *nlh)
+{
+	const struct nlattr *a, *table = NULL, *name = NULL, *hook = NULL;
+	char t[NAME_MAX_TEXT], n[NAME_MAX_TEXT];
+	struct behind *b = arg;
+	const struct nfgenmsg *g;
+
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*g))
+		return 0;
+	g = mnl_nlmsg_get_payload(nlh);
+	mnl_attr_for_each(a, nlh, sizeof(*g))
+		if (mnl_attr_get_type(a) == NFTA_CHAIN_TABLE)
+			table = a;
+		else if (mnl_attr_get_type(a) == NFTA_CHAIN_NAME)
+			name = a;
+		else if (mnl_attr_get_type(a) == NFTA_CHAIN_HOOK)
+			hook = a;
+	name_of(table, t);
+	name_of(name, n);
+	if (strcmp(t, RULESET_TABLE) == 0) {
+		b->ours = true;
+		return 0;
+	}
+	if (!b->ours && hook != NULL && g->nfgen_family == NFPROTO_NETDEV &&
+	    b->out[0] == '\0' && is_last_egress(hook))
+		snprintf(b->out, b->size, "chain %s of table netdev %s", n,
+		    t);
+	return 0;
+}
+
+int
+foreign_behind(struct netlink *nl, char *out, size_t size, struct why *why)
+{
+	struct behind b = {out, size, false};
+	uint8_t bytes[256] __attribute__((aligned(8)));
+	struct nlmsghdr *nlh;
+	int tries, rc = ERR_AGAIN;
+
+	for (tries = 0; tries < TRIES && rc == ERR_AGAIN; tries++) {
+		out[0] = '\0';
+		b.ours = false;
+		memset(bytes, 0, sizeof(bytes));
+		nlh = nftnl_nlmsg_build_hdr((char *)bytes, NFT_MSG_GETCHAIN,
+		    NFPROTO_NETDEV, NLM_F_DUMP, 0);
+		rc = netlink_ask(nl, nlh, on_chain, &b, NULL);
+	}
+	return rc == 0 ? 0 : why_set(why, rc, "chains of others: %s",
+	    err_str(rc));
 }
 
 /* -- taking --------------------------------------------------------------- */

@@ -23,6 +23,15 @@
 int foreign_take(struct netlink *nl, struct buf *out, struct why *why);
 
 /*
+ * A chain of others that stands behind ours where frames leave: at the last
+ * priority, and there before us (later comers run first).  It can still
+ * rewrite what we let through.  OUT: its name for people, "" if there is
+ * none.  Only asked while our chains stand.
+ */
+int foreign_behind(struct netlink *nl, char *out, size_t size,
+    struct why *why);
+
+/*
  * What differs, for a person: "" if nothing, else the first lines that came
  * or went and how many there are.
  */

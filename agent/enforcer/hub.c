@@ -28,6 +28,7 @@
 
 /* Kept while the network process is away. */
 #define LATE_MAX 8	   /* answers */
+#define OTHERS_GAP_MS 60000 /* between two tellings of the same program */
 #define LATE_SIGNALS_MAX 8 /* of tampering; the first ones tell most */
 
 struct hub {
@@ -42,6 +43,8 @@ struct hub {
 	struct event *due, *prove;
 	struct probe_run *run;
 	struct proof_check check;
+	uint32_t others_pid;  /* who was told of last, and when */
+	int64_t others_ms;
 	bool dirty;	 /* the state changed: tell it and prove it */
 	bool prove_again; /* asked for while a proof was under way */
 	struct answer late[LATE_MAX];
@@ -365,6 +368,40 @@ on_diverted(void *arg, const char *what)
 	tell_tamper(arg, &nobody, what, what);
 }
 
+/* A minute's worth: a firewall that starts anew makes many changes. */
+static void
+on_others(void *arg, const struct watch_who *who)
+{
+	Cordon__Cause cause = CORDON__CAUSE__INIT;
+	Cordon__Signal s = CORDON__SIGNAL__INIT;
+	struct hub *h = arg;
+	const struct signal_kind *k = signal_kind_find("firewall.changed");
+	int64_t now = clock_boot_ms();
+	char text[256], program[WATCH_PROGRAM_MAX];
+	uint8_t bytes[1024];
+
+	if (who->pid == h->others_pid && now - h->others_ms < OTHERS_GAP_MS)
+		return;
+	h->others_pid = who->pid;
+	h->others_ms = now;
+	snprintf(program, sizeof(program), "%s", who->program);
+	snprintf(text, sizeof(text), "other firewall rules changed by %s "
+	    "(pid %u) while the host is isolated", program, who->pid);
+	cause.grade = CORDON__GRADE__GRADE_EXACT;
+	cause.pid = who->pid;
+	cause.program = program;
+	cause.login_uid = UINT32_MAX;
+	s.time_ms = clock_wall_ms();
+	s.boot_ms = (uint64_t)now;
+	s.kind = (char *)(uintptr_t)"firewall.changed";
+	s.severity = k != NULL ? k->severity :
+	    CORDON__SEVERITY__SEVERITY_MEDIUM;
+	s.object = (char *)(uintptr_t)"nftables";
+	s.text = text;
+	s.cause = &cause;
+	send_signal(h, bytes, cordon__signal__pack(&s, bytes));
+}
+
 static void
 on_opening(void *arg)
 {
@@ -374,7 +411,7 @@ on_opening(void *arg)
 }
 
 static const struct isolation_calls isolation_calls = {on_changed, on_answer,
-    on_tamper, on_diverted, on_opening};
+    on_tamper, on_diverted, on_others, on_opening};
 
 /* -- the guard and the sensors ------------------------------------------------ */
 

@@ -588,11 +588,30 @@ remember(struct isolation *i, const uint8_t digest[DIGEST_LEN],
 	i->unsaved = true;
 }
 
+/* What nothing at this hook can prevent is at least told. */
+static void
+look_behind(struct isolation *i)
+{
+	char name[128], text[GROUND_TEXT_MAX];
+	struct why why;
+
+	if (cage_behind(i->cage, name, sizeof(name), &why) != 0) {
+		log_warn("%s", why.text);
+	} else if (name[0] != '\0') {
+		snprintf(text, sizeof(text), "%s was there before the "
+		    "isolation and stands behind its rules: it can rewrite "
+		    "what leaves", name);
+		i->calls->diverted(i->arg, text);
+	}
+}
+
 void
 isolation_answered(struct isolation *i)
 {
-	if (i->uncut)
+	if (i->uncut) {
 		cut_flows(i);
+		look_behind(i);
+	}
 	if (i->unsaved)
 		save_or_log(i);
 }
@@ -855,8 +874,11 @@ isolation_ruleset_touched(struct isolation *i, const struct watch_who *who)
 
 	if (i->blind)
 		return;
-	if (cage_verify(i->cage, diff, sizeof(diff), &why) != ERR_BADSTATE)
+	if (cage_verify(i->cage, diff, sizeof(diff), &why) != ERR_BADSTATE) {
+		if (cage_closed(i->cage) && who->pid != 0)
+			i->calls->others(i->arg, who);
 		return;
+	}
 	mend(i, who, diff);
 	i->calls->changed(i->arg);
 }

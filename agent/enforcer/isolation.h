@@ -43,8 +43,11 @@ struct isolation_calls {
 	void (*answer)(void *arg, const struct answer *a);
 	void (*tamper)(void *arg, const struct watch_who *who,
 	    const char *what, bool repaired);
-	/* The line to the collector was led elsewhere, or goes elsewhere. */
+	/* The line to the collector was led elsewhere, or goes elsewhere;
+	 * somebody's chain could do that. */
 	void (*diverted)(void *arg, const char *what);
+	/* Somebody changed other rules while we are closed. */
+	void (*others)(void *arg, const struct watch_who *who);
 	/* The rules are about to go; what else holds frames back lets go
 	 * first.  May be NULL. */
 	void (*opening)(void *arg);

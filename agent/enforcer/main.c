@@ -221,6 +221,13 @@ ignore_diverted(void *arg, const char *what)
 	log_warn("%s", what);
 }
 
+static void
+ignore_others(void *arg, const struct watch_who *who)
+{
+	(void)arg;
+	(void)who;
+}
+
 /*
  * Early boot: what was in force is in force again.  The answer to an order
  * is left to the process that has a line, so nothing is stored here.
@@ -229,7 +236,8 @@ static int
 restore(const Cordon__Settings *s, struct why *why)
 {
 	static const struct isolation_calls calls_none = {ignore_changed,
-	    ignore_answer, ignore_tamper, ignore_diverted, NULL};
+	    ignore_answer, ignore_tamper, ignore_diverted,
+	    ignore_others, NULL};
 	const struct isolation_config config = {
 	    .state_dir = s->state_dir,
 	    .gate = {s->host_id, s->order_key.data, false},

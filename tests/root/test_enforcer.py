@@ -580,6 +580,24 @@ def test_30_a_parked_socket_keeps_the_tables_owned():
         rig.close()
 
 
+def test_32_changes_of_other_rules_are_told(rig):
+    rig.apply()
+    rig.nft("add table inet other", check=True)
+    s = rig.expect("signal")
+    assert s["kind"] == "firewall.changed" and s["program"] == "nft" and int(s["pid"]) > 0
+    rig.apply("open")
+    rig.nft("add table inet more", check=True)  # an open host's rules are its own
+    with pytest.raises(AssertionError):
+        rig.expect("signal", seconds=0.5)
+
+
+def test_33_a_chain_behind_ours_is_told(rig):
+    rig.nft("add table netdev x; add chain netdev x c { type filter hook egress device v0 priority 2147483647; }",
+            check=True)
+    rig.apply()
+    assert "chain c of table netdev x" in rig.expect("signal", kind="agent.tamper")["text"]
+
+
 LESS = [("owner-flag",), ("persist-flag",), ("owner-flag", "persist-flag"), ("netdev-egress",),
         ("netdev-egress", "netdev-ingress"), ("device-prefix",), ("next-hop",), ("rt-expression",),
         ("netdev-egress-uid",), ("bridge-table", "arp-table")]
