@@ -124,7 +124,25 @@ tcx(char **v)
 	return stay();
 }
 
-/* All links on DEVICE, of whoever. */
+/* Does that program run on the device of this namespace? */
+static bool
+runs_on(uint32_t index, uint32_t program)
+{
+	uint32_t ids[64] = {0}, n = 64, flags, xdp_id = 0, i;
+
+	if (bpf_xdp_query_id((int)index, 0, &xdp_id) == 0 &&
+	    xdp_id == program)
+		return true;
+	if (bpf_prog_query((int)index, (enum bpf_attach_type)TCX_EGRESS, 0,
+	    &flags, ids, &n) != 0)
+		return false;
+	for (i = 0; i < n; i++)
+		if (ids[i] == program)
+			return true;
+	return false;
+}
+
+/* All links on DEVICE, of whoever; other namespaces have the same index. */
 static int
 detach(const char *device)
 {
@@ -137,7 +155,8 @@ detach(const char *device)
 		len = sizeof(info);
 		memset(&info, 0, sizeof(info));
 		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) != 0 ||
-		    info.xdp.ifindex != index)
+		    info.xdp.ifindex != index ||
+		    !runs_on(index, info.prog_id))
 			continue;
 		n += bpf_link_detach(fd) == 0;
 	}
