@@ -256,7 +256,7 @@ test_approvals(void **state)
 static void
 test_budget(void **state)
 {
-	char name[8];
+	char name[16];
 	int i;
 
 	(void)state;
