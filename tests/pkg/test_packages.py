@@ -128,7 +128,7 @@ def test_05_restart_of_the_unit_opens_nothing(site):
 def ran_again(site, before):
     """All of its processes, none of them of BEFORE."""
     now = site.host.processes("/usr/lib/cordon")
-    return len(now) == 4 and not {p for p, _ in before.values()} & {p for p, _ in now.values()} and \
+    return len(now) == 5 and not {p for p, _ in before.values()} & {p for p, _ in now.values()} and \
         site.host.unit("cordon-agent", "ActiveState")["ActiveState"] == "active"
 
 
