@@ -15,12 +15,14 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -49,12 +51,16 @@ static struct {
 	size_t nwithout;
 	bool park;  /* keep the owner's socket, as the parent does */
 	int parked; /* or -1 */
+	const char *guard; /* the program, or NULL */
+	pid_t guard_pid;
+	int guard_link; /* as its parent, or -1 */
 	struct sign_key *key;
 	pid_t pid;
 	int parent, network, listener;
 	struct buf last; /* signed order sent last */
 	int64_t sent_us;
 } d = {.parent = -1, .network = -1, .listener = -1, .parked = -1,
+    .guard_link = -1,
     .user = "0",
     .host = "H-TEST0001", .prove = 3600};
 
@@ -152,7 +158,7 @@ add_endpoints(struct endpoints *e, char *text)
 /* -- the enforcer's life ---------------------------------------------------- */
 
 static void
-send_settings(void)
+send_settings(int to)
 {
 	Cordon__Settings s = CORDON__SETTINGS__INIT;
 	uint8_t key[SIGN_KEY_LEN], bytes[8192];
@@ -175,9 +181,39 @@ send_settings(void)
 		s.collectors = known.at;
 		s.n_collectors = known.n;
 	}
+	if (d.guard != NULL)
+		s.guard = CORDON__GUARD_MODE__GUARD_MODE_ON;
 	s.log_level = LOG_LEVEL_INFO;
-	send_fd(d.parent, IPC_SETTINGS, bytes, cordon__settings__pack(&s,
+	send_fd(to, IPC_SETTINGS, bytes, cordon__settings__pack(&s,
 	    bytes), -1);
+}
+
+/* The guard, with USER's rights: started once, joined to each enforcer. */
+static void
+join_guard(void)
+{
+	const char *argv[] = {"agent-guard", "--user", d.user, NULL};
+	struct spawn s = {.path = d.guard, .argv = argv, .nfd = 1};
+	uint8_t guard = IPC_PEER_GUARD, enforcer = IPC_PEER_ENFORCER;
+	int a[2], b[2];
+	struct why why;
+
+	if (link_pair(b, &why) != 0)
+		die("link", &why);
+	if (d.guard_pid == 0) {
+		if (link_pair(a, &why) != 0)
+			die("link", &why);
+		s.fd[0] = a[1];
+		if (spawn_start(&s, &d.guard_pid, &why) != 0)
+			die("spawn", &why);
+		close(a[1]);
+		d.guard_link = a[0];
+		send_settings(d.guard_link);
+	}
+	send_fd(d.parent, IPC_PEER, &guard, 1, b[0]);
+	send_fd(d.guard_link, IPC_PEER, &enforcer, 1, b[1]);
+	close(b[0]);
+	close(b[1]);
 }
 
 static void
@@ -201,8 +237,10 @@ start(void)
 	close(a[1]);
 	d.parent = a[0];
 	d.network = b[0];
-	send_settings();
+	send_settings(d.parent);
 	send_fd(d.parent, IPC_PEER, &network, 1, b[1]);
+	if (d.guard != NULL)
+		join_guard();
 	if (d.listener >= 0)
 		send_fd(d.parent, IPC_PEER, &control, 1, d.listener);
 	close(b[1]);
@@ -587,6 +625,36 @@ hear_parent(uint8_t *bytes, size_t size)
 	return n;
 }
 
+/* A program of others that the guard took off: held, as the parent does. */
+static void
+hear_guard(void)
+{
+	union bpf_attr attr = {0};
+	uint8_t bytes[4096];
+	ssize_t n = recv(d.guard_link, bytes, sizeof(bytes), MSG_DONTWAIT);
+	uint32_t kind;
+	int fd;
+
+	if (n <= 0) {
+		printf("guard\thow=ended\n");
+		close(d.guard_link);
+		d.guard_link = -1;
+		return;
+	}
+	memcpy(&kind, bytes, sizeof(kind));
+	if (kind != IPC_GUARD_PROGRAM || n != 8) {
+		printf("guard\thow=ready\n");
+		return;
+	}
+	memcpy(&attr.prog_id, bytes + 4, sizeof(attr.prog_id));
+	if (attr.prog_id == 0)
+		return;
+	fd = (int)syscall(SYS_bpf, BPF_PROG_GET_FD_BY_ID, &attr, sizeof(attr));
+	send_fd(d.guard_link, IPC_GUARD_PROGRAM, bytes + 4, 4, fd);
+	if (fd >= 0)
+		close(fd);
+}
+
 /* -- commands ------------------------------------------------------------------ */
 
 static void
@@ -684,12 +752,14 @@ loop(void)
 	int i;
 
 	for (;;) {
-		struct pollfd p[3] = {{0, POLLIN, 0}, {d.network, POLLIN, 0},
-		    {d.parent, POLLIN, 0}};
+		struct pollfd p[4] = {{0, POLLIN, 0}, {d.network, POLLIN, 0},
+		    {d.parent, POLLIN, 0}, {d.guard_link, POLLIN, 0}};
 
 		fflush(stdout);
-		if (poll(p, 3, -1) < 0)
+		if (poll(p, 4, -1) < 0)
 			die("poll", NULL);
+		if (p[3].revents != 0)
+			hear_guard();
 		for (i = 1; i < 3; i++) {
 			if (p[i].revents == 0)
 				continue;
@@ -731,7 +801,7 @@ main(int argc, char **argv)
 	uint8_t raw_key[SIGN_KEY_LEN];
 	int c;
 
-	while ((c = getopt(argc, argv, "e:s:u:U:k:p:nc:P:w:KC:")) != -1)
+	while ((c = getopt(argc, argv, "e:s:u:U:k:p:nc:P:w:Kg:C:")) != -1)
 		switch (c) {
 		case 'e': d.enforcer = optarg; break;
 		case 's': d.state = optarg; break;
@@ -743,6 +813,7 @@ main(int argc, char **argv)
 		case 'c': open_control(optarg); break;
 		case 'P': public = optarg; break;
 		case 'K': d.park = true; break;
+		case 'g': d.guard = optarg; break;
 		case 'C': d.collectors = optarg; break;
 		case 'w':
 			if (d.nwithout < 16)
@@ -768,6 +839,10 @@ main(int argc, char **argv)
 	if (d.pid > 0) {
 		kill(d.pid, SIGTERM);
 		waitpid(d.pid, NULL, 0);
+	}
+	if (d.guard_pid > 0) {
+		kill(d.guard_pid, SIGTERM);
+		waitpid(d.guard_pid, NULL, 0);
 	}
 	return 0;
 }

@@ -181,7 +181,7 @@ class Capture:
 
 
 class Rig:
-    def __init__(self, never=False, prove=3600, cable=True, without=(), park=False):
+    def __init__(self, never=False, prove=3600, cable=True, without=(), park=False, guard=False):
         n = "enf%d-%d" % (os.getpid(), next(serial))
         self.ns = {"host": n + "h", "peer": n + "p"}
         self.dir = tempfile.mkdtemp(prefix="cordon-rig-")
@@ -190,7 +190,7 @@ class Rig:
         os.makedirs(self.state)
         self.epoch, self.driver, self.peers, self.captures = 0, None, [], []
         self.never, self.prove_seconds = never, prove
-        self.options = [a for w in without for a in ("-w", w)] + ["-K"] * park
+        self.options = [a for w in without for a in ("-w", w)] + ["-K"] * park + ["-g", BUILD + "/bin/agent-guard"] * guard
         for ns in self.ns.values():
             run("ip", "netns", "add", ns)
             self.cmd_ns(ns, "ip", "link", "set", "lo", "up")

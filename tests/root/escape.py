@@ -2,7 +2,7 @@
 """The escape suite by hand: every way, open, behind two usual rulesets and
 behind Cordon, as a table.
 
-    python3 tests/root/escape.py [--cordon] [GROUP or BEGIN-OF-A-NAME ...]
+    python3 tests/root/escape.py [--cordon | --guard] [GROUP or BEGIN-OF-A-NAME ...]
 """
 import os
 import sys
@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import escape_ways  # noqa: E402
 from escape_rig import REGIMES, Runner  # noqa: E402
 
-COLUMNS = {"open": "open", "inet": "plain inet", "iptables": "iptables", "cordon": "Cordon"}
+COLUMNS = {"open": "open", "inet": "plain inet", "iptables": "iptables", "cordon": "Cordon", "guard": "with its guard"}
 
 
 def totals(results, regime, ways):
@@ -51,7 +51,7 @@ def table(ways, regimes, out=sys.stdout):
 def main():
     names = [a for a in sys.argv[1:] if not a.startswith("--")]
     ways = [w for w in escape_ways.ALL if not names or any(w.id.startswith(n) or n == w.group for n in names)]
-    table(ways, ("cordon",) if "--cordon" in sys.argv else REGIMES[1:])
+    table(ways, [r for r in REGIMES if "--" + r in sys.argv] or REGIMES[1:])
 
 
 if __name__ == "__main__":

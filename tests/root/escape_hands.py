@@ -215,7 +215,7 @@ hand("routes-flushed", "the routes taken away and given back", lambda l: l.ip(
 def enforcer(name, words, act, **kw):
     """A hand on the process: nothing to do where there is none."""
     def go(line):
-        if line.regime == "cordon":
+        if line.regime in ("cordon", "guard"):
             act(line)
         else:
             line.nft("flush ruleset")

@@ -30,7 +30,7 @@ from enforcer_rig import (COLLECTOR, HOST4, HOST6, INBOUND, OTHER, PEER4, PEER6,
 ROGUE4, ROGUE6 = "10.9.0.3", "fd09::3"
 LEAK = 9999  # where the stream of the hands goes
 WINDOW = 0.12  # seconds that an attempt is given to show
-REGIMES = ("open", "inet", "iptables", "cordon")
+REGIMES = ("open", "inet", "iptables", "cordon", "guard")  # guard: cordon with it
 serial = itertools.count(1)
 WAYS = {}
 
@@ -143,10 +143,10 @@ class Wire(Capture):
 class Line(Rig):
     """Rig with a switch, a rogue machine and the regimes."""
 
-    def __init__(self):
+    def __init__(self, guard=False):
         self.stack = contextlib.ExitStack()
-        self.signals = []
-        super().__init__(park=True)  # as the agent's parent does
+        self.signals, self.guard = [], guard
+        super().__init__(park=True, guard=guard)  # as the agent's parent does
         self.regime = "open"
         self.start()
 
@@ -348,8 +348,18 @@ class Line(Rig):
         elif regime == "iptables":
             for tool, text in IPTABLES:
                 self.feed(tool, text=text)
-        elif regime == "cordon":
+        else:
             self.apply("strict")
+            if regime == "guard":
+                self.guarded()
+
+    def guarded(self):
+        """The guard is on the cable, and on what else it takes, by now."""
+        end = time.monotonic() + 2
+        while time.monotonic() < end and \
+                "cordon_in" not in self.cmd("host", "ip", "-d", "link", "show", "dev", "v0", check=False).stdout:
+            time.sleep(0.01)
+        time.sleep(0.1)
 
     def fresh(self):
         """What was seen so far is of no way."""
@@ -371,7 +381,7 @@ class Line(Rig):
         elif regime == "iptables":
             for tool, _ in IPTABLES:
                 self.feed(tool, text="*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n")
-        elif regime == "cordon":
+        elif regime in ("cordon", "guard"):
             if not os.path.exists("/proc/%d/fd/0" % self.pid):
                 self.start()
             self.apply("open")
@@ -457,7 +467,7 @@ class Line(Rig):
             while time.monotonic() < min(end, last + quiet):
                 if look():
                     last = time.monotonic()
-                    if self.regime != "cordon" and last > end - most + quiet:
+                    if self.regime not in ("cordon", "guard") and last > end - most + quiet:
                         break
         finally:
             over.set()
@@ -518,9 +528,11 @@ class Runner:
         self.line = None
         self.results = {}
 
-    def get(self):
+    def get(self, guard=False):
+        if self.line is not None and self.line.guard != guard:
+            self.drop()
         if self.line is None:
-            self.line = Line()
+            self.line = Line(guard)
         return self.line
 
     def drop(self):
@@ -543,13 +555,13 @@ class Runner:
         return self.results[key]
 
     def once(self, w, regime):
-        line = self.get()
+        line = self.get(regime == "guard")
         line.stack = contextlib.ExitStack()
         good = False
         try:
             if line.regime != "open" and not (w.bare and line.regime == regime):
                 line.off()
-            if regime == "cordon" and line.regime == "open":
+            if regime in ("cordon", "guard") and line.regime == "open":
                 line.heard()
             g = w.fn(line)
             try:
@@ -574,11 +586,13 @@ class Runner:
             raise AssertionError("a second yield")
         except StopIteration as e:
             out = e.value
-        except OSError:
+        except (OSError, Impossible) as e:  # refused
+            if regime == "open":
+                raise Impossible(str(e)) from None
             out = 0
         if not isinstance(out, Outcome):
             out = Outcome(out)
-        if regime == "cordon" and out.got:
+        if regime in ("cordon", "guard") and out.got:
             out.signal = line.signal()
         return out
 
