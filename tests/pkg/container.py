@@ -96,7 +96,7 @@ class Container(Machine):
             ["sh", "-c", join + ' exec "$@"', "sh", "systemd-nspawn", "--quiet", "--boot", "-D", self.root,
              "--machine", self.machine, "--network-namespace-path=/run/netns/" + self.ns,
              "--register=no", "--keep-unit", "--link-journal=no", "--console=pipe", "--settings=no",
-             "--resolv-conf=off", "--timezone=off", "--capability=CAP_NET_ADMIN,CAP_BPF",
+             "--resolv-conf=off", "--timezone=off", "--capability=CAP_NET_ADMIN,CAP_NET_RAW,CAP_BPF,CAP_PERFMON",
              "--system-call-filter=fanotify_init fanotify_mark name_to_handle_at open_by_handle_at bpf",
              "--kill-signal=SIGRTMIN+3"],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
