@@ -187,7 +187,7 @@ build(struct cage *c, const struct ruleset_input *in, bool pin,
 	rc = look_around(c, in, c->diverted, why);
 	if (rc != 0)
 		return rc;
-	if (pin && (in->features & FEATURE_PIN))
+	if (pin && (in->features & FEATURE_PIN) && !ruleset_counts(in))
 		ground_pin(c->route, &c->ground);
 	return build_here(c, in, rs, why);
 }
@@ -249,6 +249,8 @@ cage_set(struct cage *c, const Cordon__OrderBody *body,
 	char diff[256];
 	int rc;
 
+	if (!cage_closed(c) && profile != CORDON__PROFILE__PROFILE_OPEN)
+		c->dropped_before = 0; /* of an isolation that is over */
 	in.loose = in.loose && body == in.body;
 	in.body = body != NULL ? body : &c->idle;
 	in.profile = profile;
@@ -330,7 +332,7 @@ cage_follow(struct cage *c, bool *changed, char text[GROUND_TEXT_MAX],
 		ground_hold(&c->ground, &before, c->in.loose, text);
 	ground_lines(&c->ground,
 	    c->in.profile != CORDON__PROFILE__PROFILE_STRICT);
-	if (cage_closed(c) && (c->in.features & FEATURE_PIN))
+	if (cage_cuts(c) && (c->in.features & FEATURE_PIN))
 		ground_pin(c->route, &c->ground);
 	*changed = !ground_same(&before, &c->ground);
 	ground_done(&before);
@@ -343,7 +345,7 @@ cage_relearn(struct cage *c, struct why *why)
 	size_t i;
 	int rc;
 
-	if (!cage_closed(c) || !(c->in.features & FEATURE_PIN))
+	if (!cage_cuts(c) || !(c->in.features & FEATURE_PIN))
 		return 0;
 	rc = ground_unpin(c->route, true, why);
 	if (rc != 0)
@@ -429,7 +431,7 @@ int
 cage_cut_flows(struct cage *c, struct flows_cut *out, struct why *why)
 {
 	memset(out, 0, sizeof(*out));
-	return cage_closed(c) ? flows_cut(&c->in, &c->ground.own, out, why) :
+	return cage_cuts(c) ? flows_cut(&c->in, &c->ground.own, out, why) :
 				0;
 }
 
@@ -452,6 +454,12 @@ bool
 cage_closed(const struct cage *c)
 {
 	return c->in.profile != CORDON__PROFILE__PROFILE_OPEN;
+}
+
+bool
+cage_cuts(const struct cage *c)
+{
+	return cage_closed(c) && !ruleset_counts(&c->in);
 }
 
 bool

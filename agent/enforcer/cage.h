@@ -84,6 +84,8 @@ int cage_behind(struct cage *c, char *out, size_t size, struct why *why);
 /* Picture of everybody else's rules (foreign.h). */
 int cage_foreign(struct cage *c, struct buf *out, struct why *why);
 
+/* Closed, and not by rules that only count what they would drop. */
+bool cage_cuts(const struct cage *c);
 bool cage_closed(const struct cage *c);	 /* it should hold rules */
 bool cage_present(const struct cage *c); /* the kernel holds some */
 uint64_t cage_dropped(const struct cage *c);

@@ -14,7 +14,8 @@ deadlines_of(const Cordon__OrderBody *order, int64_t now_boot_ms,
 	if (order->confirm_seconds > 0)
 		out->confirm_boot_ms = now_boot_ms +
 		    (int64_t)order->confirm_seconds * 1000;
-	if (order->mode == CORDON__MODE__MODE_DRILL_LIVE) {
+	if (order->mode == CORDON__MODE__MODE_DRILL_LIVE ||
+	    order->mode == CORDON__MODE__MODE_DRILL_COUNT) {
 		out->restore_boot_ms = now_boot_ms +
 		    (int64_t)order->drill_minutes * 60000;
 	} else if (order->review_then ==

@@ -175,7 +175,7 @@ guard_follow(struct guard *g, struct isolation *i)
 			guard_open(g);
 		return;
 	}
-	if (body == NULL)
+	if (body == NULL || !cage_cuts(isolation_cage(i)))
 		return;
 	m.closed = true;
 	m.network_uid = g->network_uid;

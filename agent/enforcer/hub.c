@@ -129,7 +129,7 @@ send_pinned(struct hub *h)
 	Cordon__Pinned m = CORDON__PINNED__INIT;
 	struct buf b;
 
-	if (cage_closed(isolation_cage(h->isolation)) && body != NULL) {
+	if (cage_cuts(isolation_cage(h->isolation)) && body != NULL) {
 		m.collectors = body->collectors;
 		m.n_collectors = body->n_collectors;
 	}
@@ -266,7 +266,7 @@ arm(struct hub *h)
 static void
 tell_sensors(struct hub *h)
 {
-	uint8_t cut = cage_closed(isolation_cage(h->isolation));
+	uint8_t cut = cage_cuts(isolation_cage(h->isolation));
 
 	if (h->sensors == NULL || h->told_cut == cut)
 		return;

@@ -280,7 +280,8 @@ renew_deadlines(struct isolation *i)
 	if (i->same_boot || id[0] == '\0')
 		return;
 	set_deadlines(i, i->body, i->disk.confirm_boot_ms != 0);
-	if (i->body->mode == CORDON__MODE__MODE_DRILL_LIVE)
+	if (i->body->mode == CORDON__MODE__MODE_DRILL_LIVE ||
+	    i->body->mode == CORDON__MODE__MODE_DRILL_COUNT)
 		i->disk.restore_boot_ms = 1; /* no drill outlives a boot */
 	save_or_log(i);
 }
@@ -435,7 +436,8 @@ static bool
 drilling(const struct isolation *i)
 {
 	return i->body != NULL &&
-	    i->body->mode == CORDON__MODE__MODE_DRILL_LIVE;
+	    (i->body->mode == CORDON__MODE__MODE_DRILL_LIVE ||
+	    i->body->mode == CORDON__MODE__MODE_DRILL_COUNT);
 }
 
 /*
@@ -936,7 +938,9 @@ isolation_fill_state(struct isolation *i, Cordon__State *s,
 	s->epoch = i->disk.epoch;
 	if (i->body != NULL)
 		s->order_id = i->body->order_id;
-	s->profile = isolation_profile(i);
+	/* what only counts leaves the host open */
+	s->profile = cage_closed(i->cage) && !cage_cuts(i->cage) ? OPEN :
+	    isolation_profile(i);
 	cage_digests(i->cage, want, digest);
 	s->ruleset_digest.data = digest;
 	s->ruleset_digest.len = cage_present(i->cage) ? DIGEST_LEN : 0;

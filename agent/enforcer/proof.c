@@ -56,6 +56,8 @@ layers(struct isolation *i, struct lines *out)
 	if (!cage_closed(c))
 		return;
 	line(out, "inet", "");
+	if (!cage_cuts(c))
+		return;
 	for (k = 0; k < d->n; k++) {
 		if ((f & FEATURE_PREFIX) && !d->list[k].line)
 			continue; /* other-devices */
@@ -136,7 +138,7 @@ proof_pack(struct isolation *i, const struct proof_check *check,
 		at[k] = &list[k];
 	layers(i, &l);
 	weak(i, &w);
-	if (check->guard != NULL && cage_closed(c)) {
+	if (check->guard != NULL && cage_cuts(c)) {
 		guard_layers(check->guard, guard_line, &l);
 		guard_weak(check->guard, guard_line, &w);
 	}

@@ -193,6 +193,7 @@ struct base {
 	bool first;	    /* first priority, else last */
 	const char *device; /* or NULL */
 	const char *jump;   /* chain of what is allowed, or NULL: nothing */
+	bool counts;	    /* drops nothing */
 };
 
 /*
@@ -204,7 +205,7 @@ base_chain(struct builder *b, const char *name, const struct base *base)
 {
 	struct expr count = {.kind = EXPR_COUNT};
 	struct chain c = {.table = base->table, .base = true,
-	    .hook = base->hook, .policy = NF_DROP};
+	    .hook = base->hook, .policy = base->counts ? NF_ACCEPT : NF_DROP};
 	size_t i = 0;
 
 	snprintf(c.name, sizeof(c.name), "%s", name);
@@ -220,7 +221,7 @@ base_chain(struct builder *b, const char *name, const struct base *base)
 	put_rule(b, i);
 	snprintf(count.name, sizeof(count.name), "%s", RULESET_COUNTER);
 	put_expr(b, &count);
-	put_verdict(b, NF_DROP, "");
+	put_verdict(b, base->counts ? NF_ACCEPT : NF_DROP, "");
 	return i;
 }
 
@@ -279,6 +280,33 @@ inet_table(struct builder *b)
 			base.jump = hooks[i].jump;
 			base_chain(b, name, &base);
 		}
+}
+
+/*
+ * A drill that counts: each packet that would be dropped is counted once,
+ * where it comes in, goes out or is forwarded, and passes.  Nothing but IP
+ * is looked at, and nothing else of the host is touched.
+ */
+static void
+count_table(struct builder *b)
+{
+	size_t t = table(b, NFPROTO_INET), c;
+	struct base base = {.table = t, .first = true, .counts = true};
+
+	c = plain_chain(b, t, "out");
+	loopback(b, c, WAY_OUT);
+	allowed(b, c, LENS_INET, WAY_OUT);
+	c = plain_chain(b, t, "in");
+	loopback(b, c, WAY_IN);
+	allowed(b, c, LENS_INET, WAY_IN);
+	base.hook = NF_INET_FORWARD;
+	base_chain(b, "forward-count", &base);
+	base.hook = NF_INET_LOCAL_OUT;
+	base.jump = "out";
+	base_chain(b, "output-count", &base);
+	base.hook = NF_INET_LOCAL_IN;
+	base.jump = "in";
+	base_chain(b, "input-count", &base);
 }
 
 /* The four base chains of one device; JUMP NULL: nothing passes. */
@@ -491,6 +519,18 @@ own_links(struct builder *b)
 	}
 }
 
+static void
+all_tables(struct builder *b)
+{
+	inet_table(b);
+	if (b->in->features & (FEATURE_INGRESS | FEATURE_EGRESS))
+		netdev_table(b);
+	if (b->in->features & FEATURE_BRIDGE)
+		bridge_table(b);
+	if (b->in->features & FEATURE_ARP)
+		arp_table(b);
+}
+
 int
 ruleset_build(const struct ruleset_input *in, struct ruleset **out)
 {
@@ -506,19 +546,22 @@ ruleset_build(const struct ruleset_input *in, struct ruleset **out)
 	if (b.rs == NULL)
 		return ERR_NOMEM;
 	own_links(&b);
-	inet_table(&b);
-	if (in->features & (FEATURE_INGRESS | FEATURE_EGRESS))
-		netdev_table(&b);
-	if (in->features & FEATURE_BRIDGE)
-		bridge_table(&b);
-	if (in->features & FEATURE_ARP)
-		arp_table(&b);
+	if (ruleset_counts(in))
+		count_table(&b);
+	else
+		all_tables(&b);
 	if (b.rc != 0) {
 		ruleset_free(&b.rs);
 		return b.rc;
 	}
 	*out = b.rs;
 	return 0;
+}
+
+bool
+ruleset_counts(const struct ruleset_input *in)
+{
+	return in->body->mode == CORDON__MODE__MODE_DRILL_COUNT;
 }
 
 /* -- the same question for a socket ---------------------------------------- */

@@ -175,6 +175,8 @@ struct ruleset *ruleset_new(void);
 void ruleset_free(struct ruleset **rs);
 
 /* 0 or ERR_NOMEM, ERR_LIMIT, ERR_RANGE (profile open has no rules). */
+/* Is it a drill whose rules count what they would drop? */
+bool ruleset_counts(const struct ruleset_input *in);
 int ruleset_build(const struct ruleset_input *in, struct ruleset **out);
 
 /* Building blocks, also for nft_read.  ERR_LIMIT, ERR_NOMEM. */

@@ -231,15 +231,18 @@ check_safety(const Cordon__OrderBody *b, struct why *why)
 static int
 check_mode(const Cordon__OrderBody *b, struct why *why)
 {
-	bool live = b->mode == MODE(DRILL_LIVE);
+	bool live = b->mode == MODE(DRILL_LIVE) ||
+	    b->mode == MODE(DRILL_COUNT);
 
 	if (!live && b->mode != MODE(ENFORCE) && b->mode != MODE(DRILL_DRY))
 		return bad(why, "mode is none that exists");
 	if (live &&
 	    (b->drill_minutes < 1 || b->drill_minutes > ORDER_DRILL_MAX))
-		return bad(why, "a live drill takes 1 to 30 minutes");
+		return bad(why, "a live or counting drill takes 1 to 30 "
+		    "minutes");
 	if (!live && b->drill_minutes != 0)
-		return bad(why, "drill minutes without a live drill");
+		return bad(why, "drill minutes without a live or counting "
+		    "drill");
 	if (live && b->profile == PROFILE(OPEN))
 		return bad(why, "a drill never opens a host");
 	return 0;

@@ -86,6 +86,7 @@ int preview_hosts(struct ctl *c, const char *profile);
 
 int cmd_isolate(struct ctl *c);
 int cmd_drill_dry(struct ctl *c);
+int cmd_drill_count(struct ctl *c);
 int cmd_drill_live(struct ctl *c);
 int cmd_extend(struct ctl *c);
 int cmd_limit(struct ctl *c);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * drill dry, drill live: an isolation that is practice.  The way is that of
+ * drill dry, count, live: an isolation that is practice.  The way is that of
  * a real one: plan, preview, approvals, confirmation, proof; every line says
  * DRILL.
  */
@@ -20,6 +20,13 @@ int
 cmd_drill_dry(struct ctl *c)
 {
 	return drill(c, "dry", 0);
+}
+
+int
+cmd_drill_count(struct ctl *c)
+{
+	return drill(c, "count", c->a.minutes > 0 ? c->a.minutes :
+	    MINUTES_STANDARD);
 }
 
 int

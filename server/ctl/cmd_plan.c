@@ -154,8 +154,8 @@ plan_and_apply(struct ctl *c, const struct plan_wish *w)
 		return preview_hosts(c, strcmp(w->action, "limit") == 0 ?
 		    "limited" : NULL);
 	if (c->a.reason == NULL || strlen(c->a.reason) < REASON_MIN_CHARS)
-		return usage(c, w->command, "--reason must say why, in at least "
-		    "%d characters", REASON_MIN_CHARS);
+		return usage(c, w->command, "--reason must say why, in at "
+		    "least %d characters", REASON_MIN_CHARS);
 	rc = make_plan(c, w, &plan);
 	if (rc != EXIT_DONE)
 		return rc;
@@ -245,6 +245,10 @@ show_orders(struct ctl *c, const json_t *plan)
 		    "order"), out_q(&c->o, one, "name"), out_word(&c->o,
 		    WORDS_ORDER_STATE, json_str(one, "order_state")));
 		out_row(&c->o, T_L_ORDER, text);
+		if (json_time(one, "drill_until") > 0)
+			out_row(&c->o, T_L_COUNTED, out_text(&c->o, T_COUNTED,
+			    out_q(&c->o, one, "name"), out_num(&c->o,
+			    json_num(one, "counted")), NULL));
 	}
 }
 
@@ -316,8 +320,9 @@ cmd_plan_list(struct ctl *c)
 			continue;
 		}
 		table_add(&t, (const char *const[]){ out_q(&c->o, one,
-		    "plan"), action_word(&c->o, one), out_word(&c->o, WORDS_PLAN_STATE,
-		    json_str(one, "state")), json_array_size(hosts) == 1 ?
+		    "plan"), action_word(&c->o, one), out_word(&c->o,
+		    WORDS_PLAN_STATE, json_str(one, "state")),
+		    json_array_size(hosts) == 1 ?
 		    out_q(&c->o, json_array_get(hosts, 0), "name") :
 		    out_text(&c->o, T_PLAN_MANY, out_num(&c->o,
 		    (int64_t)json_array_size(hosts)), NULL), out_when(&c->o,

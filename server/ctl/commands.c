@@ -8,7 +8,8 @@
 
 const struct command commands[] = {
 { "isolate", NULL, 1, ARGS_POS_MAX - 2, CUTTING,
-  "isolate HOST... --reason TEXT [--ttl 4h] [--profile strict|limited] | isolate HOST... --preview",
+  "isolate HOST... --reason TEXT [--ttl 4h] [--profile strict|limited] | "
+  "isolate HOST... --preview",
   "isolate fin-ws-0231 --reason \"beacon after macro\"", T_H_ISOLATE,
   cmd_isolate, false },
 { "limit", NULL, 1, ARGS_POS_MAX - 2, PLANNING "preview,",
@@ -23,6 +24,10 @@ const struct command commands[] = {
   "drill dry HOST... --reason TEXT",
   "drill dry fin-ws-0231 --reason \"drill of the quarter\"", T_H_DRILL_DRY,
   cmd_drill_dry, false },
+{ "drill", "count", 1, ARGS_POS_MAX - 2, PLANNING "minutes,",
+  "drill count HOST... --reason TEXT [--minutes N]",
+  "drill count fin-ws-0231 --minutes 30 --reason \"drill of the quarter\"",
+  T_H_DRILL_COUNT, cmd_drill_count, false },
 { "drill", "live", 1, ARGS_POS_MAX - 2, PLANNING "minutes,",
   "drill live HOST... --reason TEXT [--minutes N]",
   "drill live test-7 --minutes 5 --reason \"drill of the quarter\"",

@@ -18,6 +18,9 @@ drill_text(struct out *o, const json_t *plan)
 
 	if (strcmp(kind, "dry") == 0)
 		return text_of(T_DRILL_DRY, o->lang);
+	if (strcmp(kind, "count") == 0)
+		return out_text(o, T_DRILL_COUNT, out_num(o, json_num(plan,
+		    "drill_minutes")), NULL);
 	if (strcmp(kind, "live") == 0)
 		return out_text(o, T_DRILL_LIVE, out_num(o, json_num(plan,
 		    "drill_minutes")), NULL);
@@ -88,7 +91,8 @@ rows_hosts(struct out *o, const json_t *plan)
 		if (strcmp(json_str(one, "tier"), "T0") == 0 &&
 		    json_str(one, "service")[0] != '\0' &&
 		    strcmp(json_str(plan, "action"), "isolate") == 0 &&
-		    strcmp(json_str(plan, "drill"), "dry") != 0)
+		    (json_str(plan, "drill")[0] == '\0' ||
+		    strcmp(json_str(plan, "drill"), "live") == 0))
 			out_row(o, T_L_SERVICE, out_text(o,
 			    T_PLAN_LOST_SERVICE, out_q(o, one, "service"),
 			    NULL));
@@ -164,7 +168,8 @@ rows_effect(struct out *o, const json_t *plan, bool open)
 	if (open)
 		row_cuts(o, plan);
 	out_row(o, T_L_CUTS, text_of(strcmp(json_str(plan, "drill"), "dry") ==
-	    0 ? T_PLAN_CUTS_NOTHING : strcmp(action, "recover") == 0 ?
+	    0 ? T_PLAN_CUTS_NOTHING : strcmp(json_str(plan, "drill"),
+	    "count") == 0 ? T_PLAN_CUTS_COUNT : strcmp(action, "recover") == 0 ?
 	    T_PLAN_CUTS_RECOVERY : strcmp(action, "limit") == 0 ?
 	    T_PLAN_CUTS_LIMITED : T_PLAN_CUTS, o->lang));
 }
@@ -217,7 +222,9 @@ row_undo(struct out *o, const json_t *plan)
 
 	if (json_str(plan, "drill")[0] != '\0') {
 		out_row(o, T_L_UNDO, text_of(strcmp(json_str(plan, "drill"),
-		    "dry") == 0 ? T_UNDO_DRY : T_UNDO_DRILL, o->lang));
+		    "dry") == 0 ? T_UNDO_DRY : strcmp(json_str(plan,
+		    "drill"), "count") == 0 ? T_UNDO_COUNT : T_UNDO_DRILL,
+		    o->lang));
 		return;
 	}
 	out_row(o, T_L_UNDO, out_text(o,

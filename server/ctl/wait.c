@@ -186,14 +186,15 @@ fail_text(struct out *o, const json_t *host)
 }
 
 static void
-say_drilled(struct ctl *c, const json_t *host)
+say_drilled(struct ctl *c, const json_t *host, bool counts)
 {
 	const json_t *flows = json_object_get(host, "preview");
 	const char *name = out_q(&c->o, host, "name");
 	bool live = json_time(host, "drill_until") > 0;
 
 	if (live && strcmp(json_str(host, "order_state"), "drilled") != 0)
-		out_say(&c->o, T_DONE_LIVE, out_mark(&c->o, MARK_GOOD), name,
+		out_say(&c->o, counts ? T_DONE_COUNT : T_DONE_LIVE,
+		    out_mark(&c->o, MARK_GOOD), name,
 		    out_when(&c->o, json_time(host, "drill_until")), NULL);
 	else if (live)
 		out_say(&c->o, T_DONE_OVER, out_mark(&c->o, MARK_GOOD), name,
@@ -222,7 +223,8 @@ say_results(struct ctl *c, const json_t *plan)
 		switch (plan_fate(one, done == T_DONE_RESTORE)) {
 		case FATE_GOOD:
 			if (json_str(plan, "drill")[0] != '\0')
-				say_drilled(c, one);
+				say_drilled(c, one, strcmp(json_str(plan,
+				    "drill"), "count") == 0);
 			else
 				out_say(&c->o, done, out_mark(&c->o, MARK_GOOD),
 				    name, NULL);

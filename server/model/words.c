@@ -126,6 +126,7 @@ static const struct word role_words[] = {
 static const struct word drill_words[] = {
 	{ DRILL_NONE, "none", "no drill", "非演练" },
 	{ DRILL_DRY, "dry", "dry drill", "空跑演练" },
+	{ DRILL_COUNT, "count", "counting drill", "计数演练" },
 	{ DRILL_LIVE, "live", "live drill", "实战演练" },
 };
 

@@ -41,6 +41,7 @@ enum drill {
 	DRILL_NONE = 0,
 	DRILL_DRY = 2,	/* built, checked by the kernel, never committed */
 	DRILL_LIVE = 3, /* enforced, restored by itself after minutes */
+	DRILL_COUNT = 4, /* counts for minutes what it would drop */
 };
 
 enum plan_state {

@@ -190,8 +190,12 @@ fill_cut(struct draft *d, const struct orders_settings *s,
 	b->review_by_ms = o->review_by;
 	b->review_then = p->restores ? CORDON__REVIEW_THEN__REVIEW_RESTORE :
 	    CORDON__REVIEW_THEN__REVIEW_REMIND;
-	if (p->drill == DRILL_DRY)
-		return; /* nothing will be in force */
+	d->nallow = allow_list(s, o->host, p->profile, d->allow);
+	d->body.allowed = add_allowed(d, d->allow, d->nallow);
+	d->body.n_allowed = d->nallow;
+	/* nothing will be cut: nothing to confirm, to probe, to tell */
+	if (p->drill == DRILL_DRY || p->drill == DRILL_COUNT)
+		return;
 	if (s->confirm_seconds > 0) {
 		o->confirm = true;
 		random_bytes(o->secret, sizeof(o->secret));
@@ -200,9 +204,6 @@ fill_cut(struct draft *d, const struct orders_settings *s,
 		b->confirm_hash.data = d->hash;
 		b->confirm_hash.len = sizeof(d->hash);
 	}
-	d->nallow = allow_list(s, o->host, p->profile, d->allow);
-	d->body.allowed = add_allowed(d, d->allow, d->nallow);
-	d->body.n_allowed = d->nallow;
 	if (p->drill == DRILL_NONE)
 		add_deadman(d, s, o->host, p->profile);
 	add_probes(d, s, o->host);

@@ -211,7 +211,8 @@ plan_check_hosts(struct db *db, const struct orders_settings *s,
 		rc = check_ttl(p, l, refused);
 	if (rc == 0 && p->drill != DRILL_NONE)
 		rc = drill_check(p, l, refused);
-	if (rc == 0 && cuts_off(p) && p->drill != DRILL_DRY)
+	if (rc == 0 && cuts_off(p) && p->drill != DRILL_DRY &&
+	    p->drill != DRILL_COUNT)
 		rc = budget_check(db, s, l, p, refused);
 	return rc;
 }

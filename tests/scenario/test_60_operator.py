@@ -339,3 +339,29 @@ def test_a_limited_host_reaches_its_named_peer_and_nothing_else(world, people):
     with open(col.conf, "w") as f:
         f.write(text)
     col.restart()
+
+
+def test_a_counting_drill_counts_and_cuts_nothing(world, people):
+    col, wang, li = people
+    peer = world.peer("peer67")
+    h = world.host("count").enrol(col).start_agent()
+    online(wang, "count")
+    session = h.python(TCP_SESSION % (peer.v4, Peer.TCP), stdout=subprocess.PIPE, text=True)
+    assert session.stdout.readline().strip() == "up"
+    p = wang("drill", "count", "count", "--minutes", "1", "--reason", "drill of the quarter", "--yes")
+    assert "COUNTING" in p.stdout and all(x.startswith("DRILL ") for x in p.stdout.splitlines()), p.stdout
+    rules = h.nft("list", "ruleset").stdout
+    assert "table inet cordon" in rules and "policy drop" not in rules and " drop\n" not in rules, rules
+    assert "table netdev" not in rules and "PERMANENT" not in h.run(["ip", "neigh"]).stdout
+    assert h.reaches(peer.v4, Peer.TCP) and h.reaches(peer.v6, Peer.TCP) and h.pings(peer.v4)
+    assert session.poll() is None
+    host = wang.json("host", "show", "count")
+    assert host["drill"] == "count" and host["isolation"] == "open", host
+    assert wang.json("status")["isolated"] >= 0
+    plan = plan_id(wang, "count", "count")
+    wait_for("the count", lambda: wang.json("plan", "show", plan)["hosts"][0]["counted"] > 10, 30)
+    wait_for("over", lambda: "drill" not in wang.json("host", "show", "count"), 90, 1)
+    assert "cordon" not in h.nft("list", "ruleset").stdout and session.poll() is None
+    one = wang.json("plan", "show", plan)["hosts"][0]
+    assert one["order_state"] == "drilled" and one["counted"] > 10
+    session.kill()

@@ -200,6 +200,7 @@ static const struct hop unknown[] = {
 static const struct hop nowhere[2];
 static const struct hop *hops = pinned;
 static bool searching, loose;
+static Cordon__Mode mode = CORDON__MODE__MODE_ENFORCE;
 
 static void
 endpoint(Cordon__Endpoint *e, uint8_t *a, size_t len, uint32_t prefix,
@@ -231,6 +232,7 @@ build(Cordon__Profile profile, unsigned int features, struct ruleset **rs)
 	body.n_collectors = 2;
 	body.allowed = allowed;
 	body.n_allowed = 2;
+	body.mode = mode;
 	return ruleset_build(&in, rs);
 }
 
@@ -853,6 +855,41 @@ sockets(void **state)
 	assert_false(ruleset_peer_allowed(&in, other, 4, 6, 4000, 22, 0));
 }
 
+/* A drill that counts looks at IP once each way, and drops nothing. */
+static void
+counting(void **state)
+{
+	struct ruleset *rs;
+	size_t i, r, base = 0;
+
+	(void)state;
+	mode = CORDON__MODE__MODE_DRILL_COUNT;
+	assert_int_equal(build(CORDON__PROFILE__PROFILE_STRICT, FEATURES_ALL,
+	    &rs), 0);
+	mode = CORDON__MODE__MODE_ENFORCE;
+	assert_int_equal(rs->ntables, 1);
+	assert_int_equal(rs->tables[0].family, NFPROTO_INET);
+	for (i = 0; i < rs->nexprs; i++)
+		assert_false(rs->exprs[i].kind == EXPR_VERDICT &&
+		    rs->exprs[i].code == NF_DROP);
+	for (i = 0; i < rs->nchains; i++) {
+		const struct rule *last = NULL;
+
+		if (!rs->chains[i].base)
+			continue;
+		base++;
+		assert_int_equal(rs->chains[i].policy, NF_ACCEPT);
+		for (r = rs->chains[i].first; r != SIZE_MAX;
+		    r = rs->rules[r].next)
+			last = &rs->rules[r];
+		assert_non_null(last);
+		assert_int_equal(rs->exprs[last->first].kind, EXPR_COUNT);
+		assert_int_equal(rs->exprs[last->first + 1].code, NF_ACCEPT);
+	}
+	assert_int_equal(base, 3);
+	ruleset_free(&rs);
+}
+
 int
 main(void)
 {
@@ -865,6 +902,7 @@ main(void)
 	    cmocka_unit_test(next_hop), cmocka_unit_test(all_base_chains_drop),
 	    cmocka_unit_test(features), cmocka_unit_test(digests),
 	    cmocka_unit_test(sockets),
+	    cmocka_unit_test(counting),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -155,10 +155,18 @@ good(void)
 	ROW(deadman_3, o.deadman.then = 3, "dead-man does")                  \
 	ROW(deadman_when, o.deadman.then = 2, "dead-man without a time")     \
 	ROW(mode_0, o.b.mode = 0, "mode")                                    \
-	ROW(mode_4, o.b.mode = 4, "mode")                                    \
+	ROW(mode_5, o.b.mode = 5, "mode")                                    \
+	ROW(count_0, o.b.mode = 4, "1 to 30 minutes")                        \
+	ROW(count_open, (o.b.mode = 4, o.b.drill_minutes = 5,                \
+	    o.b.profile = 1, o.b.n_allowed = 0), "never opens")              \
+	ROW(later_stay, (o.b.deadman_allowed = o.b.allowed,                  \
+	    o.b.n_deadman_allowed = 1), "deadman_allowed")                   \
+	ROW(later_open, (o.b.deadman_allowed = o.b.allowed,                  \
+	    o.b.n_deadman_allowed = 1, o.deadman.then = 2,                   \
+	    o.deadman.after_seconds = 60), "deadman_allowed")                \
 	ROW(drill_0, o.b.mode = 3, "1 to 30 minutes")                        \
 	ROW(drill_31, (o.b.mode = 3, o.b.drill_minutes = 31), "1 to 30")     \
-	ROW(drill_enforce, o.b.drill_minutes = 1, "without a live drill")    \
+	ROW(drill_enforce, o.b.drill_minutes = 1, "without a live or")       \
 	ROW(drill_dry, (o.b.mode = 2, o.b.drill_minutes = 1), "without a")   \
 	ROW(drill_open, (o.b.mode = 3, o.b.drill_minutes = 5,                \
 	    o.b.profile = 1, o.b.n_allowed = 0), "never opens")              \
