@@ -28,7 +28,8 @@ struct args {
 	bool json, utc, help, version;
 	const char *reason, *case_id, *group, *stage, *tier, *state, *kind;
 	const char *severity, *outcome, *format, *from, *to, *out, *key;
-	const char *profile, *url, *ca_sha256, *token, *never, *drill, *service, *owner;
+	const char *profile, *url, *ca_sha256, *token, *never, *drill;
+	const char *service, *owner;
 	int64_t expect, timeout, after, limit, ttl, uses, minutes, review;
 	bool offline, text, qr, plan_only, preview, yes, no_wait, follow;
 	struct arg_list hosts, roles;

@@ -94,7 +94,8 @@ out_row(struct out *o, enum text label, const char *text)
 	const char *name = text_of(label, o->lang);
 	int pad = LABEL_WIDTH - out_width(name);
 
-	fprintf(o->out, "%s  %s%*s%s\n", o->mark, name, pad > 1 ? pad : 1, "", text);
+	fprintf(o->out, "%s  %s%*s%s\n", o->mark, name, pad > 1 ? pad : 1,
+	    "", text);
 }
 
 void

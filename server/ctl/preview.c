@@ -48,7 +48,7 @@ wait_one(struct ctl *c, const char *id, int64_t until, json_t **got)
 	}
 }
 
-/* -- beside a plan --------------------------------------------------------- */
+/* -- beside a plan ------------------------------------------------------- */
 
 int
 preview_plan(struct ctl *c, json_t **plan)
@@ -125,7 +125,7 @@ preview_cuts(struct out *o, const json_t *preview)
 	return text;
 }
 
-/* -- by itself -------------------------------------------------------------- */
+/* -- by itself ----------------------------------------------------------- */
 
 static void
 print_flows(struct out *o, const json_t *preview, bool want_kept)

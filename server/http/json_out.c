@@ -213,7 +213,8 @@ plan_order(struct db *db, json_t *o, const char *order_id)
 
 	rc = db_row(db, &r,
 	    "SELECT state, why, sent_at, applied_at, proven_at, took_us, "
-	    "drill, drill_until, counted FROM orders WHERE order_id = $1", "s", order_id);
+	    "drill, drill_until, counted FROM orders WHERE order_id = $1",
+	    "s", order_id);
 	if (rc != 0)
 		return rc == ERR_NOENT ? 0 : rc;
 	put_text(o, "order_state",

@@ -18,7 +18,7 @@
 #define TICK_MAX 64
 #define MINUTE_MS 60000
 
-/* -- may it be ------------------------------------------------------------- */
+/* -- may it be ----------------------------------------------------------- */
 
 static int
 check_host(const struct plan *p, const struct host *h,
@@ -67,7 +67,7 @@ drill_check(const struct plan *p, const struct host_list *l,
 	return rc;
 }
 
-/* -- begin and end --------------------------------------------------------- */
+/* -- begin and end ------------------------------------------------------- */
 
 static int
 set_order(struct db *db, const char *host_id, const char *order_id)
@@ -146,7 +146,7 @@ drill_supersede(struct db *db, const struct host *h, const char *by)
 	return rc == ERR_NOENT ? set_order(db, h->host_id, "") : rc;
 }
 
-/* -- what the agent says ---------------------------------------------------- */
+/* -- what the agent says ------------------------------------------------- */
 
 static int
 drilled(struct db *db, struct spoken *s, uint64_t took_us)
@@ -344,7 +344,7 @@ drill_state(struct db *db, struct host *h, const struct drill_said *w,
 	return rc;
 }
 
-/* -- the clock --------------------------------------------------------------- */
+/* -- the clock ----------------------------------------------------------- */
 
 static int
 tick_one(struct db *db, const char *host_id)

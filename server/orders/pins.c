@@ -90,7 +90,7 @@ pins_of_order(struct db *db, const char *order_id, char out[PINS_TEXT_MAX])
 	return rc;
 }
 
-/* -- the clock --------------------------------------------------------------- */
+/* -- the clock ----------------------------------------------------------- */
 
 static int
 meta_get(struct db *db, const char *key, char *out, size_t size)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Previews: asked, answered, kept for a week, those of plans for good.  Runs in jobs on the writer
- * thread.  The host may be in an attacker's hand and name what it likes:
+ * Previews: asked, answered, kept for a week, those of plans for good.
+ * Runs in jobs on the writer thread.  The host may be in an attacker's hand and name what it likes:
  * its words are shown, bounded and quoted, and decide nothing.
  */
 #include "server/orders/preview.h"
@@ -44,7 +44,7 @@ preview_state_name(enum preview_state s)
 	return names[s];
 }
 
-/* -- asking --------------------------------------------------------------- */
+/* -- asking -------------------------------------------------------------- */
 
 static int
 send_ask(struct db *db, const struct orders_settings *s,
@@ -113,7 +113,7 @@ preview_ask(struct db *db, const struct orders_settings *s,
 	return rc;
 }
 
-/* -- the answer ------------------------------------------------------------ */
+/* -- the answer ---------------------------------------------------------- */
 
 /* "10.1.5.20:5432", "[2001:db8::1]:443"; "?" for what is no address. */
 static const char *
@@ -182,7 +182,7 @@ preview_take(struct db *db, const char *host_id, const Cordon__Preview *p)
 	return rc;
 }
 
-/* -- reading ---------------------------------------------------------------- */
+/* -- reading ------------------------------------------------------------- */
 
 static int
 take_row(struct db_rows *r, struct preview *out, char **flows)
