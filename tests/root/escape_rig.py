@@ -363,7 +363,6 @@ class Line(Rig):
 
     def fresh(self):
         """What was seen so far is of no way."""
-        self.signals.clear()
         self.wire.frames()
         self.wire.spilled = []
 
@@ -568,6 +567,7 @@ class Runner:
                 next(g)
             except OSError as e:
                 raise Impossible(str(e)) from None
+            line.signals.clear()  # what is told at isolation is of this way
             if line.regime != regime:
                 line.on(regime)
             line.fresh()
