@@ -349,13 +349,23 @@ from_station(struct builder *b, size_t chain, enum lens lens, uint8_t type,
 static void
 neighbours_in(struct builder *b, size_t chain, enum lens lens)
 {
+	/* payload without an option, which one who knows us may send, and
+	 * with the asker's link address */
+	static const uint8_t bare[2] = {0, 24}, asks[2] = {0, 32};
+	static const uint8_t option[2] = {ND_OPT_SOURCE_LINKADDR, 1};
 	size_t i;
 
 	for (i = 0; i < b->nown; i++) {
 		if (b->own[i].len != 16)
 			continue;
 		nd_head(b, chain, lens, ND_NEIGHBOR_SOLICIT);
+		put_is(b, lens, 4, bare, 2);
 		put_is(b, lens, 48, b->own[i].ip, 16);
+		put_accept(b);
+		nd_head(b, chain, lens, ND_NEIGHBOR_SOLICIT);
+		put_is(b, lens, 4, asks, 2);
+		put_is(b, lens, 48, b->own[i].ip, 16);
+		put_is(b, lens, 64, option, 2);
 		put_accept(b);
 	}
 	if (is_loose(b)) {
