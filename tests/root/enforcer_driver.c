@@ -323,6 +323,7 @@ set_field(struct order *o, const char *name, char *value)
 		    CORDON__DEAD_MAN_THEN__DEADMAN_STAY;
 	} else if (strcmp(name, "mode") == 0) {
 		b->mode = value[0] == 'd' ? CORDON__MODE__MODE_DRILL_DRY :
+		    value[0] == 'c' ? CORDON__MODE__MODE_DRILL_COUNT :
 		    CORDON__MODE__MODE_DRILL_LIVE;
 		b->drill_minutes = colon != NULL ?
 		    (uint32_t)atoi(colon + 1) : 0;

@@ -316,6 +316,27 @@ def test_15_drill_changes_nothing(rig):
     assert rig.order(profile="strict", epoch=rig.epoch)["verdict"] == "stale-epoch"
 
 
+def test_15_nothing_goes_back_to_a_drill(rig):
+    rig.apply(mode="live:5")
+    assert only_collector_quick(rig)
+    a = rig.apply(confirm="1:right")  # the real one, which nobody confirms
+    rig.expect("answer", seconds=4, order=a["order"], result="reverted")
+    assert rig.tables() == [] and everything_flows(rig)
+
+
+def test_15_a_counting_drill_lets_everything_pass(rig):
+    rig.apply(mode="count:5")
+    assert rig.tables() == ["table inet cordon"] and everything_flows(rig)
+    rules = rig.nft("list", "table", "inet", "cordon").stdout
+    assert "policy drop" not in rules and " drop\n" not in rules
+    rig.kill()  # it stands and is adopted, as a real one
+    rig.start()
+    assert rig.tables() == ["table inet cordon"] and everything_flows(rig)
+    rig.apply()  # a real order takes its place
+    assert only_collector_quick(rig)
+    rig.apply("open")
+
+
 def test_16_restore_by_boot_time(rig):
     rig.apply(restore=1500)
     assert only_collector_quick(rig)
