@@ -416,7 +416,7 @@ cl_end(void *arg, struct conn *c, const char *reason)
 
 #define UNTIL(cond)                                                       \
 	do {                                                              \
-		int64_t until_ = clock_boot_ms() + 8000;                  \
+		int64_t until_ = clock_boot_ms() + 60000;                  \
 		while (!(cond) && clock_boot_ms() < until_) {             \
 			event_base_loop(w.base, EVLOOP_NONBLOCK);         \
 			usleep(1000);                                     \
