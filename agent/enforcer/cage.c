@@ -5,6 +5,7 @@
  */
 #include "agent/enforcer/cage.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@ struct cage {
 	struct ground ground;
 	struct ground trusted;	/* ways over which the collector was heard */
 	char diverted[GROUND_TEXT_MAX];
+	char plain[WHY_MAX]; /* why only the plain rules stand; or "" */
 	Cordon__OrderBody idle; /* collectors of a host never isolated */
 	struct readiness readiness;
 	struct nft_view have;
@@ -204,7 +206,7 @@ compare(struct cage *c, char *diff, size_t size, struct why *why)
 
 /* Build and commit; once more with a fresh look if the ground moved. */
 static int
-commit(struct cage *c, const struct ruleset_input *in, int64_t *ack_us,
+commit_as(struct cage *c, const struct ruleset_input *in, int64_t *ack_us,
     struct why *why)
 {
 	struct ruleset *rs;
@@ -228,6 +230,29 @@ commit(struct cage *c, const struct ruleset_input *in, int64_t *ack_us,
 			return rc;
 	}
 	return rc;
+}
+
+/*
+ * All that this kernel gave in the trials; if it refuses that after all (its
+ * hooks may be full), what every kernel has: weaker, and told, but closed.
+ */
+static int
+commit(struct cage *c, struct ruleset_input *in, int64_t *ack_us,
+    struct why *why)
+{
+	int rc;
+
+	in->features = c->readiness.features;
+	rc = commit_as(c, in, ack_us, why);
+	if (rc != ERR_KERNEL || in->profile == CORDON__PROFILE__PROFILE_OPEN) {
+		if (rc == 0)
+			c->plain[0] = '\0';
+		return rc;
+	}
+	log_error("%s; trying the plain rules", why->text);
+	snprintf(c->plain, sizeof(c->plain), "%s", why->text);
+	in->features &= FEATURE_OWNER | FEATURE_PERSIST;
+	return commit_as(c, in, ack_us, why);
 }
 
 /* Nothing of ours is left behind; a neighbour entry that stays harms none. */
@@ -500,6 +525,12 @@ unsigned int
 cage_features(const struct cage *c)
 {
 	return c->in.features;
+}
+
+const char *
+cage_plain(const struct cage *c)
+{
+	return c->plain;
 }
 
 bool

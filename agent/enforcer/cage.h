@@ -94,6 +94,8 @@ void cage_digests(const struct cage *c, uint8_t want[DIGEST_LEN],
 const struct readiness *cage_readiness(const struct cage *c);
 const struct devices *cage_device_list(const struct cage *c);
 unsigned int cage_features(const struct cage *c);
+/* Why the kernel took only the plain rules (no devices); "" it took all. */
+const char *cage_plain(const struct cage *c);
 /* Another process owns our tables: they can be watched, not changed. */
 bool cage_stolen(const struct cage *c);
 

@@ -94,6 +94,9 @@ weak(struct isolation *i, struct lines *out)
 		snprintf(text, sizeof(text), ": %s", r->items[k].lost);
 		line(out, r->items[k].id, text);
 	}
+	if (cage_plain(c)[0] != '\0')
+		line(out, "plain-rules: the kernel refused the full ones: ",
+		    cage_plain(c));
 	if (cage_stolen(c))
 		line(out, "owner-stolen: another process owns our tables; "
 		    "they are watched, not held", "");

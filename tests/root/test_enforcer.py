@@ -619,6 +619,23 @@ def test_33_a_chain_behind_ours_is_told(rig):
     assert "chain c of table netdev x" in rig.expect("signal", kind="agent.tamper")["text"]
 
 
+def test_34_hooks_that_are_full_do_not_keep_it_open(rig):
+    """Somebody took every place at a device's egress (1,024): the kernel refuses our chains there."""
+    script = os.path.join(rig.dir, "full")
+    with open(script, "w") as f:
+        f.write("add table netdev x\n" + "".join("add chain netdev x c%d { type filter hook egress device v0 priority %d; }\n"
+                                                 % (i, i) for i in range(1024)))
+    rig.nft("-f", script, check=True)
+    a = rig.apply()
+    p = rig.expect("proof", order=a["order"])
+    assert p["ok"] == "1" and "plain-rules" in p["weak"]
+    assert only_collector(rig) == []
+    rig.nft("delete", "table", "netdev", "x", check=True)
+    a = rig.apply()
+    p = rig.expect("proof", order=a["order"])
+    assert "plain-rules" not in p["weak"] and "egress:v0" in p["layers"]
+
+
 LESS = [("owner-flag",), ("persist-flag",), ("owner-flag", "persist-flag"), ("netdev-egress",),
         ("netdev-egress", "netdev-ingress"), ("device-prefix",), ("next-hop",), ("rt-expression",),
         ("netdev-egress-uid",), ("bridge-table", "arp-table")]
