@@ -58,7 +58,11 @@ static const struct trial trials[] = {
     {"rt-expression", FEATURE_RT, NFPROTO_INET, 0, NF_INET_LOCAL_IN, false,
 	EXPR_RT, NFT_RT_XFRM,
 	"frames redirected into loopback cannot be told from true ones"},
+    {"payload-far", FEATURE_FAR, NFPROTO_INET, 0, NF_INET_LOCAL_OUT, false,
+	EXPR_PAYLOAD, NFT_PAYLOAD_NETWORK_HEADER,
+	"some bytes of a request for a DHCP lease are not checked"},
 };
+#define FAR_OFFSET (RULES_NEAR_MAX + 1)
 
 /* Add a trial to RS, into the table of its family if that is there. */
 static int
@@ -73,6 +77,10 @@ add_trial(const struct trial *t, const char *device, struct ruleset *rs)
 	size_t index;
 	int rc = 0;
 
+	if (t->load == EXPR_PAYLOAD) {
+		load.offset = FAR_OFFSET;
+		load.len = equal.len;
+	}
 	snprintf(c.name, sizeof(c.name), "%s", t->id);
 	if (t->device && t->load != EXPR_VERDICT)
 		snprintf(c.device, sizeof(c.device), "%s", device);

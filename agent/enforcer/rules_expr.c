@@ -73,16 +73,22 @@ put_mask(struct builder *b, const void *data, uint32_t len)
 	put_expr(b, &e);
 }
 
+/* What stands before the network header, as LENS counts. */
+static uint32_t
+before(enum lens lens)
+{
+	return lens == LENS_FRAME ? 14 : lens == LENS_TAGGED ? 18 : 0;
+}
+
 void
 put_load(struct builder *b, enum lens lens, uint32_t offset, uint32_t len)
 {
-	struct expr e = {.kind = EXPR_PAYLOAD, .len = len, .offset = offset,
+	struct expr e = {.kind = EXPR_PAYLOAD, .len = len,
+	    .offset = offset + before(lens),
 	    .key = NFT_PAYLOAD_NETWORK_HEADER};
 
-	if (lens == LENS_FRAME || lens == LENS_TAGGED) {
+	if (lens == LENS_FRAME || lens == LENS_TAGGED)
 		e.key = NFT_PAYLOAD_LL_HEADER;
-		e.offset += lens == LENS_FRAME ? 14 : 18;
-	}
 	put_expr(b, &e);
 }
 
@@ -99,6 +105,10 @@ void
 put_is(struct builder *b, enum lens lens, uint32_t offset, const void *data,
     uint32_t len)
 {
+	/* Such a rule would be refused, and all others with it. */
+	if (offset + before(lens) > RULES_NEAR_MAX &&
+	    !(b->in->features & FEATURE_FAR))
+		return;
 	put_load(b, lens, offset, len);
 	put_cmp(b, NFT_CMP_EQ, data, len);
 }

@@ -55,7 +55,10 @@ void put_load(struct builder *b, enum lens lens, uint32_t offset,
     uint32_t len);
 /* The same of the link header, of an Ethernet lens. */
 void put_load_link(struct builder *b, uint32_t offset, uint32_t len);
-/* LEN bytes at OFFSET of the network header are DATA. */
+/*
+ * LEN bytes at OFFSET of the network header are DATA.  Not asked where the
+ * kernel cannot reach so far (FEATURE_FAR): only DHCP's last bytes lie there.
+ */
 void put_is(struct builder *b, enum lens lens, uint32_t offset,
     const void *data, uint32_t len);
 /* What follows the link layer, told by the frame's own bytes. */

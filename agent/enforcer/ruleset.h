@@ -28,6 +28,8 @@
 #define RULESET_HOOKNAMES_CHAIN 255 /* one less than NFT_NETDEVICE_MAX */
 #define RULESET_LINES_MAX 16 /* devices that may carry the line */
 #define RULESET_ROUTERS_MAX 8
+/* NFTA_PAYLOAD_OFFSET of older kernels, as Debian 12's, is one byte. */
+#define RULES_NEAR_MAX 255
 #define RULESET_OWN_MAX 64 /* addresses and links that rules spell out */
 #define RULESET_NAME_MAX 64 /* with the terminator */
 #define RULESET_TEXT_MAX (16 * 1024 * 1024)
@@ -47,8 +49,9 @@ enum feature {
 	FEATURE_EGRESS_UID = 1 << 7, /* meta skuid in netdev egress */
 	FEATURE_PREFIX = 1 << 8, /* chains of devices yet to come */
 	FEATURE_PIN = 1 << 9,	 /* hold the next hop's link address */
+	FEATURE_FAR = 1 << 10, /* bytes of a packet behind RULES_NEAR_MAX */
 };
-#define FEATURES_ALL 0x3ffu
+#define FEATURES_ALL 0x7ffu
 
 enum expr_kind {
 	EXPR_META,    /* load meta KEY */

@@ -11,7 +11,7 @@
 static const char *const agent_features[] = {
 	"owner-flag", "persist-flag", "netdev-ingress", "netdev-egress",
 	"netdev-egress-uid", "device-prefix", "bridge-table", "arp-table",
-	"rt-expression", "next-hop", NULL,
+	"rt-expression", "payload-far", "next-hop", NULL,
 };
 
 #endif

@@ -637,7 +637,7 @@ def test_34_hooks_that_are_full_do_not_keep_it_open(rig):
 
 
 LESS = [("owner-flag",), ("persist-flag",), ("owner-flag", "persist-flag"), ("netdev-egress",),
-        ("netdev-egress", "netdev-ingress"), ("device-prefix",), ("next-hop",), ("rt-expression",),
+        ("netdev-egress", "netdev-ingress"), ("device-prefix",), ("next-hop",), ("rt-expression",), ("payload-far",),
         ("netdev-egress-uid",), ("bridge-table", "arp-table")]
 
 

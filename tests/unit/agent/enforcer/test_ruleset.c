@@ -780,6 +780,34 @@ features(void **state)
 	assert_int_equal(build(0, FEATURES_ALL, &rs), ERR_RANGE);
 }
 
+/* Bytes behind RULES_NEAR_MAX that RS asks for, of leases above all. */
+static size_t
+far_loads(unsigned int features)
+{
+	struct ruleset *rs;
+	size_t i, n = 0;
+
+	searching = own[0].leased = true;
+	assert_int_equal(build(2, features, &rs), 0);
+	searching = own[0].leased = false;
+	for (i = 0; i < rs->nexprs; i++)
+		if (rs->exprs[i].kind == EXPR_PAYLOAD &&
+		    rs->exprs[i].offset > RULES_NEAR_MAX)
+			n++;
+	ruleset_free(&rs);
+	return n;
+}
+
+/* A kernel that cannot reach so far would refuse all of the rules. */
+static void
+near_only(void **state)
+{
+	(void)state;
+	assert_true(far_loads(FEATURES_ALL) > 0);
+	assert_int_equal(far_loads(FEATURES_ALL & ~(unsigned int)FEATURE_FAR),
+	    0);
+}
+
 static void
 digests(void **state)
 {
@@ -900,7 +928,8 @@ main(void)
 	    cmocka_unit_test(eapol),
 	    cmocka_unit_test(every_name),
 	    cmocka_unit_test(next_hop), cmocka_unit_test(all_base_chains_drop),
-	    cmocka_unit_test(features), cmocka_unit_test(digests),
+	    cmocka_unit_test(features),
+	    cmocka_unit_test(near_only), cmocka_unit_test(digests),
 	    cmocka_unit_test(sockets),
 	    cmocka_unit_test(counting),
 	};
