@@ -20,7 +20,7 @@ import pytest
 
 sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), d) for d in ("../lib", ".")]
 
-from packaged import Site  # noqa: E402
+from packaged import Site, asks_for_router  # noqa: E402
 from vm import VM  # noqa: E402
 from world import Failed, Peer, Sniffer, TOP, World, wait_for  # noqa: E402
 
@@ -70,8 +70,10 @@ def told(request):
 
 def is_path(f, site):
     """ARP or ND that keeps the way to the collector open, and no more: a
-    question for its address, an answer about an address of the host's own,
-    or the card asking whether an address of its own is taken."""
+    question for its address or for a router, an answer about an address of
+    the host's own, or the card asking whether an address of its own is taken."""
+    if asks_for_router(f):
+        return ipaddress.ip_address(f.src) == link_local(site.host.mac)
     if f.type == 0x0806:
         op, sender, target = f.data[21], f.data[28:32], f.data[38:42]
         return (op == 1 and str(ipaddress.ip_address(target)) == site.col.v4) or \
