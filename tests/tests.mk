@@ -5,7 +5,7 @@
 
 PYTHON ?= /usr/bin/python3
 
-.PHONY: deps check demo bench fuzz quick strand house help
+.PHONY: deps check demo bench fuzz quick escape strand house help
 help:
 	@echo 'make demo    install what is needed, build, show the main job'
 	@echo 'make check   install what is needed, build, run every test'
@@ -13,6 +13,7 @@ help:
 	@echo 'make quick   floors and unit tests only'
 	@echo 'make deb     Debian packages into build/deb'
 	@echo 'make bench   measure, as ratios against peers and floors'
+	@echo 'make escape  every way out of an isolated host, beside two usual rulesets'
 	@echo 'make strand  what could strand a host, at full length (half an hour)'
 	@echo 'make fuzz    fuzz each parser (FUZZ_SECONDS=120 each)'
 	@echo 'make clean   remove the build folders'
@@ -34,6 +35,10 @@ demo: deps
 bench: deps
 	@$(MAKE) --no-print-directory -j2 all test-programs
 	@$(PYTHON) tests/bench/bench.py
+
+escape: deps
+	@$(MAKE) --no-print-directory -j2 all test-programs
+	@CORDON_ESCAPE=all $(PYTHON) -m pytest -q -s -p no:cacheprovider tests/root/test_escape.py
 
 strand: deps
 	@$(MAKE) --no-print-directory -j2 all test-programs
