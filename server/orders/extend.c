@@ -99,15 +99,17 @@ extend(struct db *db, const struct orders_settings *s, const struct host *h,
 	if (rc != 0)
 		return rc;
 	*ordered = o.restores;
-	rc = order_row_audit(db, &o, h->name, actor->name, "host.extend",
-	    "review by %s%s: %s", clock_format(until, now + seconds * 1000,
-	    true), o.restores ? ", then it restores itself" : "", reason);
-	if (rc == 0 && o.restores)
+	if (o.restores)
 		rc = order_anew(db, s, h, &o, seconds, refused);
-	else if (rc == 0)
+	else
 		rc = db_run(db, NULL, "UPDATE hosts SET review_by = $1 "
 		    "WHERE host_id = $2", "is", now + seconds * 1000,
 		    h->host_id);
+	if (rc == 0) /* a refusal is told by who asked, not as done */
+		rc = order_row_audit(db, &o, h->name, actor->name,
+		    "host.extend", "review by %s%s: %s", clock_format(until,
+		    now + seconds * 1000, true), o.restores ?
+		    ", then it restores itself" : "", reason);
 	order_row_done(&o);
 	return rc;
 }
@@ -141,9 +143,9 @@ host_restored(struct db *db, const struct host *h, bool *over)
 	*over = h->desired == PROFILE_OPEN;
 	if (*over)
 		return 0;
-	rc = order_row_get(db, h->desired_order, &o);
+	rc = review_by(db, h, &by);
 	if (rc == 0)
-		rc = review_by(db, h, &by);
+		rc = order_row_get(db, h->desired_order, &o);
 	if (rc != 0)
 		return rc;
 	*over = o.restores && by != 0 && db_now(db) + CLOCKS_MS >= by;

@@ -209,8 +209,10 @@ test_extend_ttl_is_a_new_order(void **state)
 	assert_int_equal(extend("li", "a", 7200), REFUSAL_SIGNER);
 	assert_int_equal(sql_int("SELECT review_by FROM hosts"),
 	    w.clock.wall_ms + HOUR_MS);
+	assert_int_equal(audited("host.extend"), 0); /* it did not happen */
 	w.signer_away = false;
 	assert_int_equal(extend("li", "a", 7200), REFUSAL_NONE);
+	assert_int_equal(audited("host.extend"), 1);
 	assert_true(c.ordered);
 	now = host("a");
 	assert_string_not_equal(now.desired_order, h.desired_order);
