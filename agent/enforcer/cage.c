@@ -233,6 +233,21 @@ commit_as(struct cage *c, const struct ruleset_input *in, int64_t *ack_us,
 }
 
 /*
+ * Without permanent neighbours a way that is held to one station would go
+ * dead with it: then it is the kernel's to find.
+ */
+static void
+unpin(struct cage *c)
+{
+	struct why why;
+
+	if (ground_unpin(c->route, false, &why) != 0)
+		log_warn("plain rules: %s", why.text);
+	ground_loosen(&c->ground);
+	ground_loosen(&c->trusted);
+}
+
+/*
  * All that this kernel gave in the trials; if it refuses that after all (its
  * hooks may be full), what every kernel has: weaker, and told, but closed.
  */
@@ -252,6 +267,7 @@ commit(struct cage *c, struct ruleset_input *in, int64_t *ack_us,
 	log_error("%s; trying the plain rules", why->text);
 	snprintf(c->plain, sizeof(c->plain), "%s", why->text);
 	in->features &= FEATURE_OWNER | FEATURE_PERSIST;
+	unpin(c);
 	return commit_as(c, in, ack_us, why);
 }
 
@@ -367,21 +383,15 @@ cage_follow(struct cage *c, bool *changed, char text[GROUND_TEXT_MAX],
 int
 cage_relearn(struct cage *c, struct why *why)
 {
-	size_t i;
-	int rc;
+	int rc = 0;
 
-	if (!cage_cuts(c) || !(c->in.features & FEATURE_PIN))
+	if (!cage_cuts(c))
 		return 0;
-	rc = ground_unpin(c->route, true, why);
+	if (c->in.features & FEATURE_PIN)
+		rc = ground_unpin(c->route, true, why);
 	if (rc != 0)
 		return rc;
-	for (i = 0; i < c->ground.nhops; i++)
-		if (c->ground.hops[i].pinned) {
-			c->ground.hops[i].had = true;
-			memcpy(c->ground.hops[i].had_mac,
-			    c->ground.hops[i].mac, 6);
-			c->ground.hops[i].pinned = false;
-		}
+	ground_loosen(&c->ground);
 	c->in.loose = true;
 	return set_again(c, why);
 }

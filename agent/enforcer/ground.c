@@ -465,6 +465,22 @@ ground_hold(struct ground *now, const struct ground *before, bool loose,
 		hold_hop(now, before, i, loose, text);
 }
 
+void
+ground_loosen(struct ground *g)
+{
+	struct hop *h;
+	size_t i;
+
+	for (i = 0; i < g->nhops; i++) {
+		h = &g->hops[i];
+		if (!h->pinned)
+			continue;
+		h->had = true;
+		memcpy(h->had_mac, h->mac, 6);
+		h->pinned = false;
+	}
+}
+
 int
 ground_trust(const struct ground *g, struct ground *trusted)
 {

@@ -60,6 +60,9 @@ void ground_pin(struct netlink *route, struct ground *g);
 /* Our entries become ordinary ones again; DROP: they are forgotten. */
 int ground_unpin(struct netlink *route, bool drop, struct why *why);
 
+/* No way is pinned any more; what it was is remembered, to be told. */
+void ground_loosen(struct ground *g);
+
 /*
  * Which devices may carry the line: those of the ways and what they stand
  * on or consist of; all of them when there is no way, or when ALL.

@@ -814,7 +814,8 @@ isolation_tick(struct isolation *i)
 	if (deadman_due(&i->deadman, now, &profile) &&
 	    i->disk.current.profile != OPEN)
 		become(i, profile, "dead-man");
-	if (cage_closed(i->cage) && now >= i->relearn_ms)
+	if (cage_closed(i->cage) && i->relearn_ms != 0 &&
+	    now >= i->relearn_ms)
 		relearn(i);
 	if (i->state == ISOLATION_BROKEN && !i->blind) {
 		if (enforce(i, NULL, &why) == 0) {
