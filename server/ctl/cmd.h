@@ -73,8 +73,11 @@ enum fate { FATE_OPEN, FATE_GOOD, FATE_BAD };
  * under way?  OPENS: the plan restores, "applied" is enough.
  */
 enum fate plan_fate(const json_t *host, bool opens);
-/* "rules, collector, 4/4 probes fail (v4, v6)" of a proof's detail. */
+/* "rules, collector, 4/4 probes fail (v4, v6)" of a proof's detail, and what
+ * that host's kernel could not give: ", weaker: owner, persist". */
 const char *proof_text(struct out *o, const json_t *detail);
+/* "owner, persist"; "" when nothing is weaker. */
+const char *proof_weak(struct out *o, const json_t *detail);
 
 /* Ask the hosts of *PLAN what it would cut; *PLAN is fetched again then. */
 int preview_plan(struct ctl *c, json_t **plan);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "server/ctl/cmd.h"
 
 #define MANIFEST_SECONDS 300
@@ -89,6 +90,26 @@ cmd_host_list(struct ctl *c)
 	return n > 0 ? EXIT_DONE : EXIT_NOTHING;
 }
 
+/* What the isolation lacks by its newest proof, a line each. */
+static void
+show_weak(struct out *o, const json_t *h)
+{
+	const json_t *all = json_object_get(json_object_get(json_array_get(
+	    json_object_get(h, "proofs"), 0), "detail"), "weak"), *one;
+	const char *line;
+	char *text;
+	size_t i;
+
+	if (strcmp(json_str(h, "applied"), "open") == 0)
+		return;
+	json_array_foreach((json_t *)(uintptr_t)all, i, one) {
+		line = json_is_string(one) ? json_string_value(one) : "";
+		text = out_buf(o);
+		out_row(o, T_L_WEAKER, log_quote(text, OUT_TEXT_MAX, line,
+		    strlen(line)));
+	}
+}
+
 /* The four facts, each with its age. */
 static void
 show_facts(struct out *o, const json_t *h)
@@ -101,6 +122,7 @@ show_facts(struct out *o, const json_t *h)
 		out_row(o, T_L_PROVEN, out_fact(o, json_yes(h, "proven_ok") ?
 		    text_of(T_FACT_YES, o->lang) : out_q(o, h, "proven_why"),
 		    json_time(h, "proven_at")));
+	show_weak(o, h);
 	if (json_time(h, "witness_at") > 0)
 		out_row(o, T_L_WITNESS, out_text(o, json_yes(h, "witness_ok")
 		    ? T_WITNESS_OK : T_WITNESS_BAD, out_q(o, h,

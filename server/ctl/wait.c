@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/base/log.h"
 #include "server/ctl/cmd.h"
 
 #define WAIT_SECONDS 60
@@ -52,12 +53,33 @@ plan_fate(const json_t *host, bool opens)
 }
 
 const char *
+proof_weak(struct out *o, const json_t *detail)
+{
+	const json_t *all = json_object_get(detail, "weak"), *one;
+	char *text = out_buf(o), *id = out_buf(o);
+	const char *line;
+	size_t i, len = 0;
+
+	text[0] = '\0';
+	json_array_foreach((json_t *)(uintptr_t)all, i, one) {
+		line = json_is_string(one) ? json_string_value(one) : "";
+		log_quote(id, OUT_TEXT_MAX, line, strcspn(line, ":"));
+		if (len + strlen(id) + 3 > OUT_TEXT_MAX)
+			break;
+		len += (size_t)snprintf(text + len, OUT_TEXT_MAX - len,
+		    "%s%s", i > 0 ? ", " : "", id);
+	}
+	return text;
+}
+
+const char *
 proof_text(struct out *o, const json_t *detail)
 {
 	const json_t *probes = json_object_get(detail, "probes"), *one;
 	size_t i, blocked = 0, n = json_array_size(probes);
 	bool v4 = false, v6 = false, v, rules;
 	char *text = out_buf(o);
+	const char *weak;
 	size_t len;
 
 	json_array_foreach((json_t *)(uintptr_t)probes, i, one) {
@@ -77,6 +99,11 @@ proof_text(struct out *o, const json_t *detail)
 		    T_PROOF_PROBES, out_num(o, (int64_t)blocked), out_num(o,
 		    (int64_t)n), v4 && v6 ? "v4, v6" : v6 ? "v6" : "v4",
 		    NULL));
+	len = strlen(text);
+	weak = proof_weak(o, detail);
+	if (weak[0] != '\0')
+		snprintf(text + len, OUT_TEXT_MAX - len, ", %s", out_text(o,
+		    T_PROOF_WEAKER, weak, NULL));
 	return text;
 }
 

@@ -23,7 +23,7 @@ enum say {
 	SAY_REASON, SAY_WHO, SAY_APPROVED_BY, SAY_CHECK, SAY_RESULT, SAY_TEXT,
 	SAY_NAME, SAY_DUE, SAY_CASE, SAY_TITLE_OF_CASE, SAY_PROOFS,
 	SAY_DRILLS, SAY_MARK, SAY_DRILL, SAY_OVER, SAY_WOULD_CUT, SAY_COUNTED,
-	SAY_N
+	SAY_WEAKER, SAY_N
 };
 
 static const char *const words_en[SAY_N] = {
@@ -36,7 +36,7 @@ static const char *const words_en[SAY_N] = {
     "kernel time", "plan", "action", "reason", "requested by", "approved by",
     "check", "result", "text", "name", "due", "case", "title", "proofs",
     "DRILLS 演练", "practice", "drill", "answered", "flows it would cut",
-    "packets counted"};
+    "packets counted", "weaker"};
 static const char *const words_zh[SAY_N] = {
     "安全隔离与恢复监测报告", "生成时间", "审计日志头", "摘要", "主机", "完整性信号",
     "隔离与恢复", "计划与审批", "风险检查", "观察期复查", "证据", "事件", "无",
@@ -44,7 +44,7 @@ static const char *const words_zh[SAY_N] = {
     "最近证明", "时间", "类型", "严重度", "对象", "操作者", "判定", "指令", "状态",
     "下令", "生效", "内核用时", "计划", "动作", "理由", "申请人", "审批人", "检查",
     "结果", "说明", "名称", "应查时间", "事件", "标题", "证明次数",
-    "演练 DRILLS", "标记", "演练", "答复", "将中断的连接", "计数报文"};
+    "演练 DRILLS", "标记", "演练", "答复", "将中断的连接", "计数报文", "较弱项"};
 
 struct page {
 	struct buf *out;
@@ -223,23 +223,33 @@ cell_decision(struct page *p, const json_t *tree, const json_t *row,
 	cell_text(p, tree, json_object_get(row, key), "what");
 }
 
-/* How many proofs came for an order, and how many of them were bad. */
+/* How many proofs came for an order, how many were bad, what the last lacks. */
 static void
 cell_proofs(struct page *p, const json_t *tree, const json_t *row,
     const char *key)
 {
-	const json_t *one;
+	const json_t *one, *weak = NULL, *line;
 	size_t i, n = 0, bad = 0;
 
 	json_array_foreach(json_object_get(tree, "proofs"), i, one) {
 		if (strcmp(str(one, "order"), str(row, key)) != 0)
 			continue;
 		n++;
+		weak = json_object_get(json_object_get(one, "detail"),
+		    "weak");
 		bad += !json_is_true(json_object_get(one, "ok"));
 	}
 	put(p, "<td class=%s>%zu", bad > 0 ? "bad" : "n", n);
 	if (bad > 0)
 		put(p, " (%zu %s)", bad, say(p, SAY_UNPROVEN));
+	json_array_foreach((json_t *)(uintptr_t)weak, i, line) {
+		if (i == 0)
+			put(p, "<br>%s: ", say(p, SAY_WEAKER));
+		else
+			put(p, "; ");
+		put_text(p, json_is_string(line) ? json_string_value(line) :
+		    "");
+	}
 	put(p, "</td>");
 }
 

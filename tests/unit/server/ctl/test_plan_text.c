@@ -160,6 +160,13 @@ test_proof(void **state)
 	json_object_set_new(d, "digest_kernel", json_string("bb"));
 	json_object_del(d, "probes");
 	assert_string_equal(proof_text(&o, d), "collector");
+	json_object_set_new(d, "weak", json_loads("[\"owner: kernel 5.4\","
+	    "\"plain-rules: \\u0007\"]", 0, NULL));
+	assert_string_equal(proof_text(&o, d),
+	    "collector, weaker: owner, plain-rules");
+	json_object_set_new(d, "weak", json_loads("[1,\"\\u001b[2J\"]", 0,
+	    NULL));
+	assert_null(strchr(proof_text(&o, d), 27));
 	json_decref(d);
 }
 
