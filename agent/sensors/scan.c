@@ -38,8 +38,8 @@ struct open_dir {
 	const char *path; /* in an arena */
 };
 
-struct todo_dir {
-	struct todo_dir *next;
+struct waiting_dir {
+	struct waiting_dir *next;
 	dev_t dev; /* of the root; 0: this is a root */
 	char path[];
 };
@@ -74,7 +74,7 @@ struct walk {
 	const struct scan_opts *o;
 	pthread_mutex_t lock;
 	pthread_cond_t more;
-	struct todo_dir *dirs;
+	struct waiting_dir *dirs;
 	struct batch *batches;
 	size_t nbatches;
 	unsigned int busy;
@@ -175,7 +175,7 @@ dir_unref(struct open_dir *d)
 static int
 push_dir(struct walk *w, const char *path, dev_t dev)
 {
-	struct todo_dir *t = malloc(sizeof(*t) + strlen(path) + 1);
+	struct waiting_dir *t = malloc(sizeof(*t) + strlen(path) + 1);
 
 	if (t == NULL)
 		return ERR_NOMEM;
@@ -368,7 +368,7 @@ is_pseudo(int fd)
  * file system that holds no files.
  */
 static int
-open_dir(struct worker *w, const struct todo_dir *t, struct open_dir **out)
+open_dir(struct worker *w, const struct waiting_dir *t, struct open_dir **out)
 {
 	const struct scan_opts *o = w->walk->o;
 	struct open_dir *d;
@@ -412,7 +412,7 @@ fail:
 }
 
 static int
-do_dir(struct worker *w, struct todo_dir *t)
+do_dir(struct worker *w, struct waiting_dir *t)
 {
 	struct open_dir *d;
 	int opened, r;
@@ -445,7 +445,7 @@ work_once(struct worker *w)
 {
 	struct walk *k = w->walk;
 	struct batch *b = NULL;
-	struct todo_dir *t = NULL;
+	struct waiting_dir *t = NULL;
 	int r;
 
 	pthread_mutex_lock(&k->lock);
@@ -621,7 +621,7 @@ scan_run(const struct scan_opts *o, struct scan_result **out,
 	struct walk k = {.o = o};
 	struct scan_result *res = calloc(1, sizeof(*res));
 	unsigned int i, n = o->threads;
-	struct todo_dir *t;
+	struct waiting_dir *t;
 	int r;
 
 	if (n < 1)
