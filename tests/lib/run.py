@@ -20,6 +20,10 @@ import xml.etree.ElementTree as ET
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 JOBS = "-j%d" % (os.cpu_count() or 2)
+LANES = 2
+LONGEST = ["tests/scenario/test_70_strand.py", "tests/scenario/test_60_operator.py", "tests/boot/test_boot.py",
+           "tests/root/test_enforcer.py", "tests/root/test_guard.py", "tests/pkg/test_packages.py",
+           "tests/root/test_escape.py", "tests/scenario/test_05_collector.py"]
 # Units that need rights or limits which the sanitizers break.
 SAN_ENV = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0",
            "UBSAN_OPTIONS": "print_stacktrace=1"}
@@ -81,24 +85,27 @@ def units(totals, folder, env):
             run_tap(totals, os.path.relpath(path, TOP), path, env)
 
 
-def pytest(totals, name, *paths):
-    paths = [p for p in paths if os.path.exists(os.path.join(TOP, p))]
-    if not paths:
-        return
-    say(name)
+def run_pytest(path):
+    """One file or folder of Python tests: (its test cases, what it printed, exit status, seconds)."""
     with tempfile.TemporaryDirectory() as d:
         out = os.path.join(d, "r.xml")
         began = time.monotonic()
-        p = subprocess.run([sys.executable, "-m", "pytest", "-q", "-x" if os.environ.get("FAST") else "-q",
-                            "-p", "no:cacheprovider", "--junitxml", out, *paths],
+        p = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml", out, path],
                            cwd=TOP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                            stderr=subprocess.STDOUT, errors="replace",
-                           env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1"))
+                           env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1", COLUMNS="240"))
         try:
             cases = list(ET.parse(out).getroot().iter("testcase"))
         except (OSError, ET.ParseError):
-            totals.fail(name, p.stdout)
-            return
+            cases = None
+    return cases, p.stdout, p.returncode, time.monotonic() - began
+
+
+def count(totals, path, result):
+    cases, text, status, seconds = result
+    if cases is None:
+        totals.fail(path, text)
+        return
     bad = 0
     for c in cases:
         label = "%s::%s" % (c.get("classname"), c.get("name"))
@@ -110,12 +117,30 @@ def pytest(totals, name, *paths):
         else:
             totals.passed += 1
     totals.failed += bad
-    if bad or (p.returncode not in (0, 5)):
-        print(p.stdout[-20000:], flush=True)
+    if bad or status not in (0, 5):
+        print(text[-20000:], flush=True)
         if not bad:
             totals.failed += 1
-            totals.red.append(name)
-    print("   %d tests in %.0f s" % (len(cases), time.monotonic() - began), flush=True)
+            totals.red.append(path)
+    print("   %-38s %3d tests in %3.0f s" % (path, len(cases), seconds), flush=True)
+
+
+def pytest(totals, name, lanes, *paths):
+    """Each of PATHS on its own, LANES at a time: whoever is free takes the next."""
+    say(name)
+    with concurrent.futures.ThreadPoolExecutor(lanes) as pool:
+        running = {pool.submit(run_pytest, p): p for p in paths if os.path.exists(os.path.join(TOP, p))}
+        for one in concurrent.futures.as_completed(running):
+            count(totals, running[one], one.result())
+
+
+def whole_system():
+    """Every file that needs namespaces, containers or machines of its own; the longest first, so that
+    none of them is left alone at the end.  They mostly wait: for packets that must not come."""
+    found = [os.path.relpath(p, TOP) for folder in ("scenario", "root", "pkg", "boot")
+             for p in sorted(glob.glob(os.path.join(TOP, "tests", folder, "test_*.py")))]
+    longest = [p for p in LONGEST if p in found]
+    return longest + [p for p in found if p not in longest]
 
 
 def fuzz_one(path, seconds):
@@ -155,8 +180,8 @@ def main():
         fuzzers(totals, int(sys.argv[2]))
     else:
         if build(totals, "programs and tests", "all", "unit", "test-programs"):
-            pytest(totals, "house: floors, headers, links, examples, manual pages", "tests/unit/test_house.py",
-                   "tests/unit/test_examples.py")
+            pytest(totals, "house: floors, headers, links, examples, manual pages", 1,
+                   "tests/unit/test_house.py", "tests/unit/test_examples.py")
             say("unit tests")
             units(totals, "build", {})
             if what == "check":
@@ -164,10 +189,8 @@ def main():
                     say("unit tests under sanitizers")
                     units(totals, "build-san", SAN_ENV)
                 fuzzers(totals, 0)
-                pytest(totals, "root tests: packets, kernel, rights", "tests/root")
-                pytest(totals, "scenarios: real programs together", "tests/scenario")
-                pytest(totals, "packages in a booted container", "tests/pkg")
-                pytest(totals, "power cuts of a machine with its own kernel", "tests/boot")
+                pytest(totals, "whole system: kernel and rights, scenarios, packages, power cuts", LANES,
+                       *whole_system())
     for s in totals.skipped:
         print("skipped  %s" % s)
     for r in totals.red:
