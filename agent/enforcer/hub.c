@@ -16,20 +16,15 @@
 #include "agent/enforcer/control.h"
 #include "agent/enforcer/guard.h"
 #include "agent/enforcer/inbox.h"
-#include "agent/enforcer/notice.h"
 #include "agent/enforcer/probe.h"
 #include "agent/enforcer/proof.h"
+#include "agent/enforcer/report.h"
+#include "agent/enforcer/tell.h"
 #include "agent/links/ipc.h"
-#include "agent/links/kinds.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/proc/link.h"
 #include "common/wire/pack.h"
-
-/* Kept while the network process is away. */
-#define LATE_MAX 8	   /* answers */
-#define OTHERS_GAP_MS 60000 /* between two tellings of the same program */
-#define LATE_SIGNALS_MAX 8 /* of tampering; the first ones tell most */
 
 struct hub {
 	const Cordon__Settings *settings;
@@ -43,165 +38,11 @@ struct hub {
 	struct event *due, *prove;
 	struct probe_run *run;
 	struct proof_check check;
-	uint32_t others_pid;  /* who was told of last, and when */
-	int64_t others_ms;
 	bool dirty;	 /* the state changed: tell it and prove it */
 	bool prove_again; /* asked for while a proof was under way */
-	struct answer late[LATE_MAX];
-	size_t nlate;
-	struct buf signals[LATE_SIGNALS_MAX];
-	size_t nsignals;
+	struct tell tell;
 	int result;
 };
-
-static int
-send_buf(struct link *l, uint32_t kind, struct buf *b)
-{
-	int rc = l == NULL ? ERR_CLOSED :
-	    link_send(l, kind, b->data, b->len, -1);
-
-	if (rc != 0 && l != NULL)
-		log_warn("%s: message %u not sent: %s", link_name(l), kind,
-		    err_str(rc));
-	buf_done(b);
-	return rc;
-}
-
-/* -- to the network process ------------------------------------------------ */
-
-static void
-send_answer(struct hub *h, const struct answer *a)
-{
-	struct buf b;
-
-	buf_init(&b, LINK_PAYLOAD_MAX);
-	if (h->network != NULL && answer_pack(a, &b) == 0 &&
-	    send_buf(h->network, IPC_ANSWER, &b) == 0)
-		return;
-	buf_done(&b);
-	if (h->nlate == LATE_MAX)
-		memmove(h->late, h->late + 1,
-		    sizeof(h->late[0]) * --h->nlate);
-	h->late[h->nlate++] = *a;
-}
-
-/* A packed Signal, now or when the network process is there again. */
-static void
-send_signal(struct hub *h, const uint8_t *data, size_t len)
-{
-	struct buf *b;
-
-	if (h->network != NULL && link_send(h->network, IPC_SIGNAL, data, len,
-	    -1) == 0)
-		return;
-	if (h->nsignals == LATE_SIGNALS_MAX)
-		return;
-	b = &h->signals[h->nsignals];
-	buf_init(b, LINK_PAYLOAD_MAX);
-	if (buf_add(b, data, len) == 0)
-		h->nsignals++;
-}
-
-static void
-send_late(struct hub *h)
-{
-	struct answer late[LATE_MAX];
-	size_t i, n = h->nlate;
-
-	for (i = 0; i < h->nsignals; i++)
-		send_buf(h->network, IPC_SIGNAL, &h->signals[i]);
-	h->nsignals = 0;
-
-	memcpy(late, h->late, sizeof(late));
-	h->nlate = 0;
-	for (i = 0; i < n; i++)
-		send_answer(h, &late[i]);
-}
-
-/*
- * An order may name collectors that nobody else has told the network
- * process of, and come to us by the console.
- */
-static void
-send_pinned(struct hub *h)
-{
-	const Cordon__OrderBody *body = isolation_body(h->isolation);
-	Cordon__Pinned m = CORDON__PINNED__INIT;
-	struct buf b;
-
-	if (cage_cuts(isolation_cage(h->isolation)) && body != NULL) {
-		m.collectors = body->collectors;
-		m.n_collectors = body->n_collectors;
-	}
-	buf_init(&b, LINK_PAYLOAD_MAX);
-	if (pack(&m.base, &b) == 0)
-		send_buf(h->network, IPC_PINNED, &b);
-	buf_done(&b);
-}
-
-static void
-send_state(struct hub *h)
-{
-	Cordon__State s = CORDON__STATE__INIT;
-	uint8_t digest[DIGEST_LEN];
-	struct buf b;
-
-	send_pinned(h);
-	isolation_fill_state(h->isolation, &s, digest);
-	buf_init(&b, LINK_PAYLOAD_MAX);
-	if (pack(&s.base, &b) == 0)
-		send_buf(h->network, IPC_STATE, &b);
-	buf_done(&b);
-}
-
-/* To the parent, for the people at this machine; not what is undecided. */
-static void
-send_notice(struct hub *h)
-{
-	enum isolation_state s = isolation_state(h->isolation);
-	struct buf b;
-
-	if (h->parent == NULL || s == ISOLATION_STARTING ||
-	    s == ISOLATION_BROKEN)
-		return;
-	buf_init(&b, NOTICE_PAYLOAD_MAX);
-	if (notice_pack(h->isolation, &b) == 0)
-		send_buf(h->parent, IPC_NOTICE, &b);
-	buf_done(&b);
-}
-
-static void
-send_guard_readiness(struct hub *h)
-{
-	Cordon__ReadinessItem items[GUARD_ITEMS];
-	uint8_t bytes[512];
-	size_t i, n;
-
-	n = guard_readiness(h->guard, items);
-	for (i = 0; i < n && h->network != NULL; i++)
-		link_send(h->network, IPC_READINESS, bytes,
-		    cordon__readiness_item__pack(&items[i], bytes), -1);
-}
-
-static void
-send_readiness(struct hub *h)
-{
-	const struct readiness *r =
-	    cage_readiness(isolation_cage(h->isolation));
-	Cordon__ReadinessItem m = CORDON__READINESS_ITEM__INIT;
-	uint8_t bytes[512];
-	size_t i;
-
-	for (i = 0; i < r->n && h->network != NULL; i++) {
-		m.id = (char *)(uintptr_t)r->items[i].id;
-		m.ok = r->items[i].ok;
-		m.text = (char *)(uintptr_t)(r->items[i].ok ? "" :
-		    r->items[i].lost);
-		link_send(h->network, IPC_READINESS, bytes,
-		    cordon__readiness_item__pack(&m, bytes), -1);
-	}
-	send_guard_readiness(h);
-}
 
 /* -- proofs --------------------------------------------------------------- */
 
@@ -214,7 +55,7 @@ on_probed(void *arg, const struct probe_outcome *out, size_t n)
 	h->run = NULL; /* the run frees itself after this call */
 	buf_init(&b, LINK_PAYLOAD_MAX);
 	if (proof_pack(h->isolation, &h->check, out, n, &b) == 0)
-		send_buf(h->network, IPC_PROOF, &b);
+		tell_buf(h->network, IPC_PROOF, &b);
 	buf_done(&b);
 	if (h->prove_again) {
 		h->prove_again = false;
@@ -288,8 +129,8 @@ flush(struct hub *h)
 		h->dirty = false;
 		probe_stop(&h->run);
 		h->prove_again = false;
-		send_state(h);
-		send_notice(h);
+		report_state(h->network, h->isolation);
+		report_notice(h->parent, h->isolation);
 		prove(h);
 	}
 	arm(h);
@@ -306,100 +147,34 @@ on_changed(void *arg)
 static void
 on_answer(void *arg, const struct answer *a)
 {
-	send_answer(arg, a);
-}
+	struct hub *h = arg;
 
-/* TEXT is for people, DETAIL the evidence, WHO may be nobody. */
-static void
-tell_tamper(struct hub *h, const struct watch_who *who, const char *text,
-    const char *detail)
-{
-	const struct signal_kind *k = signal_kind_find("agent.tamper");
-	Cordon__Signal s = CORDON__SIGNAL__INIT;
-	Cordon__Cause cause = CORDON__CAUSE__INIT;
-	Cordon__Pair pair = CORDON__PAIR__INIT, *pairs[] = {&pair};
-	char program[WATCH_PROGRAM_MAX], quoted[512];
-	uint8_t bytes[4096];
-
-	snprintf(program, sizeof(program), "%s", who->program);
-	log_quote(quoted, sizeof(quoted), detail, strlen(detail));
-	pair.key = (char *)(uintptr_t)"difference";
-	pair.value = quoted;
-	cause.grade = who->pid != 0 ? CORDON__GRADE__GRADE_EXACT :
-	    CORDON__GRADE__GRADE_UNKNOWN;
-	cause.pid = who->pid;
-	cause.program = program;
-	cause.login_uid = UINT32_MAX;
-	s.time_ms = clock_wall_ms();
-	s.boot_ms = (uint64_t)clock_boot_ms();
-	s.kind = (char *)(uintptr_t)"agent.tamper";
-	s.severity = k != NULL ? k->severity :
-	    CORDON__SEVERITY__SEVERITY_CRITICAL;
-	s.object = (char *)(uintptr_t)"nftables table cordon";
-	s.text = (char *)(uintptr_t)text;
-	s.cause = &cause;
-	s.evidence = pairs;
-	s.n_evidence = 1;
-	send_signal(h, bytes, cordon__signal__pack(&s, bytes));
+	tell_answer(&h->tell, a);
 }
 
 static void
 on_tamper(void *arg, const struct watch_who *who, const char *what,
     bool repaired)
 {
-	const char *program = who->program[0] != '\0' ? who->program :
-	    "an unknown program";
-	char text[256];
+	struct hub *h = arg;
 
-	log_warn("rules touched by %s (pid %u): %s; %s", program, who->pid,
-	    what, repaired ? "repaired" : "NOT repaired");
-	snprintf(text, sizeof(text), "isolation rules touched by %s (pid %u)"
-	    ", %s", program, who->pid, repaired ? "repaired" :
-	    "not repaired");
-	tell_tamper(arg, who, text, what);
+	tell_tamper(&h->tell, who, what, repaired);
 }
 
 static void
 on_diverted(void *arg, const char *what)
 {
-	static const struct watch_who nobody;
+	struct hub *h = arg;
 
-	log_warn("%s", what);
-	tell_tamper(arg, &nobody, what, what);
+	tell_diverted(&h->tell, what);
 }
 
-/* A minute's worth: a firewall that starts anew makes many changes. */
 static void
 on_others(void *arg, const struct watch_who *who)
 {
-	Cordon__Cause cause = CORDON__CAUSE__INIT;
-	Cordon__Signal s = CORDON__SIGNAL__INIT;
 	struct hub *h = arg;
-	const struct signal_kind *k = signal_kind_find("firewall.changed");
-	int64_t now = clock_boot_ms();
-	char text[256], program[WATCH_PROGRAM_MAX];
-	uint8_t bytes[1024];
 
-	if (who->pid == h->others_pid && now - h->others_ms < OTHERS_GAP_MS)
-		return;
-	h->others_pid = who->pid;
-	h->others_ms = now;
-	snprintf(program, sizeof(program), "%s", who->program);
-	snprintf(text, sizeof(text), "other firewall rules changed by %s "
-	    "(pid %u) while the host is isolated", program, who->pid);
-	cause.grade = CORDON__GRADE__GRADE_EXACT;
-	cause.pid = who->pid;
-	cause.program = program;
-	cause.login_uid = UINT32_MAX;
-	s.time_ms = clock_wall_ms();
-	s.boot_ms = (uint64_t)now;
-	s.kind = (char *)(uintptr_t)"firewall.changed";
-	s.severity = k != NULL ? k->severity :
-	    CORDON__SEVERITY__SEVERITY_MEDIUM;
-	s.object = (char *)(uintptr_t)"nftables";
-	s.text = text;
-	s.cause = &cause;
-	send_signal(h, bytes, cordon__signal__pack(&s, bytes));
+	tell_others(&h->tell, who);
 }
 
 static void
@@ -418,7 +193,9 @@ static const struct isolation_calls isolation_calls = {on_changed, on_answer,
 static void
 on_guard_signal(void *arg, const uint8_t *data, size_t len)
 {
-	send_signal(arg, data, len);
+	struct hub *h = arg;
+
+	tell_signal(&h->tell, data, len);
 }
 
 static void
@@ -426,7 +203,7 @@ on_guard_changed(void *arg)
 {
 	struct hub *h = arg;
 
-	send_guard_readiness(h);
+	report_guard(h->network, h->guard);
 	if (cage_closed(isolation_cage(h->isolation)))
 		prove(h);
 }
@@ -541,7 +318,7 @@ on_order(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	isolation_order(h->isolation, m->order.data, m->order.len,
 	    received_us, false, &a);
 	cordon__order_in__free_unpacked(m, NULL);
-	send_answer(h, &a);
+	tell_answer(&h->tell, &a);
 	flush(h);
 	return 0;
 }
@@ -635,6 +412,7 @@ on_network_end(void *arg, struct link *l, const char *reason)
 	(void)l;
 	log_info("network process: %s", reason);
 	link_free(&h->network);
+	h->tell.network = NULL;
 }
 
 /* -- from the parent -------------------------------------------------------- */
@@ -647,7 +425,7 @@ control_order(void *arg, const uint8_t *order, size_t len, char *text,
 	struct answer a;
 
 	isolation_order(h->isolation, order, len, clock_boot_us(), true, &a);
-	send_answer(h, &a);
+	tell_answer(&h->tell, &a);
 	snprintf(text, size, "order %s: %s%s%s\n",
 	    a.order_id[0] != '\0' ? a.order_id : "?",
 	    a.result == CORDON__ANSWER_RESULT__ANSWER_APPLIED ? "applied" :
@@ -667,10 +445,11 @@ new_network(struct hub *h, int fd, struct why *why)
 		link_free(&h->network);
 	h->network = link_new(h->base, fd, "network", network_kinds, h,
 	    on_network_end);
+	h->tell.network = h->network;
 	if (h->network == NULL)
 		return why_set(why, ERR_NOMEM, "link to network");
-	send_readiness(h);
-	send_late(h);
+	report_readiness(h->network, h->isolation, h->guard);
+	tell_late(&h->tell);
 	h->dirty = true;
 	flush(h);
 	return 0;
@@ -773,11 +552,11 @@ start_timers(struct hub *h)
 static void
 stop(struct hub *h)
 {
-	while (h->nsignals > 0)
-		buf_done(&h->signals[--h->nsignals]);
+	tell_done(&h->tell);
 	probe_stop(&h->run);
 	control_stop(&h->control);
 	watch_stop(&h->watch);
+	h->tell.network = NULL;
 	if (h->network != NULL)
 		link_free(&h->network);
 	link_free(&h->sensors);
