@@ -20,6 +20,7 @@
 #include "agent/enforcer/proof.h"
 #include "agent/enforcer/report.h"
 #include "agent/enforcer/tell.h"
+#include "agent/links/child.h"
 #include "agent/links/ipc.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -526,17 +527,6 @@ on_parent_end(void *arg, struct link *l, const char *reason)
 /* -- start ------------------------------------------------------------------ */
 
 static int
-send_ready(struct hub *h)
-{
-	Cordon__Ready m = CORDON__READY__INIT;
-	uint8_t bytes[16];
-
-	m.pid = (uint32_t)getpid();
-	return link_send(h->parent, IPC_READY, bytes,
-	    cordon__ready__pack(&m, bytes), -1);
-}
-
-static int
 start_timers(struct hub *h)
 {
 	struct timeval every = {.tv_sec = h->settings->prove_seconds};
@@ -665,7 +655,7 @@ hub_run(const Cordon__Settings *settings, int parent_fd, int owner_fd,
 	}
 	rc = start(h, owner_fd, why);
 	if (rc == 0)
-		rc = send_ready(h);
+		rc = child_ready(h->parent, why);
 	if (rc != 0)
 		goto done;
 	park(h);

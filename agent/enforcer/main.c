@@ -6,9 +6,7 @@
  * CAP_NET_ADMIN before it looks at anything that came from outside.
  */
 #include <fcntl.h>
-#include <getopt.h>
 #include <linux/capability.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +16,7 @@
 #include "agent/enforcer/state.h"
 #include "agent/links/identity.h"
 #include "agent/links/ipc.h"
+#include "agent/links/options.h"
 #include "agent/links/settings.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
@@ -62,76 +61,34 @@ enum task {
 
 struct options {
 	const char *user, *network_user, *state;
-	enum task task;
+	int task; /* enum task */
 };
 
-static void
-usage(FILE *out)
-{
-	fputs("usage: agent-enforcer [--user USER]\n"
-	    "       agent-enforcer --restore --state DIR "
-	    "[--network-user USER] [--user USER]\n"
-	    "       agent-enforcer --may-remove|--clear --state DIR "
-	    "[--user USER]\n"
-	    "       agent-enforcer --rights | --version | --help\n", out);
-}
+static const char usage[] =
+"usage: agent-enforcer [--user USER]\n"
+"       agent-enforcer --restore --state DIR [--network-user USER] "
+"[--user USER]\n"
+"       agent-enforcer --may-remove|--clear --state DIR [--user USER]\n"
+"       agent-enforcer --rights | --version | --help\n";
 
 static void
 parse(int argc, char **argv, struct options *o)
 {
-	static const struct option longs[] = {
-	    {"user", required_argument, NULL, 'u'},
-	    {"network-user", required_argument, NULL, 'n'},
-	    {"state", required_argument, NULL, 's'},
-	    {"restore", no_argument, NULL, 'r'},
-	    {"may-remove", no_argument, NULL, 'm'},
-	    {"clear", no_argument, NULL, 'c'},
-	    {"rights", no_argument, NULL, 'R'},
-	    {"version", no_argument, NULL, 'V'},
-	    {"help", no_argument, NULL, 'h'},
-	    {NULL, 0, NULL, 0},
+	const struct options_of of = {"agent-enforcer", usage, &o->user, keep,
+	    calls};
+	const struct option_row own[] = {
+	    {"user", &o->user, NULL, 0},
+	    {"network-user", &o->network_user, NULL, 0},
+	    {"state", &o->state, NULL, 0},
+	    {"restore", NULL, &o->task, TASK_RESTORE},
+	    {"may-remove", NULL, &o->task, TASK_MAY_REMOVE},
+	    {"clear", NULL, &o->task, TASK_CLEAR},
+	    {NULL, NULL, NULL, 0},
 	};
-	struct rights r = {.keep = keep};
-	int c;
 
-	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1)
-		switch (c) {
-		case 'u':
-			o->user = optarg;
-			break;
-		case 'n':
-			o->network_user = optarg;
-			break;
-		case 's':
-			o->state = optarg;
-			break;
-		case 'r':
-			o->task = TASK_RESTORE;
-			break;
-		case 'm':
-			o->task = TASK_MAY_REMOVE;
-			break;
-		case 'c':
-			o->task = TASK_CLEAR;
-			break;
-		case 'R':
-			r.user = o->user;
-			rights_print(&r, calls);
-			exit(0);
-		case 'V':
-			puts("agent-enforcer " CORDON_VERSION);
-			exit(0);
-		case 'h':
-			usage(stdout);
-			exit(0);
-		default:
-			usage(stderr);
-			exit(2);
-		}
-	if (optind < argc || (o->task != TASK_SERVE && o->state == NULL)) {
-		usage(stderr);
-		exit(2);
-	}
+	options_parse(argc, argv, &of, own);
+	if (o->task != TASK_SERVE && o->state == NULL)
+		options_wrong(&of);
 }
 
 /* Our folder exists and is ours alone, while we still may make it so. */

@@ -12,18 +12,18 @@
 #include <unistd.h>
 
 #include "agent/guard/guard.h"
+#include "agent/links/child.h"
 #include "agent/links/ipc.h"
 #include "common/base/log.h"
 #include "common/proc/link.h"
 #include "common/wire/unpack.h"
 
 struct hub {
-	struct event_base *base;
+	struct child_loop loop; /* first: child.h */
 	struct link *parent, *enforcer;
 	struct guard *guard;
 	Cordon__GuardSet *next; /* to be carried out; NULL: none */
 	struct event *apply;	/* that */
-	int result;
 };
 
 static void
@@ -135,7 +135,7 @@ on_peer(void *arg, struct link *l, const uint8_t *payload, size_t len, int fd,
 	}
 	if (h->enforcer != NULL)
 		link_free(&h->enforcer);
-	h->enforcer = link_new(h->base, fd, "enforcer", enforcer_kinds, h,
+	h->enforcer = link_new(h->loop.base, fd, "enforcer", enforcer_kinds, h,
 	    on_enforcer_end);
 	return h->enforcer != NULL ? 0 :
 	    why_set(why, ERR_NOMEM, "link to enforcer");
@@ -154,74 +154,39 @@ on_program(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	return 0;
 }
 
-static int
-on_stop(void *arg, struct link *l, const uint8_t *payload, size_t len, int fd,
-    struct why *why)
-{
-	struct hub *h = arg;
-
-	(void)l, (void)payload, (void)len, (void)fd, (void)why;
-	h->result = 0;
-	event_base_loopbreak(h->base);
-	return 0;
-}
-
 static const struct link_kind parent_kinds[] = {
 	{IPC_PEER, "peer", 1, 1, NULL, on_peer, true},
 	{IPC_GUARD_PROGRAM, "program", 4, 4, NULL, on_program, true},
-	{IPC_STOP, "stop", 0, 0, NULL, on_stop, false},
+	{IPC_STOP, "stop", 0, 0, NULL, child_on_stop, false},
 	{0, NULL, 0, 0, NULL, NULL, false},
 };
 
-static void
-on_parent_end(void *arg, struct link *l, const char *reason)
-{
-	struct hub *h = arg;
-
-	(void)l;
-	log_warn("parent: %s", reason);
-	event_base_loopbreak(h->base);
-}
-
 /* -- life ------------------------------------------------------------------- */
-
-static int
-say_ready(struct hub *h, struct why *why)
-{
-	Cordon__Ready m = CORDON__READY__INIT;
-	uint8_t bytes[16];
-
-	m.pid = (uint32_t)getpid();
-	if (link_send(h->parent, IPC_READY, bytes, cordon__ready__pack(&m,
-	    bytes), -1) != 0)
-		return why_set(why, ERR_CLOSED, "the parent has gone");
-	return 0;
-}
 
 int
 hub_run(int parent_fd, struct why *why)
 {
-	struct hub h = {.result = ERR_CLOSED};
+	struct hub h = {.loop = {NULL, ERR_CLOSED}};
 	int rc = 0;
 
 	signal(SIGPIPE, SIG_IGN);
-	h.base = event_base_new();
-	if (h.base == NULL) {
+	h.loop.base = event_base_new();
+	if (h.loop.base == NULL) {
 		close(parent_fd);
 		return why_set(why, ERR_NOMEM, "loop");
 	}
-	h.apply = evtimer_new(h.base, on_apply, &h);
-	h.parent = link_new(h.base, parent_fd, "parent", parent_kinds, &h,
-	    on_parent_end);
+	h.apply = evtimer_new(h.loop.base, on_apply, &h);
+	h.parent = link_new(h.loop.base, parent_fd, "parent", parent_kinds, &h,
+	    child_on_parent_end);
 	if (h.parent == NULL || h.apply == NULL)
 		rc = why_set(why, ERR_NOMEM, "link to parent");
 	if (rc == 0)
-		rc = guard_new(h.base, &calls, &h, &h.guard, why);
+		rc = guard_new(h.loop.base, &calls, &h, &h.guard, why);
 	if (rc == 0)
-		rc = say_ready(&h, why);
+		rc = child_ready(h.parent, why);
 	if (rc == 0) {
-		event_base_dispatch(h.base);
-		rc = h.result;
+		event_base_dispatch(h.loop.base);
+		rc = h.loop.result;
 		if (rc != 0)
 			why_set(why, rc, "the parent is gone");
 	}
@@ -232,6 +197,6 @@ hub_run(int parent_fd, struct why *why)
 		cordon__guard_set__free_unpacked(h.next, NULL);
 	if (h.apply != NULL)
 		event_free(h.apply);
-	event_base_free(h.base);
+	event_base_free(h.loop.base);
 	return rc;
 }

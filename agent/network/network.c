@@ -13,6 +13,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "agent/links/child.h"
 #include "agent/network/collectors.h"
 #include "agent/network/network_int.h"
 #include "agent/network/ready.h"
@@ -464,19 +465,6 @@ open_events(struct network *n, struct why *why)
 	return 0;
 }
 
-static int
-say_ready(struct network *n, struct why *why)
-{
-	Cordon__Ready ready = CORDON__READY__INIT;
-	uint8_t packed[16];
-	int rc;
-
-	ready.pid = (uint32_t)getpid();
-	rc = link_send(n->parent, IPC_READY, packed,
-	    cordon__ready__pack(&ready, packed), -1);
-	return rc == 0 ? 0 : why_set(why, rc, "cannot tell the parent");
-}
-
 int
 network_new(const struct network_options *o, struct network **out,
     struct why *why)
@@ -503,7 +491,7 @@ network_new(const struct network_options *o, struct network **out,
 	    n->settings->host_id, why)) == 0 &&
 	    (rc = open_events(n, why)) == 0 &&
 	    (rc = open_spool(n, why)) == 0 && (rc = open_line(n, why)) == 0)
-		rc = say_ready(n, why);
+		rc = child_ready(n->parent, why);
 	if (rc != 0) {
 		network_free(&n);
 		return rc;

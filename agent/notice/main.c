@@ -6,14 +6,12 @@
  * order, no key and no network, and can write to /run and, as the user
  * whose it is, to a terminal or a session bus.
  */
-#include <getopt.h>
 #include <linux/capability.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "agent/links/ipc.h"
+#include "agent/links/options.h"
 #include "agent/notice/deliver.h"
 #include "agent/notice/files.h"
 #include "agent/notice/people.h"
@@ -83,42 +81,15 @@ struct options {
 static void
 parse(int argc, char **argv, struct options *o)
 {
-	static const struct option longs[] = {
-		{"run", required_argument, NULL, 'r'},
-		{"dev", required_argument, NULL, 'd'},
-		{"rights", no_argument, NULL, 'R'},
-		{"version", no_argument, NULL, 'V'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
+	static const struct options_of of = {"agent-notice", help, NULL, keep,
+	    calls};
+	const struct option_row own[] = {
+		{"run", &o->run, NULL, 0},
+		{"dev", &o->dev, NULL, 0},
+		{NULL, NULL, NULL, 0},
 	};
-	const struct rights r = {.keep = keep};
-	int c;
 
-	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1)
-		switch (c) {
-		case 'r':
-			o->run = optarg;
-			break;
-		case 'd':
-			o->dev = optarg;
-			break;
-		case 'R':
-			rights_print(&r, calls);
-			exit(0);
-		case 'V':
-			puts("agent-notice " CORDON_VERSION);
-			exit(0);
-		case 'h':
-			fputs(help, stdout);
-			exit(0);
-		default:
-			fputs(help, stderr);
-			exit(2);
-		}
-	if (optind < argc) {
-		fputs(help, stderr);
-		exit(2);
-	}
+	options_parse(argc, argv, &of, own);
 }
 
 /* All that the parent wrote: it closes its end behind it. */

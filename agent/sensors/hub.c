@@ -13,6 +13,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "agent/links/child.h"
 #include "agent/links/ipc.h"
 #include "agent/sensors/gate.h"
 #include "agent/sensors/jobs.h"
@@ -32,7 +33,7 @@
 #define SENSORS_MAX 16
 
 struct hub {
-	struct event_base *base;
+	struct child_loop loop; /* first: child.h */
 	struct link *parent, *network, *enforcer;
 	struct peer peer;
 	struct sensor_env env;
@@ -46,7 +47,6 @@ struct hub {
 	int wake_fd;
 	struct event *wake, *retry, *beat;
 	unsigned int ready_beats; /* since the last look at readiness */
-	int result;
 };
 
 /* -- sending ---------------------------- */
@@ -267,7 +267,7 @@ static int
 new_enforcer(struct hub *h, int fd, struct why *why)
 {
 	link_free(&h->enforcer);
-	h->enforcer = link_new(h->base, fd, "enforcer", enforcer_table, h,
+	h->enforcer = link_new(h->loop.base, fd, "enforcer", enforcer_table, h,
 	    on_enforcer_end);
 	return h->enforcer != NULL ? 0 :
 	    why_set(why, ERR_NOMEM, "link to enforcer");
@@ -291,7 +291,7 @@ on_peer(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	if (h->network != NULL)
 		link_free(&h->network);
 	outbox_new_link(h->env.out);
-	h->network = link_new(h->base, fd, "network", peer_network_table,
+	h->network = link_new(h->loop.base, fd, "network", peer_network_table,
 	    &h->peer, on_network_end);
 	if (h->network == NULL)
 		return why_set(why, ERR_NOMEM, "link to network");
@@ -301,34 +301,11 @@ on_peer(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	return 0;
 }
 
-static int
-on_stop(void *arg, struct link *l, const uint8_t *payload, size_t len,
-    int fd, struct why *why)
-{
-	struct hub *h = arg;
-
-	(void)l, (void)payload, (void)len, (void)fd, (void)why;
-	h->result = 0;
-	event_base_loopbreak(h->base);
-	return 0;
-}
-
 static const struct link_kind parent_table[] = {
 	{IPC_PEER, "peer", 1, 1, NULL, on_peer, true},
-	{IPC_STOP, "stop", 0, 0, NULL, on_stop, false},
+	{IPC_STOP, "stop", 0, 0, NULL, child_on_stop, false},
 	{0, NULL, 0, 0, NULL, NULL, false},
 };
-
-static void
-on_parent_end(void *arg, struct link *l, const char *reason)
-{
-	struct hub *h = arg;
-
-	(void)l;
-	log_error("parent: %s", reason);
-	h->result = ERR_CLOSED;
-	event_base_loopbreak(h->base);
-}
 
 /* -- start and stop ---------------------------- */
 
@@ -391,37 +368,24 @@ start_loop(struct hub *h, int parent_fd, struct why *why)
 {
 	const struct timeval every = {HUB_WATCH_SECONDS, 0};
 
-	h->base = event_base_new();
+	h->loop.base = event_base_new();
 	h->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (h->base == NULL || h->wake_fd < 0) {
+	if (h->loop.base == NULL || h->wake_fd < 0) {
 		close(parent_fd);
 		return why_set(why, ERR_NOMEM, "event loop");
 	}
 	h->env.out = outbox_new(h->wake_fd);
-	h->wake = event_new(h->base, h->wake_fd, EV_READ | EV_PERSIST,
+	h->wake = event_new(h->loop.base, h->wake_fd, EV_READ | EV_PERSIST,
 	    on_wake, h);
-	h->retry = event_new(h->base, -1, 0, on_retry, h);
-	h->beat = event_new(h->base, -1, EV_PERSIST, on_beat, h);
-	h->parent = link_new(h->base, parent_fd, "parent", parent_table, h,
-	    on_parent_end);
+	h->retry = event_new(h->loop.base, -1, 0, on_retry, h);
+	h->beat = event_new(h->loop.base, -1, EV_PERSIST, on_beat, h);
+	h->parent = link_new(h->loop.base, parent_fd, "parent", parent_table, h,
+	    child_on_parent_end);
 	if (h->env.out == NULL || h->wake == NULL || h->retry == NULL ||
 	    h->beat == NULL || h->parent == NULL)
 		return why_set(why, ERR_NOMEM, "event loop");
 	event_add(h->wake, NULL);
 	event_add(h->beat, &every);
-	return 0;
-}
-
-static int
-say_ready(struct hub *h, struct why *why)
-{
-	Cordon__Ready msg = CORDON__READY__INIT;
-	uint8_t data[16];
-
-	msg.pid = (uint32_t)getpid();
-	if (link_send(h->parent, IPC_READY, data,
-	    cordon__ready__pack(&msg, data), -1) != 0)
-		return why_set(why, ERR_CLOSED, "the parent has gone");
 	return 0;
 }
 
@@ -454,8 +418,8 @@ stop_all(struct hub *h)
 		event_free(h->retry);
 	if (h->beat != NULL)
 		event_free(h->beat);
-	if (h->base != NULL)
-		event_base_free(h->base);
+	if (h->loop.base != NULL)
+		event_base_free(h->loop.base);
 	if (h->wake_fd >= 0)
 		close(h->wake_fd);
 }
@@ -475,11 +439,11 @@ hub_run(const Cordon__Settings *settings, int parent_fd, struct why *why)
 	if (r == 0)
 		r = start_threads(&h, why);
 	if (r == 0)
-		r = say_ready(&h, why);
+		r = child_ready(h.parent, why);
 	if (r == 0) {
-		h.result = ERR_CLOSED;
-		event_base_dispatch(h.base);
-		r = h.result;
+		h.loop.result = ERR_CLOSED;
+		event_base_dispatch(h.loop.base);
+		r = h.loop.result;
 		if (r != 0)
 			why_set(why, r, "the loop ended");
 	}

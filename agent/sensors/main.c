@@ -5,14 +5,11 @@
  * nothing but its own state folder; it gives up all other rights before it
  * looks at anything of the host.
  */
-#include <getopt.h>
 #include <linux/capability.h>
 #include <malloc.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "agent/links/ipc.h"
+#include "agent/links/options.h"
 #include "agent/links/settings.h"
 #include "agent/sensors/hub.h"
 #include "agent/sensors/peer.h"
@@ -67,52 +64,24 @@ static const struct syscall_rule calls[] = {
 	{NULL, NULL},
 };
 
-static void
-usage(FILE *out)
-{
-	fputs("usage: agent-sensors [--user USER]\n"
-	    "       agent-sensors --rights | --version | --help\n", out);
-}
+static const char usage[] =
+"usage: agent-sensors [--user USER]\n"
+"       agent-sensors --rights | --version | --help\n";
 
 static const char *
 parse(int argc, char **argv)
 {
-	static const struct option longs[] = {
-	    {"user", required_argument, NULL, 'u'},
-	    {"state", required_argument, NULL, 's'},
-	    {"rights", no_argument, NULL, 'R'},
-	    {"version", no_argument, NULL, 'V'},
-	    {"help", no_argument, NULL, 'h'},
-	    {NULL, 0, NULL, 0},
+	const char *user = AGENT_USER_SENSORS, *state; /* settings say where */
+	const struct options_of of = {"agent-sensors", usage, &user, keep,
+	    calls};
+	const struct option_row own[] = {
+		{"user", &user, NULL, 0},
+		{"state", &state, NULL, 0}, /* for people who read ps */
+		{NULL, NULL, NULL, 0},
 	};
-	struct rights r = {.user = AGENT_USER_SENSORS, .keep = keep};
-	int c;
 
-	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1)
-		switch (c) {
-		case 'u':
-			r.user = optarg;
-			break;
-		case 's':
-			break; /* for people who read ps; settings say it */
-		case 'R':
-			rights_print(&r, calls);
-			exit(0);
-		case 'V':
-			puts("agent-sensors " CORDON_VERSION);
-			exit(0);
-		case 'h':
-			usage(stdout);
-			exit(0);
-		default:
-			usage(stderr);
-			exit(2);
-		}
-	if (optind < argc) {
-		usage(stderr);
-		exit(2);
-	}
-	return r.user;
+	options_parse(argc, argv, &of, own);
+	return user;
 }
 
 int
