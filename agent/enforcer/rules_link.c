@@ -61,6 +61,47 @@ is_short(struct builder *b, enum lens lens)
 	put_eq32h(b, 0);
 }
 
+/* -- answers and questions --------------------------------------------------- */
+
+/* HOP and nobody else; NULL: anybody. */
+typedef void talk_fn(struct builder *b, size_t chain, enum lens lens,
+    const struct own_link *own, const struct hop *hop);
+
+/* The same two in ARP and in neighbour discovery. */
+struct talk {
+	talk_fn *reply, *ask;
+};
+
+/*
+ * What may leave from OWN: a pinned next hop is answered, another one is
+ * asked for; anybody is answered where a hop is not known yet, where the
+ * line is loose or where an address is leased: a lease is renewed from
+ * there by unicast (RFC 2131, 4.1).
+ */
+static void
+talk_out(struct builder *b, size_t chain, enum lens lens,
+    const struct own_link *own, const struct talk *t)
+{
+	bool all = is_loose(b) || (own->len == 4 ? b->lease4 : b->lease6);
+	size_t k;
+
+	for (k = 0; k < b->in->body->n_collectors; k++) {
+		const struct hop *hop = &b->in->hops[k];
+
+		if (hop->len != own->len || hop->device == 0)
+			continue;
+		if (hop->pinned)
+			t->reply(b, chain, lens, own, hop);
+		else
+			t->ask(b, chain, lens, own, hop);
+		all = all || !hop->pinned;
+	}
+	if (all)
+		t->reply(b, chain, lens, own, NULL);
+	if (b->any)
+		t->ask(b, chain, lens, own, NULL);
+}
+
 /* -- ARP ------------------------------------------------------------------- */
 
 /* Ethernet and IPv4, OP 1 (request) or 2 (reply). */
@@ -147,32 +188,12 @@ arp_request_out(struct builder *b, size_t chain, enum lens lens,
 static void
 arp_out(struct builder *b, size_t chain, enum lens lens)
 {
-	const Cordon__OrderBody *o = b->in->body;
-	size_t i, k;
+	static const struct talk arp = {arp_reply_out, arp_request_out};
+	size_t i;
 
-	for (i = 0; i < b->nown; i++) {
-		const struct own_link *own = &b->own[i];
-		/* a lease is renewed from there by unicast (RFC 2131, 4.1) */
-		bool all = is_loose(b) || b->lease4;
-
-		if (own->len != 4)
-			continue;
-		for (k = 0; k < o->n_collectors; k++) {
-			const struct hop *hop = &b->in->hops[k];
-
-			if (hop->len != 4 || hop->device == 0)
-				continue;
-			if (hop->pinned)
-				arp_reply_out(b, chain, lens, own, hop);
-			else
-				arp_request_out(b, chain, lens, own, hop);
-			all = all || !hop->pinned;
-		}
-		if (all)
-			arp_reply_out(b, chain, lens, own, NULL);
-		if (b->any)
-			arp_request_out(b, chain, lens, own, NULL);
-	}
+	for (i = 0; i < b->nown; i++)
+		if (b->own[i].len == 4)
+			talk_out(b, chain, lens, &b->own[i], &arp);
 }
 
 static void
@@ -300,32 +321,17 @@ router_solicit_out(struct builder *b, size_t chain, enum lens lens,
 static void
 neighbours_out(struct builder *b, size_t chain, enum lens lens)
 {
-	const Cordon__OrderBody *o = b->in->body;
-	size_t i, k;
+	static const struct talk nd = {advertise_out, solicit_out};
+	size_t i;
 
 	for (i = 0; i < b->nown; i++) {
 		const struct own_link *own = &b->own[i];
-		bool all = is_loose(b) || b->lease6;
 
 		if (own->len != 16)
 			continue;
 		if (is_loose(b) && own->ip[0] == 0xfe && (own->ip[1] & 0xc0) == 0x80)
 			router_solicit_out(b, chain, lens, own);
-		for (k = 0; k < o->n_collectors; k++) {
-			const struct hop *hop = &b->in->hops[k];
-
-			if (hop->len != 16 || hop->device == 0)
-				continue;
-			if (hop->pinned)
-				advertise_out(b, chain, lens, own, hop);
-			else
-				solicit_out(b, chain, lens, own, hop);
-			all = all || !hop->pinned;
-		}
-		if (all)
-			advertise_out(b, chain, lens, own, NULL);
-		if (b->any)
-			solicit_out(b, chain, lens, own, NULL);
+		talk_out(b, chain, lens, own, &nd);
 	}
 }
 
