@@ -63,21 +63,20 @@ order_anew(struct db *db, const struct orders_settings *s,
     const struct host *h, const struct order_row *o, int64_t seconds,
     struct refused *refused)
 {
+	struct issue_again a = {.host = h, .of = o,
+	    .review_by = db_now(db) + seconds * 1000};
 	struct why why = {""};
-	struct issue fresh;
-	struct plan p;
 	int rc;
 
-	rc = plan_get(db, o->plan_id, &p);
+	rc = issue_again(db, s, &a, &why);
 	if (rc != 0)
 		return rc;
-	p.review_seconds = seconds;
-	if (issue_make(s, &p, h, db_now(db), &fresh, &why) != 0)
+	if (!a.made)
 		return refused_set(refused, REFUSAL_SIGNER,
 		    "The old time stands. See to the signer, then try again.",
 		    "the order for %s was not signed: %s", h->name, why.text);
-	rc = issue_put(db, &p, &fresh, 0);
-	issue_done(&fresh);
+	rc = issue_put(db, &a.plan, &a.order, 0);
+	issue_done(&a.order);
 	return rc;
 }
 

@@ -19,6 +19,7 @@
 #include "server/orders/allow.h"
 #include "server/orders/drill.h"
 #include "server/orders/order_row.h"
+#include "server/orders/plan_row.h"
 
 #define ORDER_DIGITS 10
 #define ENDPOINTS_MAX \
@@ -297,6 +298,23 @@ issue_done(struct issue *o)
 	explicit_bzero(o->secret, sizeof(o->secret));
 	buf_done(&o->bytes);
 	o->confirm = false;
+}
+
+int
+issue_again(struct db *db, const struct orders_settings *s,
+    struct issue_again *a, struct why *why)
+{
+	int64_t now = db_now(db);
+	int rc;
+
+	a->made = false;
+	rc = plan_get(db, a->of->plan_id, &a->plan);
+	if (rc != 0)
+		return rc;
+	if (a->review_by > now)
+		a->plan.review_seconds = (a->review_by - now + 999) / 1000;
+	a->made = issue_make(s, &a->plan, a->host, now, &a->order, why) == 0;
+	return 0;
 }
 
 /* The order before ends here if it is still under way. */

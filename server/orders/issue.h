@@ -12,6 +12,8 @@
 
 #define ISSUE_SECRET_LEN 32
 
+struct order_row;
+
 struct issue {
 	char order_id[ID_MAX];
 	const struct host *host; /* lent */
@@ -32,6 +34,25 @@ int issue_make(const struct orders_settings *s, const struct plan *p,
     const struct host *h, int64_t now, struct issue *o, struct why *why);
 /* Wipes the secret. */
 void issue_done(struct issue *o);
+
+/* The same order once more. */
+struct issue_again {
+	const struct host *host;    /* lent, as the order */
+	const struct order_row *of;
+	int64_t review_by; /* when; not ahead of us: as its plan says */
+	/* Set by issue_again. */
+	struct plan plan;
+	struct issue order; /* the caller's to put and to end, if made */
+	bool made;
+};
+
+/*
+ * Build and sign anew what the plan of order A->of said, for review at
+ * A->review_by.  Nothing is stored.  0 also when it was not signed: then
+ * A->made is false and WHY says why.  Errors are those of the database.
+ */
+int issue_again(struct db *db, const struct orders_settings *s,
+    struct issue_again *a, struct why *why);
 /*
  * Store it as what is desired of the host, end older orders, hand it to the
  * connection.  TRIES: how many times this was tried before; a retry keeps

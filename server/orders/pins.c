@@ -132,21 +132,17 @@ order_anew(struct db *db, const struct orders_settings *s,
     const struct host *h, const struct order_row *o, const char *pins,
     bool *signer_away)
 {
+	struct issue_again a = {.host = h, .of = o};
 	struct why why = {""};
-	struct issue fresh;
-	struct plan p;
-	int64_t by = 0;
 	int rc;
 
-	rc = plan_get(db, o->plan_id, &p);
+	rc = db_one_int(db, &a.review_by, "SELECT review_by FROM hosts "
+	    "WHERE host_id = $1", "s", h->host_id);
 	if (rc == 0)
-		rc = db_one_int(db, &by, "SELECT review_by FROM hosts "
-		    "WHERE host_id = $1", "s", h->host_id);
+		rc = issue_again(db, s, &a, &why);
 	if (rc != 0)
 		return rc;
-	if (by > db_now(db))
-		p.review_seconds = (by - db_now(db) + 999) / 1000;
-	if (issue_make(s, &p, h, db_now(db), &fresh, &why) != 0) {
+	if (!a.made) {
 		*signer_away = true;
 		log_warn("host %s: order with the new collectors not signed: "
 		    "%s; tried again later", h->name, why.text);
@@ -154,10 +150,10 @@ order_anew(struct db *db, const struct orders_settings *s,
 	}
 	rc = order_row_audit(db, o, h->name, ACTOR_SYSTEM, "order.endpoints",
 	    "the collectors are %.400s now: order %s in its place, same "
-	    "profile", pins, fresh.order_id);
+	    "profile", pins, a.order.order_id);
 	if (rc == 0)
-		rc = issue_put(db, &p, &fresh, 0);
-	issue_done(&fresh);
+		rc = issue_put(db, &a.plan, &a.order, 0);
+	issue_done(&a.order);
 	return rc;
 }
 

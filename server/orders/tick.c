@@ -233,27 +233,25 @@ static int
 retry(const struct tick *t, const struct live *l, const struct host *h,
     struct order_row *o)
 {
+	/* trying again moves no review; it may have been extended since */
+	struct issue_again a = {.host = h, .of = o,
+	    .review_by = l->review_by};
 	struct orders_settings s = *t->s;
 	struct why why = {""};
-	struct issue fresh;
-	struct plan p;
 	int rc;
 
-	rc = plan_get(t->db, o->plan_id, &p);
+	forget_time(&s, o);
+	rc = issue_again(t->db, &s, &a, &why);
 	if (rc != 0)
 		return rc;
-	/* trying again moves no review; it may have been extended since */
-	if (l->review_by > t->now)
-		p.review_seconds = (l->review_by - t->now + 999) / 1000;
-	forget_time(&s, o);
-	if (issue_make(&s, &p, h, t->now, &fresh, &why) != 0)
+	if (!a.made)
 		return retry_unsigned(t, h, o, &why);
 	rc = order_row_audit(t->db, o, h->name, ACTOR_SYSTEM, "order.retry",
 	    "try %" PRId64 " of %d as order %s", o->tries + 1, RETRIES_MAX,
-	    fresh.order_id);
+	    a.order.order_id);
 	if (rc == 0)
-		rc = issue_put(t->db, &p, &fresh, o->tries + 1);
-	issue_done(&fresh);
+		rc = issue_put(t->db, &a.plan, &a.order, o->tries + 1);
+	issue_done(&a.order);
 	return rc;
 }
 
