@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Previews: asked, answered, kept for a week, those of plans for good.
- * Runs in jobs on the writer thread.  The host may be in an attacker's hand and name what it likes:
- * its words are shown, bounded and quoted, and decide nothing.
+ * Runs in jobs on the writer thread.  The host may be in an attacker's hand
+ * and name what it likes: its words are shown, bounded and quoted, and
+ * decide nothing.
  */
 #include "server/orders/preview.h"
 
