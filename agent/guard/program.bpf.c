@@ -25,6 +25,9 @@
 #define ND_OUT_MAX 128	/* header, tag, IPv6, advertisement, options */
 #define DHCP_OUT_MAX 511 /* is_short() of rules_link.c, and a tag */
 #define HEADERS_MAX 128 /* bytes that must lie in a row for a look */
+#define LEN16_MAX 65535 /* longer ones say 0 in their IP header (BIG TCP) */
+#define SHORT_MAX 64	/* bytes, without check: shorter ones are padded */
+#define TAIL_IN_MAX 4	/* a check that the card left (rx-fcs) */
 #define TCP_SYN 0x02
 #define TCP_SYN_ACK 0x12
 #define ICMP6 58
@@ -40,6 +43,7 @@ const volatile struct program_rules rules = {0};
 struct flow {
 	const void *at, *end; /* network header, end of what can be read */
 	__u32 len;	      /* of the whole frame */
+	__u32 head;	      /* of it before the network header */
 	bool out;
 	__u32 uid; /* whose socket sends it */
 	__u32 peer[4];
@@ -150,8 +154,27 @@ inline_ bool
 dhcp(const struct flow *f, __u16 ours, __u16 theirs)
 {
 	return rules.lease && f->protocol == IPPROTO_UDP &&
-	    f->len <= DHCP_OUT_MAX && f->from == bpf_htons(f->out ? ours : theirs) &&
+	    (!f->out || f->len <= DHCP_OUT_MAX) &&
+	    f->from == bpf_htons(f->out ? ours : theirs) &&
 	    f->to == bpf_htons(f->out ? theirs : ours);
+}
+
+/*
+ * Nothing behind the end of the packet, which would pass unseen.  What we
+ * send ends there to the byte: cards pad, after us.  What comes in may be
+ * padded, by whoever forwarded it, with whatever.  SAYS: by the IP header;
+ * super-packets (GSO, GRO) say their whole length too.
+ */
+inline_ bool
+ends_there(const struct flow *f, __u32 says)
+{
+	__u32 len = f->len - f->head;
+
+	if (len == says || (len > LEN16_MAX && says < HEADERS_MAX))
+		return true;
+	if (f->out || len < says)
+		return false;
+	return len - says <= TAIL_IN_MAX || f->len <= SHORT_MAX + TAIL_IN_MAX;
 }
 
 inline_ bool
@@ -160,7 +183,8 @@ ip4_passes(struct flow *f, bool link)
 	const struct ip4 *ip = f->at;
 
 	if ((const void *)(ip + 1) > f->end || ip->version != 0x45 ||
-	    (ip->fragment & bpf_htons(0x3fff)))
+	    (ip->fragment & bpf_htons(0x3fff)) ||
+	    !ends_there(f, bpf_ntohs(ip->len)))
 		return false;
 	f->protocol = ip->protocol;
 	f->peer[0] = f->out ? ip->to : ip->from;
@@ -200,7 +224,9 @@ ip6_passes(struct flow *f, bool link)
 {
 	const struct ip6 *ip = f->at;
 
-	if ((const void *)(ip + 1) > f->end || (ip->version & 0xf0) != 0x60)
+	if ((const void *)(ip + 1) > f->end ||
+	    (ip->version & 0xf0) != 0x60 ||
+	    !ends_there(f, sizeof(*ip) + bpf_ntohs(ip->len)))
 		return false;
 	if (ip->next == ICMP6)
 		return link && neighbour(f, ip);
@@ -254,11 +280,13 @@ frame_passes(struct flow *f)
 	type = eth->h_proto;
 	__builtin_memcpy(f->to_link, eth->h_dest, sizeof(f->to_link));
 	f->at = eth + 1;
+	f->head = sizeof(*eth);
 	if (type == bpf_htons(ETH_P_8021Q)) {
 		if ((const void *)(tag + 1) > f->end)
 			return false;
 		type = tag->type;
 		f->at = tag + 1;
+		f->head += sizeof(*tag);
 	}
 	if (type == bpf_htons(ETH_P_IP))
 		return ip4_passes(f, true);
@@ -282,12 +310,23 @@ packet_passes(struct flow *f)
 
 /* -- coming in --------------------------------------------------------------- */
 
+inline_ struct flow
+flow_in(struct xdp_md *x)
+{
+	struct flow f = {.at = (const void *)(long)x->data,
+	    .end = (const void *)(long)x->data_end};
+
+	/* Kernels before 5.18 know neither more buffers nor that helper. */
+	f.len = rules.frags ? (__u32)bpf_xdp_get_buff_len(x) :
+	    x->data_end - x->data;
+	return f;
+}
+
 SEC("xdp")
 int
 cordon_in_frame(struct xdp_md *x)
 {
-	struct flow f = {.at = (const void *)(long)x->data,
-	    .end = (const void *)(long)x->data_end};
+	struct flow f = flow_in(x);
 
 	return frame_passes(&f) ? XDP_PASS : XDP_DROP;
 }
@@ -296,8 +335,7 @@ SEC("xdp")
 int
 cordon_in_pack(struct xdp_md *x)
 {
-	struct flow f = {.at = (const void *)(long)x->data,
-	    .end = (const void *)(long)x->data_end};
+	struct flow f = flow_in(x);
 
 	return packet_passes(&f) ? XDP_PASS : XDP_DROP;
 }

@@ -35,6 +35,7 @@ struct program_rules {
 	__u32 uid; /* of the network process */
 	__u32 eapol;
 	__u32 lease; /* DHCP may pass */
+	__u32 frags; /* by programs_load: frames of more than one buffer */
 	/* One spare: the verifier asks what a processor reads that guesses
 	 * past the end of the loop. */
 	struct program_peer peer[PROGRAM_PEERS_MAX + 1];

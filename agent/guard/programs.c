@@ -53,14 +53,17 @@ quiet(enum libbpf_print_level level, const char *fmt, va_list args)
 }
 
 static int
-set_rules(struct bpf_object *o, const struct program_rules *rules)
+set_rules(struct bpf_object *o, const struct program_rules *rules,
+    bool frags)
 {
+	struct program_rules all = *rules;
 	struct bpf_map *m;
 
+	all.frags = frags;
 	bpf_object__for_each_map(m, o)
-		if (bpf_map__value_size(m) == sizeof(*rules))
-			return bpf_map__set_initial_value(m, rules,
-			    sizeof(*rules));
+		if (bpf_map__value_size(m) == sizeof(all))
+			return bpf_map__set_initial_value(m, &all,
+			    sizeof(all));
 	return -ENOENT;
 }
 
@@ -89,7 +92,7 @@ open_and_load(const struct program_rules *rules, bool frags,
 	if (o == NULL)
 		return -errno;
 	allow_frags(o, frags);
-	rc = set_rules(o, rules);
+	rc = set_rules(o, rules, frags);
 	if (rc == 0)
 		rc = bpf_object__load(o);
 	if (rc != 0) {

@@ -5,10 +5,11 @@ tests/root/escape.py` prints the same as a table."""
 import fnmatch
 import os
 import re
+import threading
 
 import escape_ways
 import pytest
-from enforcer_rig import BUILD, TOP
+from enforcer_rig import BUILD, COLLECTOR, PEER4, PEER6, TOP, UID_NETWORK
 from escape_rig import Runner
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -65,6 +66,28 @@ def test_the_page_speaks_of_every_way():
     assert [w.id for w in escape_ways.ALL for g in (False, True) if promised(w, g) not in ANSWERS] == []
     names = ["%s/%s" % (w.group, w.id) for w in escape_ways.ALL]
     assert [p for p, _, _ in ROWS if not fnmatch.filter(names, p)] == []
+
+
+def test_much_goes_over_the_line_with_the_guard(runner):
+    """Segments that the kernel sends, and gathers, many at a time."""
+    if not os.path.exists(os.path.join(BUILD, "bin/agent-guard")):
+        pytest.skip("built without libbpf or clang: there is no guard")
+    line, much = runner.get(guard=True), b"cordon" * 700000
+    line.on("guard")
+    assert "cordon_in" in line.cmd("host", "ip", "-d", "link", "show", "dev", "v0").stdout
+    try:
+        for address in (PEER4, PEER6):
+            with line.connect("host", address, COLLECTOR, UID_NETWORK, 20) as s:
+                sender = threading.Thread(target=s.sendall, args=(much,))
+                sender.start()
+                got = 0
+                while got < len(much):
+                    n = len(s.recv(1 << 20))
+                    assert n, "the line broke after %d bytes" % got
+                    got += n
+                sender.join()
+    finally:
+        line.off()
 
 
 def hold(runner, w, regime):

@@ -36,7 +36,9 @@ struct frame {
 	uint16_t fragment;
 	const char *from, *to; /* NULL: ours, the collector's */
 	uint16_t sport, dport;
-	size_t cut, more; /* bytes less, or more, at the end */
+	size_t cut, more; /* bytes less, or more, at the end of the packet */
+	size_t tail;	  /* bytes behind it, of which its header says nothing */
+	bool silent;	  /* its header says no length: a super-packet */
 	uint8_t l4[2];	  /* of what is neither TCP nor UDP */
 	uint8_t station[6]; /* link address it goes to */
 };
@@ -62,6 +64,17 @@ put_ip(const struct frame *f, uint8_t *p, const char *from, const char *to)
 	inet_pton(AF_INET6, from, p + 8);
 	inet_pton(AF_INET6, to, p + 24);
 	return 40;
+}
+
+/* L4 is LEN bytes long; its IP header ends there. */
+static void
+say_length(const struct frame *f, uint8_t *l4, size_t len)
+{
+	uint8_t *at = f->v6 ? l4 - 36 : l4 - 18;
+
+	len += f->v6 ? 0 : 20;
+	at[0] = f->silent ? 0 : (uint8_t)(len >> 8);
+	at[1] = f->silent ? 0 : (uint8_t)len;
 }
 
 static size_t
@@ -96,14 +109,16 @@ make(const struct frame *f, bool out, uint8_t *p)
 	if (f->protocol != IPPROTO_TCP && f->protocol != IPPROTO_UDP) {
 		p[n] = f->l4[0];
 		p[n + 1] = f->l4[1];
-		return n + 24 + f->more - f->cut;
+		say_length(f, p + n, 24 + f->more);
+		return n + 24 + f->more - f->cut + f->tail;
 	}
+	say_length(f, p + n, 20 + f->more);
 	p[n] = (uint8_t)(f->sport >> 8);
 	p[n + 1] = (uint8_t)f->sport;
 	p[n + 2] = (uint8_t)(f->dport >> 8);
 	p[n + 3] = (uint8_t)f->dport;
 	p[n + 13] = f->flags;
-	return n + 20 + f->more - f->cut;
+	return n + 20 + f->more - f->cut + f->tail;
 }
 
 static bool
@@ -239,6 +254,26 @@ static const struct frame frames[] = {
 	    .more = 600},
 	{"router advertisement", IN, .v6 = true, .protocol = 58, .hops = 255,
 	    .l4 = {134, 0}},
+	{"bytes behind the packet", 0, LINE, .flags = ACK, .more = 100,
+	    .tail = 5},
+	{"many bytes behind it", 0, LINE, .flags = ACK, .tail = 500},
+	{"bytes behind it by v6", 0, LINE6, .flags = ACK, .more = 100,
+	    .tail = 5},
+	{"bytes behind it in a VLAN", 0, LINE, .tagged = true, .flags = ACK,
+	    .more = 100, .tail = 5},
+	{"bytes behind it without link layer", 0, LINE, .no_link = true,
+	    .flags = ACK, .more = 100, .tail = 5},
+	{"a check behind it", IN, LINE, .flags = ACK, .more = 100, .tail = 4},
+	{"padded to the least", IN, LINE, .flags = ACK, .tail = 6},
+	{"padded to the least in a VLAN", IN, LINE, .tagged = true,
+	    .flags = ACK, .tail = 6},
+	{"padded, with a check", IN, LINE, .flags = ACK, .tail = 14},
+	{"padded beyond it", 0, LINE, .flags = ACK, .tail = 15},
+	{"shorter than it says", 0, LINE, .flags = ACK, .more = 9, .cut = 8},
+	{"says no length", 0, LINE, .flags = ACK, .silent = true,
+	    .more = 100},
+	{"says no length by v6", 0, LINE6, .flags = ACK, .silent = true,
+	    .more = 100},
 	{"redirect", 0, .v6 = true, .protocol = 58, .hops = 255,
 	    .l4 = {137, 0}},
 	{"echo", 0, .v6 = true, .protocol = 58, .hops = 255, .l4 = {128, 0}},
