@@ -42,7 +42,7 @@ struct guard {
 	bool known;	/* it answered once, or failed to */
 	/* What a guard told to be put back, for the next one. */
 	struct {
-		uint32_t device, program, flags;
+		uint32_t device, program, flags, link;
 	} displaced[DISPLACED_MAX];
 	size_t ndisplaced;
 	int64_t minute_ms; /* boot time; start of the count below */
@@ -75,6 +75,7 @@ fill_displaced(const struct guard *g, Cordon__GuardSet *m,
 		list[i].device = g->displaced[i].device;
 		list[i].program = g->displaced[i].program;
 		list[i].flags = g->displaced[i].flags;
+		list[i].link = g->displaced[i].link;
 		at[i] = &list[i];
 	}
 	m->displaced = at;
@@ -326,6 +327,7 @@ on_state(void *arg, struct link *l, const uint8_t *payload, size_t len,
 		g->displaced[i].device = s->displaced[i]->device;
 		g->displaced[i].program = s->displaced[i]->program;
 		g->displaced[i].flags = s->displaced[i]->flags;
+		g->displaced[i].link = s->displaced[i]->link;
 	}
 	for (i = 0; i < s->n_found; i++)
 		signal_found(g, s->found[i]);

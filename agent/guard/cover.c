@@ -143,19 +143,21 @@ stay_first(struct cover *c, const struct programs *p)
 	return first;
 }
 
-void
-cover_look(struct cover *c, const struct programs *p,
-    struct cover_check *out)
+uint32_t
+cover_look(struct cover *c, const struct programs *p)
 {
-	memset(out, 0, sizeof(*out));
-	out->in_gone = c->in >= 0 && hook_device(c->in) == 0;
-	out->out_gone = c->out >= 0 && hook_device(c->out) == 0;
-	if (out->in_gone)
+	bool in_gone = c->in >= 0 && hook_device(c->in) == 0;
+	bool out_gone = c->out >= 0 && hook_device(c->out) == 0;
+
+	if (in_gone)
 		hook_free(&c->in);
-	if (out->out_gone)
+	if (out_gone)
 		hook_free(&c->out);
-	if (c->away || c->port.loopback)
-		return;
-	if (c->out >= 0)
-		out->first = stay_first(c, p);
+	if (c->away)
+		return 0;
+	c->in_gone |= in_gone;
+	c->out_gone |= out_gone;
+	if (c->port.loopback || c->out < 0)
+		return 0;
+	return stay_first(c, p);
 }

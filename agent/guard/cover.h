@@ -19,6 +19,7 @@
 struct cover {
 	struct port port; /* as last seen */
 	int in, out;	  /* links; -1: none */
+	bool in_gone, out_gone; /* somebody took them off: to be told */
 	int queue[COVER_QUEUES_MAX]; /* sockets */
 	uint32_t nqueues;
 	bool away; /* moved to another namespace; links hold there too */
@@ -41,14 +42,10 @@ int cover_swap(struct cover *c, const struct programs *p);
 
 /*
  * Look whether all of it is still there.  What is not is forgotten, to be
- * put on again.  *FIRST: id of a program that somebody put before ours
- * where frames leave, 0: none; ours was put before it again.
+ * put on again, and c->in_gone or c->out_gone set.  Returns the id of a
+ * program that somebody put before ours where frames leave, 0: none; ours
+ * was put before it again.
  */
-struct cover_check {
-	bool in_gone, out_gone;
-	uint32_t first;
-};
-void cover_look(struct cover *c, const struct programs *p,
-    struct cover_check *out);
+uint32_t cover_look(struct cover *c, const struct programs *p);
 
 #endif

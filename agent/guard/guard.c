@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/pkt_sched.h>
 #include <stdio.h>
@@ -148,76 +147,6 @@ note(struct guard *g, const char *what, const char *device, uint32_t program,
 	f->repaired = repaired;
 }
 
-/* -- XDP programs of others ---------------------------------------------------- */
-
-/* One without a link, in whatever mode, makes room.  0: try again now. */
-static int
-displace(struct guard *g, const struct port *p)
-{
-	bool native = p->xdp_native != 0;
-	uint32_t id = native ? p->xdp_native : p->xdp_generic;
-	struct displaced *d;
-	int rc;
-
-	if (id == 0)
-		return -EBUSY;
-	d = displaced_find(&g->displaced, p->index, id);
-	if (d == NULL) {
-		d = displaced_add(&g->displaced, p->index, id, native ?
-		    XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE);
-		if (d != NULL)
-			g->calls->ask_program(g->arg, id);
-		return -EBUSY; /* until guard_program_take */
-	}
-	if (d->fd < 0 || d->stays)
-		return -EBUSY;
-	rc = rtnl_xdp_set(g->rtnl, p->index, -1, d->flags);
-	d->off = rc == 0;
-	d->stays = rc != 0;
-	if (rc == 0)
-		log_info("%s: XDP program %u makes room until the host is "
-		    "released", p->name, id);
-	return rc;
-}
-
-static void
-put_back(struct guard *g, struct displaced *d)
-{
-	int rc = rtnl_xdp_set(g->rtnl, d->index, d->fd,
-	    d->flags | XDP_FLAGS_UPDATE_IF_NOEXIST);
-
-	if (rc == 0)
-		log_info("XDP program %u is back on device %u", d->program,
-		    d->index);
-	else
-		log_warn("XDP program %u was not put back on device %u: %s",
-		    d->program, d->index, strerror(-rc));
-	displaced_drop(&g->displaced, d);
-}
-
-/* The host is open: what can be put back is, the rest is asked for. */
-static void
-put_all_back(struct guard *g)
-{
-	struct displaced *d;
-	size_t i = 0;
-
-	while (i < g->displaced.n) {
-		d = &g->displaced.at[i];
-		if (!d->off)
-			displaced_drop(&g->displaced, d);
-		else if (d->fd >= 0)
-			put_back(g, d);
-		else if (d->stays)
-			i++; /* cannot be had: nothing left to do */
-		else
-			g->calls->ask_program(g->arg,
-			    g->displaced.at[i++].program);
-	}
-	if (g->displaced.n == 0)
-		g->calls->ask_program(g->arg, 0);
-}
-
 /* -- covering ------------------------------------------------------------------ */
 
 /*
@@ -268,7 +197,8 @@ cover_xdp(struct guard *g, struct cover *c)
 
 	if (rc == -EBUSY && came_back(g, c))
 		rc = 0;
-	if ((rc == -EBUSY || rc == -EEXIST) && displace(g, &c->port) == 0)
+	if ((rc == -EBUSY || rc == -EEXIST) &&
+	    displaced_make_room(&g->displaced, &c->port) == 0)
 		rc = cover_in(c, g->programs);
 	if (rc == -EEXIST && uncover_above(g, &c->port))
 		rc = cover_in(c, g->programs);
@@ -435,7 +365,7 @@ static void
 open_host(struct guard *g)
 {
 	uncover_all(g);
-	put_all_back(g);
+	displaced_put_all_back(&g->displaced);
 	programs_free(&g->programs);
 	g->nfound = 0;
 }
@@ -455,6 +385,8 @@ remember(struct guard *g, const Cordon__GuardSet *m)
 			break;
 		if (d->fd < 0 && !d->off && m->closed)
 			g->calls->ask_program(g->arg, d->program);
+		if (!d->off)
+			d->link = m->displaced[i]->link;
 		d->off = true;
 	}
 }
@@ -488,29 +420,42 @@ guard_set(struct guard *g, const Cordon__GuardSet *m, struct why *why)
 	return 0;
 }
 
+/* Something that was asked for came: on, or back, with what waits for it. */
+static void
+go_on(struct guard *g)
+{
+	if (g->closed)
+		cover_all(g);
+	else
+		displaced_put_all_back(&g->displaced);
+	g->calls->changed(g->arg);
+}
+
 void
 guard_program_take(struct guard *g, uint32_t id, int fd)
 {
-	bool any = false;
-	size_t i;
+	if (displaced_have_program(&g->displaced, id, fd))
+		go_on(g);
+}
 
-	for (i = 0; i < g->displaced.n; i++) {
-		struct displaced *d = &g->displaced.at[i];
+void
+guard_link_take(struct guard *g, const struct ipc_guard_link *m, int fd)
+{
+	char name[PROGRAMS_NAME_MAX], what[FOUND_TEXT_MAX];
+	const struct cover *c;
+	struct displaced *d;
 
-		if (d->program != id || d->fd >= 0)
-			continue;
-		any = true;
-		d->stays = fd < 0;
-		d->fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	}
-	if (fd >= 0)
-		close(fd);
-	if (any && g->closed)
-		cover_all(g);
-	else if (any)
-		put_all_back(g);
-	if (any)
-		g->calls->changed(g->arg);
+	d = displaced_have_link(&g->displaced, m, fd, g->closed);
+	if (d == NULL)
+		return;
+	programs_name(d->fd, name);
+	snprintf(what, sizeof(what), "XDP program %s of others, held by a "
+	    "BPF link, had to make room", name);
+	cover_all(g);
+	c = find_cover(g, m->about);
+	note(g, what, c != NULL ? c->port.name : "a device", m->program,
+	    c != NULL && c->in >= 0);
+	g->calls->changed(g->arg);
 }
 
 /* -- looking ----------------------------------------------------------------- */
@@ -518,28 +463,35 @@ guard_program_take(struct guard *g, uint32_t id, int fd)
 static bool
 look_at(struct guard *g, struct cover *c)
 {
-	struct cover_check k;
+	uint32_t first = cover_look(c, g->programs);
 
-	cover_look(c, g->programs, &k);
-	if (k.in_gone && !c->away) {
-		if (g->features & GUARD_XDP)
-			cover_xdp(g, c);
-		note(g, "our XDP program was taken off", c->port.name, 0,
-		    c->in >= 0);
-	}
-	if (k.out_gone && !c->away) {
-		cover_out(c, g->programs);
-		note(g, "our tc program was taken off", c->port.name, 0,
-		    c->out >= 0);
-	}
-	if (k.first != 0)
+	if (first != 0)
 		note(g, "a tc program was put before ours", c->port.name,
-		    k.first, hook_out_first(c->port.index) ==
+		    first, hook_out_first(c->port.index) ==
 		    hook_program(c->out));
 	if (g->looks % SLOW_LOOK == 0 && !c->away &&
 	    (g->features & GUARD_QUEUES))
 		cover_queues(c);
-	return k.in_gone || k.out_gone || k.first != 0;
+	return first != 0 || c->in_gone || c->out_gone;
+}
+
+/* After another try: whoever sits there now is known by then. */
+static void
+tell_gone(struct guard *g)
+{
+	struct cover *c;
+	size_t i;
+
+	for (i = 0; i < g->ncover; i++) {
+		c = &g->cover[i];
+		if (c->in_gone)
+			note(g, "our XDP program was taken off", c->port.name,
+			    0, c->in >= 0);
+		if (c->out_gone)
+			note(g, "our tc program was taken off", c->port.name,
+			    0, c->out >= 0);
+		c->in_gone = c->out_gone = false;
+	}
 }
 
 static size_t
@@ -563,11 +515,13 @@ on_look(evutil_socket_t fd, short what, void *arg)
 	g->looks++;
 	for (i = 0; i < g->ncover; i++)
 		changed |= look_at(g, &g->cover[i]);
-	if (g->looks % SLOW_LOOK == 0 && lost_count(g) > 0) {
-		before = lost_count(g);
+	before = lost_count(g);
+	if (g->closed && (changed || (g->looks % SLOW_LOOK == 0 &&
+	    before > 0))) {
 		cover_all(g);
 		changed |= lost_count(g) != before;
 	}
+	tell_gone(g);
 	if (changed)
 		g->calls->changed(g->arg);
 	look_later(g);
@@ -659,6 +613,7 @@ tell_others(struct guard *g, struct telling *t, Cordon__GuardState *m)
 		d->device = g->displaced.at[i].index;
 		d->program = g->displaced.at[i].program;
 		d->flags = g->displaced.at[i].flags;
+		d->link = g->displaced.at[i].link;
 		t->goners[m->n_displaced++] = d;
 	}
 	m->displaced = t->goners;
@@ -717,6 +672,9 @@ guard_new(struct event_base *base, const struct guard_calls *calls,
 	    why_set(why, ERR_NOMEM, "guard") : rtnl_open(&g->rtnl, why);
 	if (rc != 0)
 		goto done;
+	g->displaced.rtnl = g->rtnl;
+	g->displaced.calls = calls;
+	g->displaced.arg = arg;
 	g->look = evtimer_new(base, on_look, g);
 	g->on_rtnl = event_new(base, rtnl_fd(g->rtnl), EV_READ | EV_PERSIST,
 	    on_rtnl, g);
@@ -745,7 +703,8 @@ guard_free(struct guard **out)
 		uncover_all(g);
 	for (i = 0; i < g->displaced.n; i++)
 		if (g->displaced.at[i].off && g->displaced.at[i].fd >= 0)
-			put_back(g, &g->displaced.at[i--]);
+			displaced_put_back(&g->displaced,
+			    &g->displaced.at[i--]);
 	displaced_clear(&g->displaced);
 	programs_free(&g->programs);
 	if (g->look != NULL)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "agent/guard/program.h"
+#include "agent/links/ipc.h"
 #include "agent/links/ipc.pb-c.h"
 #include "common/base/buf.h"
 #include "common/base/err.h"
@@ -22,11 +23,13 @@ struct event_base;
 struct guard;
 
 struct guard_calls {
-	/* guard_fill has something new to tell. */
+	/* guard_pack has something new to tell. */
 	void (*changed)(void *arg);
-	/* Ask for a descriptor of XDP program ID (guard_program brings it);
+	/* Ask for a descriptor of XDP program ID (guard_program_take brings it);
 	 * 0: all that were asked for are not needed any more. */
 	void (*ask_program)(void *arg, uint32_t id);
+	/* Ask for a link that holds one (guard_link_take brings it). */
+	void (*ask_link)(void *arg, const struct ipc_guard_link *m);
 };
 
 /* Tries what this kernel gives; takes part in BASE.  CALLS is lent. */
@@ -39,6 +42,8 @@ void guard_free(struct guard **g);
 int guard_set(struct guard *g, const Cordon__GuardSet *m, struct why *why);
 /* Takes FD (-1: it cannot be had). */
 void guard_program_take(struct guard *g, uint32_t id, int fd);
+/* The answer to ask_link; takes FD (-1: there is none). */
+void guard_link_take(struct guard *g, const struct ipc_guard_link *m, int fd);
 
 /*
  * Pack the state, with what was found since the last time.  ERR_LIMIT: it

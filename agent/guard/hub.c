@@ -54,7 +54,15 @@ ask_program(void *arg, uint32_t id)
 	link_send(h->parent, IPC_GUARD_PROGRAM, &id, sizeof(id), -1);
 }
 
-static const struct guard_calls calls = {on_changed, ask_program};
+static void
+ask_link(void *arg, const struct ipc_guard_link *m)
+{
+	struct hub *h = arg;
+
+	link_send(h->parent, IPC_GUARD_LINK, m, sizeof(*m), -1);
+}
+
+static const struct guard_calls calls = {on_changed, ask_program, ask_link};
 
 /* -- from the enforcer ------------------------------------------------------- */
 
@@ -154,9 +162,24 @@ on_program(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	return 0;
 }
 
+static int
+on_link(void *arg, struct link *l, const uint8_t *payload, size_t len, int fd,
+    struct why *why)
+{
+	struct ipc_guard_link m;
+	struct hub *h = arg;
+
+	(void)l, (void)len, (void)why;
+	memcpy(&m, payload, sizeof(m));
+	guard_link_take(h->guard, &m, fd);
+	return 0;
+}
+
 static const struct link_kind parent_kinds[] = {
 	{IPC_PEER, "peer", 1, 1, NULL, on_peer, true},
 	{IPC_GUARD_PROGRAM, "program", 4, 4, NULL, on_program, true},
+	{IPC_GUARD_LINK, "program-link", sizeof(struct ipc_guard_link),
+	    sizeof(struct ipc_guard_link), NULL, on_link, true},
 	{IPC_STOP, "stop", 0, 0, NULL, child_on_stop, false},
 	{0, NULL, 0, 0, NULL, NULL, false},
 };

@@ -42,6 +42,7 @@ struct program_rules {
 };
 
 /* Names of the programs, as the kernel shows them (15 bytes at most). */
+#define PROGRAM_IN_NAMES "cordon_in_" /* all of them begin so */
 #define PROGRAM_IN_FRAME "cordon_in_frame"
 #define PROGRAM_IN_PACKET "cordon_in_pack"
 #define PROGRAM_IN_ANY "cordon_in_any"

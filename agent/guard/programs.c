@@ -232,6 +232,19 @@ hook_program(int link)
 	return link_info(link, &info) ? info.prog_id : 0;
 }
 
+void
+programs_name(int program, char out[PROGRAMS_NAME_MAX])
+{
+	struct bpf_prog_info info;
+	uint32_t len = sizeof(info);
+
+	memset(&info, 0, sizeof(info));
+	if (bpf_obj_get_info_by_fd(program, &info, &len) != 0 ||
+	    info.name[0] == '\0')
+		info.name[0] = '?';
+	snprintf(out, PROGRAMS_NAME_MAX, "%.15s", info.name);
+}
+
 uint32_t
 hook_out_first(uint32_t index)
 {

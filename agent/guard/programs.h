@@ -12,6 +12,8 @@
 #include "agent/guard/program.h"
 #include "common/base/err.h"
 
+#define PROGRAMS_NAME_MAX 16 /* BPF_OBJ_NAME_LEN */
+
 /* What the frames of a device look like. */
 enum shape {
 	SHAPE_FRAME,  /* Ethernet */
@@ -48,6 +50,8 @@ void hook_free(int *link);
 uint32_t hook_device(int link);
 /* Id of its program; 0: not known. */
 uint32_t hook_program(int link);
+/* The kernel's name of PROGRAM, which may be of others; "?" if not known. */
+void programs_name(int program, char out[PROGRAMS_NAME_MAX]);
 /* Id of the program that runs first where frames leave; 0: none. */
 uint32_t hook_out_first(uint32_t index);
 

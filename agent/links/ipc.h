@@ -13,6 +13,8 @@
 #ifndef CORDON_AGENT_LINKS_IPC_H
 #define CORDON_AGENT_LINKS_IPC_H
 
+#include <stdint.h>
+
 #define IPC_FD_PARENT 3
 #define AGENT_OWNER_NAME "cordon-owner" /* of it, in systemd's store */
 #define IPC_FD_OWNER 4 /* enforcer: its socket, from before it was restarted */
@@ -105,10 +107,22 @@ enum ipc_kind {
 	 * more; parent -> guard: the same id and its descriptor, if it can
 	 * be had */
 	IPC_GUARD_PROGRAM = 77,
+	/* guard -> parent: struct ipc_guard_link, what is looked for and the
+	 * last number that was had; parent -> guard: the next one and its
+	 * descriptor, or no descriptor: there is none */
+	IPC_GUARD_LINK = 110,
 	/* enforcer -> parent, empty: the guard does not answer, end it */
 	IPC_GUARD_STUCK = 78,
 	/* enforcer -> sensors, u8: this host is cut off (1) or open (0) */
 	IPC_CUT = 79,
+};
+
+/* A BPF link (bpf(2)) that holds an XDP program on a device. */
+struct ipc_guard_link {
+	uint32_t device;  /* index; 0: a link that was taken off */
+	uint32_t program; /* id */
+	uint32_t link;	  /* id */
+	uint32_t about;	  /* comes back as it was */
 };
 
 #endif

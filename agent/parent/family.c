@@ -272,6 +272,22 @@ on_program(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	    program_open(&c->family->programs, id));
 }
 
+static int
+on_guard_link(void *arg, struct link *l, const uint8_t *payload, size_t len,
+    int fd, struct why *why)
+{
+	struct ipc_guard_link m;
+	int rc;
+
+	(void)arg, (void)len, (void)why, (void)fd;
+	memcpy(&m, payload, sizeof(m));
+	fd = program_link(m.device, m.program, &m.link);
+	rc = link_send(l, IPC_GUARD_LINK, &m, sizeof(m), fd);
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
 /* Stopped or hanging: its programs would stay on an open host. */
 static int
 on_stuck(void *arg, struct link *l, const uint8_t *payload, size_t len,
@@ -294,6 +310,8 @@ static const struct link_kind from_child[] = {
 	{IPC_PARK, "park", 0, 0, is_enforcer, on_park, true},
 	{IPC_NOTICE, "notice", 1, HERALD_MAX, is_enforcer, on_notice, false},
 	{IPC_GUARD_PROGRAM, "program", 4, 4, is_guard, on_program, false},
+	{IPC_GUARD_LINK, "program-link", sizeof(struct ipc_guard_link),
+	    sizeof(struct ipc_guard_link), is_guard, on_guard_link, false},
 	{IPC_GUARD_STUCK, "guard-stuck", 0, 0, is_enforcer, on_stuck, false},
 	{0, NULL, 0, 0, NULL, NULL, false},
 };

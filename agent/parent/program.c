@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * BPF programs by number (bpf(2)).  Runs in the parent.  The guard that
- * asks is not trusted with more than XDP programs.
+ * BPF programs and links by number (bpf(2)).  Runs in the parent.  The
+ * guard that asks is not trusted with more than XDP programs.
  */
 #include "agent/parent/program.h"
 
 #include <linux/bpf.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -16,19 +17,36 @@ do_bpf(enum bpf_cmd cmd, union bpf_attr *attr)
 	return syscall(SYS_bpf, cmd, attr, sizeof(*attr));
 }
 
-static int
+static bool
+get_info(int fd, void *info, uint32_t len)
+{
+	union bpf_attr attr;
+
+	memset(info, 0, len);
+	memset(&attr, 0, sizeof(attr));
+	attr.info.bpf_fd = (uint32_t)fd;
+	attr.info.info_len = len;
+	attr.info.info = (uint64_t)(uintptr_t)info;
+	return do_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr) == 0;
+}
+
+static bool
 is_xdp(int fd)
 {
 	struct bpf_prog_info info;
-	union bpf_attr attr;
 
-	memset(&info, 0, sizeof(info));
-	memset(&attr, 0, sizeof(attr));
-	attr.info.bpf_fd = (uint32_t)fd;
-	attr.info.info_len = sizeof(info);
-	attr.info.info = (uint64_t)(uintptr_t)&info;
-	return do_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr) == 0 &&
+	return get_info(fd, &info, sizeof(info)) &&
 	    info.type == BPF_PROG_TYPE_XDP;
+}
+
+static bool
+holds(int fd, uint32_t device, uint32_t program)
+{
+	struct bpf_link_info info;
+
+	return get_info(fd, &info, sizeof(info)) &&
+	    info.type == BPF_LINK_TYPE_XDP && info.prog_id == program &&
+	    info.xdp.ifindex == device;
 }
 
 int
@@ -62,4 +80,29 @@ program_close_all(struct program_list *l)
 {
 	while (l->n > 0)
 		close(l->kept[--l->n].fd);
+}
+
+int
+program_link(uint32_t device, uint32_t program, uint32_t *link)
+{
+	uint32_t id = *link;
+	union bpf_attr attr;
+	int fd;
+
+	for (;;) {
+		memset(&attr, 0, sizeof(attr));
+		attr.start_id = id;
+		if (do_bpf(BPF_LINK_GET_NEXT_ID, &attr) < 0)
+			return -1;
+		id = attr.next_id;
+		memset(&attr, 0, sizeof(attr));
+		attr.link_id = id;
+		fd = (int)do_bpf(BPF_LINK_GET_FD_BY_ID, &attr);
+		if (fd >= 0 && holds(fd, device, program)) {
+			*link = id;
+			return fd;
+		}
+		if (fd >= 0)
+			close(fd);
+	}
 }

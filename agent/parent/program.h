@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Descriptors of XDP programs for the guard, which has to take such a
- * program off a device and put it back later.  The kernel gives one by
- * number only to CAP_SYS_ADMIN; the parent has it, the guard must not.
+ * Descriptors of XDP programs, and of the links that hold them on a device,
+ * for the guard, which has to take such a program off and put it back later.
+ * The kernel gives them by number only to CAP_SYS_ADMIN; the parent has it,
+ * the guard must not.
  */
 #ifndef CORDON_PARENT_PROGRAM_H
 #define CORDON_PARENT_PROGRAM_H
@@ -24,5 +25,13 @@ struct program_list {
 /* Lent; -1: there is no XDP program of that number, or no room. */
 int program_open(struct program_list *l, uint32_t id);
 void program_close_all(struct program_list *l);
+
+/*
+ * The first XDP link numbered after *LINK that holds PROGRAM on DEVICE; 0
+ * for DEVICE: one that was taken off, and whose holder lives.  A descriptor,
+ * the caller's, and its number; -1: there is none.  A device of another
+ * namespace may have the same index: the kernel does not tell them apart.
+ */
+int program_link(uint32_t device, uint32_t program, uint32_t *link);
 
 #endif

@@ -10,7 +10,7 @@ $(BUILD)/test/kill-at: $(BUILD)/obj/tests/root/kill_at.o
 # signer included.
 TEST_PROGRAMS += $(BUILD)/test/enforcer-driver $(BUILD)/bin/agent-enforcer
 $(BUILD)/test/enforcer-driver: $(BUILD)/obj/tests/root/enforcer_driver.o \
-    $(foreach r,agent/links common/proc common/wire common/base,$(call room_a,$(r)))
+    $(foreach r,agent/parent agent/links common/proc common/wire common/base,$(call room_a,$(r)))
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $< -Wl,--start-group \

@@ -15,20 +15,19 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/bpf.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/links/ipc.h"
 #include "agent/links/ipc.pb-c.h"
+#include "agent/parent/program.h"
 #include "common/base/clock.h"
 #include "common/base/digest.h"
 #include "common/base/file.h"
@@ -626,14 +625,16 @@ hear_parent(uint8_t *bytes, size_t size)
 	return n;
 }
 
-/* A program of others that the guard took off: held, as the parent does. */
+/* A program of others that has to make room, and its link: as the parent
+ * does it. */
 static void
 hear_guard(void)
 {
-	union bpf_attr attr = {0};
+	static struct program_list programs;
+	struct ipc_guard_link m;
 	uint8_t bytes[4096];
 	ssize_t n = recv(d.guard_link, bytes, sizeof(bytes), MSG_DONTWAIT);
-	uint32_t kind;
+	uint32_t kind, id;
 	int fd;
 
 	if (n <= 0) {
@@ -643,17 +644,22 @@ hear_guard(void)
 		return;
 	}
 	memcpy(&kind, bytes, sizeof(kind));
-	if (kind != IPC_GUARD_PROGRAM || n != 8) {
+	if (kind == IPC_GUARD_LINK && n == 4 + (ssize_t)sizeof(m)) {
+		memcpy(&m, bytes + 4, sizeof(m));
+		fd = program_link(m.device, m.program, &m.link);
+		send_fd(d.guard_link, kind, &m, sizeof(m), fd);
+		if (fd >= 0)
+			close(fd);
+	} else if (kind == IPC_GUARD_PROGRAM && n == 8) {
+		memcpy(&id, bytes + 4, sizeof(id));
+		if (id == 0)
+			program_close_all(&programs);
+		else
+			send_fd(d.guard_link, kind, &id, sizeof(id),
+			    program_open(&programs, id));
+	} else {
 		printf("guard\thow=ready\n");
-		return;
 	}
-	memcpy(&attr.prog_id, bytes + 4, sizeof(attr.prog_id));
-	if (attr.prog_id == 0)
-		return;
-	fd = (int)syscall(SYS_bpf, BPF_PROG_GET_FD_BY_ID, &attr, sizeof(attr));
-	send_fd(d.guard_link, IPC_GUARD_PROGRAM, bytes + 4, 4, fd);
-	if (fd >= 0)
-		close(fd);
 }
 
 /* -- commands ------------------------------------------------------------------ */

@@ -10,6 +10,8 @@
  *   unset DEVICE                    take an XDP program off by netlink
  *   tcx DEVICE in|out pass|IFINDEX  tc program before all others
  *   detach DEVICE                   take everybody's BPF links off it
+ *   seize DEVICE COUNT              that, then hang up one of its own, COUNT
+ *                                   times
  */
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -143,8 +145,8 @@ runs_on(uint32_t index, uint32_t program)
 }
 
 /* All links on DEVICE, of whoever; other namespaces have the same index. */
-static int
-detach(const char *device)
+static uint32_t
+detach_all(const char *device)
 {
 	uint32_t id = 0, index = if_nametoindex(device), n = 0, len;
 	struct bpf_link_info info;
@@ -160,8 +162,27 @@ detach(const char *device)
 			continue;
 		n += bpf_link_detach(fd) == 0;
 	}
-	printf("ok %u\n", n);
-	return 0;
+	return n;
+}
+
+/* The holder of a link that does not give up its device. */
+static int
+seize(const char *device, int count)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_SKB_MODE);
+	int index = (int)if_nametoindex(device), fd, link, n = 0;
+
+	fd = load(BPF_PROG_TYPE_XDP, "evil_xdp", XDP_TX, 0);
+	if (fd < 0)
+		return refused("load");
+	for (; count > 0; count--) {
+		detach_all(device);
+		link = bpf_link_create(fd, index, BPF_XDP, &opts);
+		n += link >= 0;
+		usleep(30000);
+	}
+	printf("ok %d\n", n);
+	return stay();
 }
 
 /* -- AF_XDP ----------------------------------------------------------------- */
@@ -251,8 +272,12 @@ main(int argc, char **argv)
 		return xdp(argv + 2, argc == 6);
 	if (argc == 5 && strcmp(argv[1], "tcx") == 0)
 		return tcx(argv + 2);
-	if (argc == 3 && strcmp(argv[1], "detach") == 0)
-		return detach(argv[2]);
+	if (argc == 3 && strcmp(argv[1], "detach") == 0) {
+		printf("ok %u\n", detach_all(argv[2]));
+		return 0;
+	}
+	if (argc == 4 && strcmp(argv[1], "seize") == 0)
+		return seize(argv[2], atoi(argv[3]));
 	if (argc == 3 && strcmp(argv[1], "unset") == 0) {
 		if (bpf_xdp_detach((int)if_nametoindex(argv[2]),
 		    XDP_FLAGS_SKB_MODE, NULL) < 0)

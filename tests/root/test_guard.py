@@ -449,13 +449,45 @@ def test_40_an_xdp_program_of_others_is_put_back(site, mode, harm):
     site.h.run(["ip", "link", "set", "eth0", "xdp" + ("generic" if mode == [] else "drv"), "off"])
 
 
-def test_41_a_program_held_by_a_link_is_said(world):
-    s = Site(world, "linked")
-    assert s.attack("xdp", "eth0", "pass", "link").startswith("ok ")
-    s.isolate(covered=False, by=world.wang)
-    d = s.proof("it is in the proof", lambda d: d["weak"])
-    assert [w for w in d["weak"] if "eth0" in w and "of others is in the way" in w], d["weak"]
-    s.stop()
-    wait_for("covered when it has gone", lambda: s.xdp("eth0") == "cordon_in_frame", NOTICED)
-    s.proof("a good proof", lambda d: d["ok"] and not d["weak"])
-    s.h.stop_agent()
+@pytest.mark.parametrize("mode", [[], ["native"]], ids=["generic", "native"])
+@pytest.mark.parametrize("harm", [None, "agent-guard"])
+def test_41_a_program_held_by_a_link_makes_room(site, mode, harm):
+    wait_for("a guard", lambda: "agent-guard" in site.h.processes())
+    at, said = time.time(), site.attack("xdp", "eth0", "tx", "link", *mode)
+    assert said.startswith("ok ")
+    site.isolate()
+    s = site.named(at, "XDP program evil_xdp of others, held by a BPF link, had to make room, repaired")
+    assert s["evidence"]["bpf-program"] == said[3:]
+    site.peer_sends(site.udp(b"LINK1", site.peer, site.h))
+    assert site.left(b"LINK1") == 0
+    if harm:
+        site.h.kill(harm)
+        wait_for("covered again", lambda: site.xdp("eth0") == "cordon_in_frame", 15)
+    site.open()
+    wait_for("it is back", lambda: site.xdp("eth0") == "evil_xdp", 15)
+    out = site.h.run(["sh", "-c", "ip link show eth0 2>/dev/null"]).stdout
+    assert ("xdpgeneric" in out) == (mode == [])
+    site.stop()
+    site.h.run(["ip", "link", "set", "eth0", "xdp" + ("generic" if mode == [] else "drv"), "off"])
+
+
+def test_42_it_is_not_put_back_for_a_holder_that_has_gone(site):
+    assert site.attack("xdp", "eth0", "pass", "link").startswith("ok ")
+    site.isolate()
+    site.stop()
+    before = site.log().count("who held it let go of it")
+    site.open()
+    wait_for("it is given up", lambda: site.log().count("who held it let go of it") > before, 15)
+    free(site)
+
+
+def test_43_a_holder_that_hangs_it_up_again_and_again(closed):
+    at = time.time()
+    got = closed.attack("seize", "eth0", "30").split()
+    assert got[0] == "ok" and int(got[1]) > 0, "it never got in: the test shows nothing"
+    wait_for("covered all the same", lambda: closed.xdp("eth0") == "cordon_in_frame", NOTICED)
+    closed.named(at, "our XDP program was taken off")
+    closed.named(at, "XDP program evil_xdp of others, held by a BPF link, had to make room, repaired")
+    closed.peer_sends(closed.udp(b"SEIZE", closed.peer, closed.h))
+    assert closed.left(b"SEIZE") == 0
+
