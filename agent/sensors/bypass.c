@@ -200,24 +200,39 @@ is_guard(const struct bypass *b, pid_t pid)
 	    parent == getppid();
 }
 
+/* What was taken off is also kept by our guard, as a program: its holder is
+ * whoever has the link. */
+static struct holding
+holding_of(const struct thing *t)
+{
+	struct holding k = {.inode = t->inode};
+
+	if (t->kind == KIND_HOOK && t->hook.kind == HOOK_LOST)
+		k.link = (uint32_t)t->hook.place;
+	else if (t->kind == KIND_HOOK)
+		k.program = t->hook.program;
+	return k;
+}
+
 static void
 ask(struct holders *h, const struct thing *t)
 {
-	uint32_t program = t->kind == KIND_HOOK ? t->hook.program : 0;
+	struct holding k = holding_of(t);
 
-	if (h->n < HOLDERS_MAX && (t->inode != 0 || program != 0))
-		h->ask[h->n++] = (struct holding){t->inode, program, 0};
+	if (h->n < HOLDERS_MAX && (k.inode != 0 || k.program != 0 ||
+	    k.link != 0))
+		h->ask[h->n++] = k;
 }
 
 static pid_t
 answered(const struct holders *h, const struct thing *t)
 {
+	struct holding k = holding_of(t);
 	size_t i;
 
 	for (i = 0; i < h->n; i++)
-		if ((t->inode != 0 && h->ask[i].inode == t->inode) ||
-		    (t->kind == KIND_HOOK && t->hook.program != 0 &&
-		    h->ask[i].program == t->hook.program))
+		if (h->ask[i].inode == k.inode && h->ask[i].link == k.link &&
+		    h->ask[i].program == k.program)
 			return h->ask[i].pid;
 	return 0;
 }
@@ -276,6 +291,7 @@ describe(const struct bypass *b, const struct thing *t, char *what,
 		[HOOK_TC_IN] = "tc program where frames come in",
 		[HOOK_TC_OUT] = "tc program where frames leave",
 		[HOOK_FILTER] = "filter",
+		[HOOK_LOST] = "XDP program that was taken off its device",
 	};
 
 	if (t->kind == KIND_XSK) {
@@ -283,10 +299,11 @@ describe(const struct bypass *b, const struct thing *t, char *what,
 		return;
 	}
 	if (t->kind == KIND_HOOK) {
-		snprintf(what, size, "%s%s%s on %s",
+		snprintf(what, size, "%s%s%s%s%s",
 		    t->hook.kind == HOOK_FILTER ? t->hook.filter : "",
 		    t->hook.kind == HOOK_FILTER ? " " : "",
-		    hooks[t->hook.kind], t->hook.name);
+		    hooks[t->hook.kind], t->hook.name[0] != '\0' ? " on " :
+		    "", t->hook.name);
 		return;
 	}
 	snprintf(what, size, "packet socket on %s", t->device == 0 ?
@@ -347,6 +364,14 @@ tell_rest(struct sensor *s, size_t n)
 
 /* -- looking ---------------------------------------------------------------------- */
 
+/* Nobody has it any more, or it is one that our guard is just closing. */
+static bool
+is_free(const struct thing *t)
+{
+	return t->kind == KIND_HOOK && t->hook.kind == HOOK_LOST &&
+	    t->pid == 0;
+}
+
 static void
 look(struct sensor *s)
 {
@@ -360,7 +385,8 @@ look(struct sensor *s)
 	list_xsk(b, &xsk);
 	find_holders(b, xsk);
 	for (i = 0; i < b->nnow; i++) {
-		if (b->now[i].known || b->now[i].ours)
+		if (b->now[i].known || b->now[i].ours ||
+		    is_free(&b->now[i]))
 			continue;
 		if (told < BYPASS_ROUND_MAX)
 			tell(s, &b->now[i]);

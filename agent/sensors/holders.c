@@ -27,25 +27,34 @@ holders_parse_link(const char *text)
 }
 
 uint32_t
-holders_parse_fdinfo(const char *text)
+holders_parse_fdinfo(const char *text, const char *name)
 {
-	const char *line = strstr(text, "prog_id:");
+	const char *line = strstr(text, name);
 
 	if (line == NULL || (line != text && line[-1] != '\n'))
 		return 0;
-	return (uint32_t)strtoul(line + strlen("prog_id:"), NULL, 10);
+	return (uint32_t)strtoul(line + strlen(name), NULL, 10);
+}
+
+static bool
+is_same(uint64_t a, uint64_t b)
+{
+	return a != 0 && a == b;
 }
 
 static void
-answer(struct holders *h, pid_t pid, uint64_t inode, uint32_t program)
+answer(struct holders *h, const struct holding *seen)
 {
+	struct holding *ask;
 	size_t i;
 
-	for (i = 0; i < h->n; i++)
-		if (h->ask[i].pid == 0 &&
-		    ((inode != 0 && h->ask[i].inode == inode) ||
-		    (program != 0 && h->ask[i].program == program)))
-			h->ask[i].pid = pid;
+	for (i = 0; i < h->n; i++) {
+		ask = &h->ask[i];
+		if (ask->pid == 0 && (is_same(ask->inode, seen->inode) ||
+		    is_same(ask->program, seen->program) ||
+		    is_same(ask->link, seen->link)))
+			ask->pid = seen->pid;
+	}
 }
 
 static void
@@ -57,7 +66,8 @@ note_xdp(struct holders *h, pid_t pid, uint64_t inode)
 		if (h->found[i].inode == inode)
 			return;
 	if (h->nfound < HOLDERS_MAX)
-		h->found[h->nfound++] = (struct holding){inode, 0, pid};
+		h->found[h->nfound++] = (struct holding){.inode = inode,
+		    .pid = pid};
 }
 
 /* The kernel tells a socket's protocol as an attribute of its file. */
@@ -74,24 +84,27 @@ is_xdp(pid_t pid, const char *fd)
 static void
 look_at(struct holders *h, pid_t pid, int dir, const char *fd)
 {
+	struct holding seen = {.pid = pid};
 	char link[64], path[64], text[1024];
-	uint64_t inode;
 	ssize_t n;
 
 	n = readlinkat(dir, fd, link, sizeof(link) - 1);
 	if (n <= 0)
 		return;
 	link[n] = '\0';
-	inode = holders_parse_link(link);
-	if (inode != 0) {
-		answer(h, pid, inode, 0);
+	seen.inode = holders_parse_link(link);
+	if (seen.inode != 0) {
+		answer(h, &seen);
 		if (h->xdp && is_xdp(pid, fd))
-			note_xdp(h, pid, inode);
+			note_xdp(h, pid, seen.inode);
 	} else if (strncmp(link, "anon_inode:bpf", 14) == 0) {
 		snprintf(path, sizeof(path), "/proc/%d/fdinfo/%.16s",
 		    (int)pid, fd);
-		if (file_text(path, text, sizeof(text)) > 0)
-			answer(h, pid, 0, holders_parse_fdinfo(text));
+		if (file_text(path, text, sizeof(text)) <= 0)
+			return;
+		seen.program = holders_parse_fdinfo(text, "prog_id:");
+		seen.link = holders_parse_fdinfo(text, "link_id:");
+		answer(h, &seen);
 	}
 }
 

@@ -17,6 +17,7 @@
 struct holding {
 	uint64_t inode;	  /* of a socket; 0: none is asked for */
 	uint32_t program; /* id of a BPF program, held itself or by a link */
+	uint32_t link;	  /* id of a BPF link */
 	pid_t pid;	  /* 0: nobody was seen with it */
 };
 
@@ -33,7 +34,8 @@ void holders_walk(struct holders *h);
 
 /* "socket:[123]" -> 123; 0: another kind of descriptor.  For tests. */
 uint64_t holders_parse_link(const char *text);
-/* The prog_id: line of a fdinfo file; 0 if there is none.  For tests. */
-uint32_t holders_parse_fdinfo(const char *text);
+/* The line of a fdinfo file that begins with NAME ("prog_id:"); 0 if there
+ * is none.  For tests. */
+uint32_t holders_parse_fdinfo(const char *text, const char *name);
 
 #endif

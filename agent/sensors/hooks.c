@@ -286,6 +286,19 @@ ask_bpf(enum bpf_cmd cmd, union bpf_attr *attr)
 	return syscall(SYS_bpf, cmd, attr, sizeof(*attr));
 }
 
+static bool
+ask_info(int fd, void *info, uint32_t len)
+{
+	union bpf_attr attr;
+
+	memset(info, 0, len);
+	memset(&attr, 0, sizeof(attr));
+	attr.info.bpf_fd = (uint32_t)fd;
+	attr.info.info_len = len;
+	attr.info.info = (uint64_t)(uintptr_t)info;
+	return ask_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr) == 0;
+}
+
 static void
 list_tcx(const struct hook_device *d, enum hook_kind kind, struct hooks *out)
 {
@@ -305,6 +318,37 @@ list_tcx(const struct hook_device *d, enum hook_kind kind, struct hooks *out)
 	for (i = 0; i < attr.query.prog_cnt && i < TCX_PROGRAMS_MAX; i++) {
 		h.program = ids[i];
 		add(out, &h);
+	}
+}
+
+/* Asked of all namespaces: one that was taken off says none. */
+static void
+list_lost(struct hooks *out)
+{
+	struct hook h = {.kind = HOOK_LOST};
+	struct bpf_link_info info;
+	union bpf_attr attr;
+	uint32_t id = 0;
+	int fd;
+
+	for (;;) {
+		memset(&attr, 0, sizeof(attr));
+		attr.start_id = id;
+		if (ask_bpf(BPF_LINK_GET_NEXT_ID, &attr) < 0)
+			return;
+		id = attr.next_id;
+		memset(&attr, 0, sizeof(attr));
+		attr.link_id = id;
+		fd = (int)ask_bpf(BPF_LINK_GET_FD_BY_ID, &attr);
+		if (fd < 0)
+			continue;
+		if (ask_info(fd, &info, sizeof(info)) &&
+		    info.type == BPF_LINK_TYPE_XDP && info.xdp.ifindex == 0) {
+			h.program = info.prog_id;
+			h.place = id;
+			add(out, &h);
+		}
+		close(fd);
 	}
 }
 
@@ -342,6 +386,7 @@ hooks_list(int fd, struct hooks *out)
 		list_tcx(&out->device[i], HOOK_TC_IN, out);
 		list_tcx(&out->device[i], HOOK_TC_OUT, out);
 	}
+	list_lost(out);
 	if (rc == 0)
 		rc = dump(fd, RTM_GETQDISC, &tc, sizeof(tc), on_qdisc, l);
 	for (i = 0; rc == 0 && i < l->nqdiscs; i++)
@@ -363,12 +408,7 @@ hooks_program_name(uint32_t id, char *out, size_t size)
 	fd = id == 0 ? -1 : (int)ask_bpf(BPF_PROG_GET_FD_BY_ID, &attr);
 	if (fd < 0)
 		return;
-	memset(&info, 0, sizeof(info));
-	memset(&attr, 0, sizeof(attr));
-	attr.info.bpf_fd = (uint32_t)fd;
-	attr.info.info_len = sizeof(info);
-	attr.info.info = (uint64_t)(uintptr_t)&info;
-	if (ask_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr) == 0)
+	if (ask_info(fd, &info, sizeof(info)))
 		log_quote(out, size, info.name, strnlen(info.name,
 		    sizeof(info.name)));
 	close(fd);

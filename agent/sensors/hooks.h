@@ -22,13 +22,15 @@ enum hook_kind {
 	HOOK_TC_IN,  /* tcx ingress */
 	HOOK_TC_OUT, /* tcx egress */
 	HOOK_FILTER, /* of a queueing discipline, clsact included */
+	HOOK_LOST,   /* XDP by a BPF link that was taken off its device, by
+		      * the guard or another: its holder still has it */
 };
 
 struct hook {
 	enum hook_kind kind;
-	uint32_t device;  /* index */
+	uint32_t device;  /* index; LOST: 0 */
 	uint32_t program; /* id of the BPF program; 0: no BPF */
-	uint64_t place;	  /* FILTER: parent and priority */
+	uint64_t place;	  /* FILTER: parent and priority; LOST: the link */
 	char name[HOOKS_NAME_MAX];   /* of the device */
 	char filter[HOOKS_NAME_MAX]; /* FILTER: "u32", "bpf" ... */
 };

@@ -58,6 +58,8 @@ static const struct syscall_rule calls[] = {
 	{"bpf=13", "BPF_PROG_GET_FD_BY_ID: the name of a program"},
 	{"bpf=15", "BPF_OBJ_GET_INFO_BY_FD: the name of a program"},
 	{"bpf=16", "BPF_PROG_QUERY: tc programs of a device"},
+	{"bpf=30", "BPF_LINK_GET_FD_BY_ID: XDP that the guard took off"},
+	{"bpf=31", "BPF_LINK_GET_NEXT_ID: the same"},
 	{"pidfd_open", "is the process that was named still the same"},
 	{"getxattr", "which kind of socket a process holds"},
 	{"getrusage", "own processor time, for the heartbeat"},

@@ -458,6 +458,8 @@ def test_41_a_program_held_by_a_link_makes_room(site, mode, harm):
     site.isolate()
     s = site.named(at, "XDP program evil_xdp of others, held by a BPF link, had to make room, repaired")
     assert s["evidence"]["bpf-program"] == said[3:]
+    s = site.named(at, "XDP program that was taken off its device, held by", "guard-attack")
+    assert s["cause"]["pid"] == site.attackers[0].pid and s["evidence"]["program"] == "evil_xdp"
     site.peer_sends(site.udp(b"LINK1", site.peer, site.h))
     assert site.left(b"LINK1") == 0
     if harm:

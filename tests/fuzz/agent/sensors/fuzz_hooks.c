@@ -27,7 +27,7 @@ texts(const uint8_t *data, size_t len)
 	bypass_parse_packet(text, &device, &inode);
 	bypass_parse_protocols(text, "XDP");
 	holders_parse_link(text);
-	holders_parse_fdinfo(text);
+	holders_parse_fdinfo(text, "prog_id:");
 	free(text);
 }
 

@@ -77,9 +77,12 @@ test_holders(void **state)
 	assert_int_equal(holders_parse_link("pipe:[4711]"), 0);
 	assert_int_equal(holders_parse_link("/tmp/socket:[1]"), 0);
 	assert_int_equal(holders_parse_fdinfo("pos:\t0\nprog_type:\t6\n"
-	    "prog_id:\t81\n"), 81);
-	assert_int_equal(holders_parse_fdinfo("xprog_id:\t81\n"), 0);
-	assert_int_equal(holders_parse_fdinfo("pos:\t0\n"), 0);
+	    "prog_id:\t81\n", "prog_id:"), 81);
+	assert_int_equal(holders_parse_fdinfo("pos:\t0\nlink_type:\txdp\n"
+	    "link_id:\t7\nprog_id:\t81\n", "link_id:"), 7);
+	assert_int_equal(holders_parse_fdinfo("xprog_id:\t81\n",
+	    "prog_id:"), 0);
+	assert_int_equal(holders_parse_fdinfo("pos:\t0\n", "prog_id:"), 0);
 }
 
 /* -- messages ------------------------------------------------------------------ */
