@@ -295,6 +295,7 @@ says_other(const Cordon__GuardState *a, const Cordon__GuardState *b)
 	size_t i;
 
 	if (a == NULL || a->closed != b->closed ||
+	    strcmp(a->reason, b->reason) != 0 ||
 	    a->features != b->features || a->n_devices != b->n_devices)
 		return true;
 	for (i = 0; i < a->n_devices; i++)
@@ -456,14 +457,36 @@ guard_layers(const struct guard *g, guard_line_fn *fn, void *arg)
 	}
 }
 
+/* It is to hold, was told, had its time, and does not.  Why, or NULL. */
+static const char *
+not_holding(const struct guard *g)
+{
+	if (g->mode != CORDON__GUARD_MODE__GUARD_MODE_ON || !g->closed ||
+	    !g->known || event_pending(g->answer, EV_TIMEOUT, NULL))
+		return NULL;
+	if (g->last == NULL)
+		return "it does not run, or does not answer";
+	if (g->last->closed)
+		return NULL;
+	return g->last->reason[0] != '\0' ? g->last->reason :
+	    "it does not say why";
+}
+
 void
 guard_weak(const struct guard *g, guard_line_fn *fn, void *arg)
 {
+	const char *why = not_holding(g);
 	char name[2 * TEXT_MAX], lost[2 * TEXT_MAX], text[5 * TEXT_MAX];
 	Cordon__ReadinessItem items[GUARD_ITEMS];
 	const Cordon__GuardDevice *d;
 	size_t i, n;
 
+	if (why != NULL) {
+		log_quote(lost, sizeof(lost), why, strlen(why));
+		snprintf(text, sizeof(text), "the guard holds nothing, the "
+		    "rules hold alone: %s", lost);
+		fn(arg, text);
+	}
 	n = guard_readiness(g, items);
 	for (i = 0; i < n; i++) {
 		if (items[i].ok)

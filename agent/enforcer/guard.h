@@ -64,7 +64,10 @@ void guard_open(struct guard *g);
 size_t guard_readiness(const struct guard *g,
     Cordon__ReadinessItem out[GUARD_ITEMS]);
 
-/* Lines for a proof: "xdp:eth0", "eth0: ... is not covered". */
+/*
+ * Lines for a proof: "guard-in:eth0"; "guard on eth0: ...", and why it holds
+ * nothing at all where it should.
+ */
 typedef void guard_line_fn(void *arg, const char *text);
 void guard_layers(const struct guard *g, guard_line_fn *fn, void *arg);
 void guard_weak(const struct guard *g, guard_line_fn *fn, void *arg);

@@ -26,6 +26,7 @@
 #define ROUNDS 3	 /* over the devices, until all that can be is on */
 #define DEPTH_MAX 8	 /* devices standing on each other */
 #define SLOW_LOOK 4	 /* each so many looks: queues, what was lost */
+#define RETRY_LOOK 40	 /* programs that could not be loaded, again */
 #define FOUND_TEXT_MAX 96
 #define CLSACT_MAJOR 0xffff0000u /* TC_H_CLSACT and TC_H_INGRESS */
 
@@ -43,9 +44,11 @@ struct guard {
 	unsigned int looks;
 	unsigned int features;
 	char reason[WHY_MAX]; /* why nothing works */
-	bool closed;
+	bool isolated; /* as ordered */
+	bool closed;   /* and carried out */
 	uint32_t serial;
-	struct program_rules rules;
+	struct program_rules wanted;
+	struct program_rules rules; /* of PROGRAMS */
 	struct programs *programs; /* with RULES in them; NULL: open */
 	struct cover *cover; /* RTNL_PORTS_MAX of them */
 	size_t ncover;
@@ -330,7 +333,7 @@ look_later(struct guard *g)
 {
 	const struct timeval tv = {0, GUARD_LOOK_MS * 1000};
 
-	if (g->closed)
+	if (g->isolated)
 		evtimer_add(g->look, &tv);
 	else
 		evtimer_del(g->look);
@@ -357,7 +360,38 @@ take_rules(struct guard *g, const struct program_rules *rules,
 			cover_done(&g->cover[i]); /* on anew, below */
 	g->rules = *rules;
 	g->programs = fresh;
+	g->reason[0] = '\0';
 	programs_free(&old);
+	return 0;
+}
+
+/*
+ * What was on is of another order: it may know another way to the
+ * collector, and would cut the host off from it.  The rules hold alone.
+ */
+static void
+let_go(struct guard *g, const char *reason)
+{
+	log_error("%s", reason);
+	snprintf(g->reason, sizeof(g->reason), "%s", reason);
+	uncover_all(g);
+	programs_free(&g->programs);
+	g->closed = false;
+}
+
+static int
+close_host(struct guard *g)
+{
+	struct why why = {""};
+	int rc = take_rules(g, &g->wanted, &why);
+
+	if (rc != 0) {
+		let_go(g, why.text);
+		return rc;
+	}
+	g->closed = true;
+	cover_all(g);
+	log_info("closed: %zu devices, %u peers", g->ncover, g->wanted.n);
 	return 0;
 }
 
@@ -401,19 +435,15 @@ guard_set(struct guard *g, const Cordon__GuardSet *m, struct why *why)
 	if (rc != 0)
 		return rc;
 	g->serial = m->serial;
+	g->isolated = m->closed;
+	g->wanted = rules;
 	remember(g, m);
-	if (!m->closed) {
+	if (m->closed) {
+		close_host(g);
+	} else {
 		g->closed = false;
 		open_host(g);
 		log_debug("open");
-	} else if (take_rules(g, &rules, why) != 0) {
-		/* What was on stays on: it lets through no more than before. */
-		log_error("%s", why->text);
-		snprintf(g->reason, sizeof(g->reason), "%s", why->text);
-	} else {
-		g->closed = true;
-		cover_all(g);
-		log_info("closed: %zu devices, %u peers", g->ncover, rules.n);
 	}
 	look_later(g);
 	g->calls->changed(g->arg);
@@ -426,7 +456,7 @@ go_on(struct guard *g)
 {
 	if (g->closed)
 		cover_all(g);
-	else
+	else if (!g->isolated)
 		displaced_put_all_back(&g->displaced);
 	g->calls->changed(g->arg);
 }
@@ -513,6 +543,8 @@ on_look(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd, (void)what;
 	g->looks++;
+	if (!g->closed && g->looks % RETRY_LOOK == 0)
+		changed = close_host(g) == 0;
 	for (i = 0; i < g->ncover; i++)
 		changed |= look_at(g, &g->cover[i]);
 	before = lost_count(g);

@@ -62,13 +62,13 @@ class Site:
     def log(self):
         return self.h.read("agent.log")
 
-    def order(self, profile):
-        """In force when it returns."""
+    def order(self, profile, v6=True):
+        """In force when it returns; V6: the collector may be reached by it, too."""
         self.epoch += 1
         out = self.h.path("order")
         run([os.path.join(TOP, "build/test/sign-order"), os.path.join(self.col.signer_state, "order.key"), self.id,
-             str(self.epoch), profile, out, "%s:%d" % (self.col.v4, self.col.AGENTS),
-             "[%s]:%d" % (self.col.v6, self.col.AGENTS)])
+             str(self.epoch), profile, out, "%s:%d" % (self.col.v4, self.col.AGENTS)] +
+            ["[%s]:%d" % (self.col.v6, self.col.AGENTS)] * v6)
         self.h.run([self.h.world.bin("cordon-agent"), "order", out, "--state", self.h.state, "--run", self.h.rundir])
 
     def isolate(self, covered=True, by=None):
@@ -425,6 +425,49 @@ def test_33_a_guard_that_hangs_is_ended(site):
     wait_for("it lets go by its end", lambda: site.xdp("eth0") is None, 15)
     wait_for("another one", lambda: site.h.processes().get("agent-guard", pid) != pid)
     free(site)
+
+
+@contextlib.contextmanager
+def starved(s):
+    """No descriptor more for the guard: it can load no program."""
+    pid = s.h.processes()["agent-guard"]
+
+    def limit(n):  # as its own user, whom that is allowed
+        user = os.stat("/proc/%d/task" % pid)
+        run(["setpriv", "--reuid", str(user.st_uid), "--regid", str(user.st_gid), "--clear-groups", "prlimit",
+             "--pid", str(pid), "--nofile=%s:" % n])
+    limit(3)
+    yield
+    limit(1024)
+
+
+def test_34_programs_that_cannot_be_loaded_leave_no_old_ones(site):
+    """They know the way of another order: the host would be cut off from its collector."""
+    site.isolate()
+    with starved(site):
+        site.order("strict", v6=False)
+        wait_for("it let go", lambda: site.xdp("eth0") is None and site.xdp("lo") is None, 15)
+        assert "the kernel does not take our BPF programs: " in site.log()
+        assert not site.h.reaches(site.peer.v4, Peer.TCP)
+        since = site.show()["last_seen"]
+        wait_for("the line lives", lambda: site.show()["last_seen"] != since)
+    wait_for("tried again", lambda: site.xdp("eth0") == "cordon_in_frame", 30)
+    with starved(site):
+        site.order("strict")
+        wait_for("it let go", lambda: site.xdp("eth0") is None, 15)
+        site.open()
+    free(site)
+
+
+def test_35_a_guard_that_holds_nothing_is_in_the_proof(world):
+    s = Site(world, "starved")
+    said = "the guard holds nothing, the rules hold alone: the kernel does not take our BPF programs"
+    with starved(s):
+        s.isolate(covered=False, by=world.wang)
+        d = s.proof("it is said", lambda d: [w for w in d["weak"] if w.startswith(said)])
+        assert not [x for x in d["layers"] if x.startswith("guard")]
+    s.proof("a good proof", lambda d: d["ok"] and not d["weak"] and "guard-in:eth0" in d["layers"])
+    s.h.stop_agent()
 
 
 # -- what it displaced ------------------------------------------------------------------
