@@ -13,6 +13,7 @@ $(BUILD)/test/enforcer-driver: $(BUILD)/obj/tests/root/enforcer_driver.o \
     $(foreach r,agent/parent agent/links common/proc common/wire common/base,$(call room_a,$(r)))
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $< -Wl,--start-group \
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $(filter %.o,$^) -Wl,--start-group \
 		$(filter %.a,$^) -Wl,--end-group -lcrypto -lprotobuf-c \
 		-levent_core -lseccomp -lcap-ng
+$(BUILD)/test/enforcer-driver: $(patsubst %,$(BUILD)/obj/tests/root/%.o,driver enforcer_order enforcer_event)

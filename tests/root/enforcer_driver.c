@@ -12,7 +12,6 @@
  *   file FILE | again | confirm ORDER SECRET | prove | line
  *   foreign RUN | raw KIND HEX | kill | start | stop | status | offline FILE
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -29,7 +28,6 @@
 #include "agent/links/ipc.pb-c.h"
 #include "agent/parent/program.h"
 #include "common/base/clock.h"
-#include "common/base/digest.h"
 #include "common/base/file.h"
 #include "common/base/id.h"
 #include "common/base/log.h"
@@ -37,8 +35,9 @@
 #include "common/proc/spawn.h"
 #include "common/wire/agent.pb-c.h"
 #include "common/wire/order.h"
+#include "tests/root/driver.h"
+#include "tests/root/enforcer_driver.h"
 
-#define LIST_MAX 80
 #define LINE_LEN 16384
 
 static struct {
@@ -64,94 +63,10 @@ static struct {
     .host = "H-TEST0001", .prove = 3600};
 
 static void
-die(const char *what, const struct why *why)
-{
-	fprintf(stderr, "driver: %s: %s\n", what,
-	    why != NULL ? why->text : strerror(errno));
-	exit(1);
-}
-
-static void
 send_fd(int fd, uint32_t kind, const void *data, size_t len, int pass)
 {
-	union {
-		struct cmsghdr h;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = {0};
-	struct iovec iov[2] = {{&kind, sizeof(kind)},
-	    {(void *)(uintptr_t)data, len}};
-	struct msghdr m = {.msg_iov = iov, .msg_iovlen = 2};
-
-	if (pass >= 0) {
-		m.msg_control = control.space;
-		m.msg_controllen = sizeof(control.space);
-		control.h.cmsg_level = SOL_SOCKET;
-		control.h.cmsg_type = SCM_RIGHTS;
-		control.h.cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(&control.h), &pass, sizeof(pass));
-	}
-	if (sendmsg(fd, &m, MSG_NOSIGNAL) < 0)
+	if (!driver_send(fd, kind, data, len, pass))
 		printf("error\twhat=send\twhy=%s\n", strerror(errno));
-}
-
-/* -- endpoints --------------------------------------------------------------- */
-
-struct endpoints {
-	Cordon__Endpoint list[LIST_MAX], *at[LIST_MAX];
-	uint8_t address[LIST_MAX][16];
-	size_t n;
-};
-
-/* [out/|in/][tcp/|udp/]ADDRESS[/PREFIX]:PORT, IPv6 in brackets */
-static void
-add_endpoint(struct endpoints *e, char *text)
-{
-	Cordon__Endpoint *p = &e->list[e->n];
-	char *port, *slash, *host;
-
-	cordon__endpoint__init(p);
-	p->direction = CORDON__DIRECTION__DIRECTION_OUT;
-	p->protocol = 6;
-	if (strncmp(text, "in/", 3) == 0) {
-		p->direction = CORDON__DIRECTION__DIRECTION_IN;
-		text += 3;
-	} else if (strncmp(text, "out/", 4) == 0) {
-		text += 4;
-	}
-	if (strncmp(text, "udp/", 4) == 0)
-		p->protocol = 17;
-	if (strncmp(text, "udp/", 4) == 0 || strncmp(text, "tcp/", 4) == 0)
-		text += 4;
-	port = strrchr(text, ':');
-	if (port == NULL)
-		die("endpoint", NULL);
-	*port++ = '\0';
-	p->port = (uint32_t)atoi(port);
-	host = text[0] == '[' ? text + 1 : text;
-	host[strcspn(host, "]")] = text[0] == '[' ? '\0' :
-	    host[strcspn(host, "]")];
-	slash = strchr(host, '/');
-	if (slash != NULL)
-		*slash++ = '\0';
-	p->address.data = e->address[e->n];
-	p->address.len = strchr(host, ':') != NULL ? 16 : 4;
-	if (inet_pton(p->address.len == 16 ? AF_INET6 : AF_INET, host,
-	    p->address.data) != 1)
-		die(host, NULL);
-	p->prefix_len = slash != NULL ? (uint32_t)atoi(slash) :
-	    (uint32_t)p->address.len * 8;
-	e->at[e->n] = p;
-	e->n++;
-}
-
-static void
-add_endpoints(struct endpoints *e, char *text)
-{
-	char *save, *one;
-
-	for (one = strtok_r(text, ",", &save); one != NULL;
-	    one = strtok_r(NULL, ",", &save))
-		add_endpoint(e, one);
 }
 
 /* -- the enforcer's life ---------------------------------------------------- */
@@ -277,74 +192,6 @@ open_control(const char *path)
 
 /* -- orders ----------------------------------------------------------------- */
 
-struct order {
-	Cordon__OrderBody body;
-	Cordon__DeadMan deadman;
-	struct endpoints collectors, allowed, probes;
-	char order_id[ID_MAX];
-	uint8_t hash[DIGEST_LEN];
-	const char *save;
-	bool forge, quiet;
-};
-
-static void
-set_field(struct order *o, const char *name, char *value)
-{
-	static const char *const profiles[] = {"none", "open", "strict",
-	    "recovery", "limited"};
-	Cordon__OrderBody *b = &o->body;
-	char *colon = strchr(value, ':');
-	int i;
-
-	if (strcmp(name, "profile") == 0) {
-		for (i = 0; i < 5; i++)
-			if (strcmp(profiles[i], value) == 0)
-				b->profile = (Cordon__Profile)i;
-	} else if (strcmp(name, "epoch") == 0) {
-		b->epoch = strtoull(value, NULL, 10);
-	} else if (strcmp(name, "collectors") == 0) {
-		add_endpoints(&o->collectors, value);
-	} else if (strcmp(name, "allowed") == 0) {
-		add_endpoints(&o->allowed, value);
-	} else if (strcmp(name, "probes") == 0) {
-		add_endpoints(&o->probes, value);
-	} else if (strcmp(name, "confirm") == 0) {
-		b->confirm_seconds = (uint32_t)atoi(value);
-		digest_of(colon + 1, strlen(colon + 1), o->hash);
-		b->confirm_hash.data = o->hash;
-		b->confirm_hash.len = DIGEST_LEN;
-	} else if (strcmp(name, "deadman") == 0) {
-		b->deadman = &o->deadman;
-		o->deadman.after_seconds = (uint32_t)atoi(value);
-		o->deadman.then = colon[1] == 'o' ?
-		    CORDON__DEAD_MAN_THEN__DEADMAN_OPEN : colon[1] == 'r' ?
-		    CORDON__DEAD_MAN_THEN__DEADMAN_RECOVERY :
-		    CORDON__DEAD_MAN_THEN__DEADMAN_STAY;
-	} else if (strcmp(name, "mode") == 0) {
-		b->mode = value[0] == 'd' ? CORDON__MODE__MODE_DRILL_DRY :
-		    value[0] == 'c' ? CORDON__MODE__MODE_DRILL_COUNT :
-		    CORDON__MODE__MODE_DRILL_LIVE;
-		b->drill_minutes = colon != NULL ?
-		    (uint32_t)atoi(colon + 1) : 0;
-	} else if (strcmp(name, "restore") == 0) {
-		b->review_then = CORDON__REVIEW_THEN__REVIEW_RESTORE;
-		b->review_by_ms = b->issued_at_ms + atoll(value);
-	} else if (strcmp(name, "before") == 0) {
-		b->issued_at_ms -= 3600000;
-		b->deliver_before_ms = clock_wall_ms() + atoll(value);
-	} else if (strcmp(name, "host") == 0) {
-		b->host_id = value;
-	} else if (strcmp(name, "save") == 0) {
-		o->save = value;
-	} else if (strcmp(name, "forge") == 0) {
-		o->forge = true;
-	} else if (strcmp(name, "quiet") == 0) {
-		o->quiet = true;
-	} else {
-		die(name, NULL);
-	}
-}
-
 static void
 send_last(void)
 {
@@ -360,63 +207,6 @@ send_last(void)
 	send_fd(d.network, IPC_ORDER, bytes, cordon__order_in__pack(&m,
 	    bytes), -1);
 	free(bytes);
-}
-
-static void
-make_order(char *words)
-{
-	struct sign_key *other = NULL;
-	struct order *o = calloc(1, sizeof(*o));
-	char *save, *word, *equals;
-	uint8_t *bytes;
-	struct why why;
-	size_t len;
-
-	if (o == NULL)
-		die("order", NULL);
-	cordon__order_body__init(&o->body);
-	cordon__dead_man__init(&o->deadman);
-	id_new(o->order_id, "O", 8);
-	o->body.version = 1;
-	o->body.host_id = (char *)(uintptr_t)d.host;
-	o->body.order_id = o->order_id;
-	o->body.plan_id = (char *)(uintptr_t)"P-TEST0001";
-	o->body.issued_at_ms = clock_wall_ms();
-	o->body.mode = CORDON__MODE__MODE_ENFORCE;
-	o->body.review_then = CORDON__REVIEW_THEN__REVIEW_REMIND;
-	o->body.review_by_ms = o->body.issued_at_ms + 86400000;
-	for (word = strtok_r(words, " ", &save); word != NULL;
-	    word = strtok_r(NULL, " ", &save)) {
-		equals = strchr(word, '=');
-		if (equals == NULL)
-			die(word, NULL);
-		*equals = '\0';
-		set_field(o, word, equals + 1);
-	}
-	o->body.collectors = o->collectors.at;
-	o->body.n_collectors = o->collectors.n;
-	o->body.allowed = o->allowed.at;
-	o->body.n_allowed = o->allowed.n;
-	o->body.probes = o->probes.at;
-	o->body.n_probes = o->probes.n;
-	len = cordon__order_body__get_packed_size(&o->body);
-	bytes = malloc(len);
-	if (bytes == NULL || (o->forge && sign_key_new(&other) != 0))
-		die("order", NULL);
-	cordon__order_body__pack(&o->body, bytes);
-	buf_clear(&d.last);
-	if (order_sign(o->forge ? other : d.key, bytes, len, &d.last) != 0)
-		die("sign", NULL);
-	if (o->save != NULL && file_write(o->save, d.last.data, d.last.len,
-	    0600, &why) != 0)
-		die("save", &why);
-	printf("order\tid=%s\tepoch=%llu\n", o->order_id,
-	    (unsigned long long)o->body.epoch);
-	if (!o->quiet)
-		send_last();
-	sign_key_free(&other);
-	free(bytes);
-	free(o);
 }
 
 /* -- control socket ---------------------------------------------------------- */
@@ -475,124 +265,6 @@ offline(const char *path)
 }
 
 /* -- events ------------------------------------------------------------------- */
-
-static const char *
-hex(const ProtobufCBinaryData *b)
-{
-	static char out[2 * 64 + 1];
-
-	return b->len > 64 ? "?" : hex_encode(out, b->data, b->len);
-}
-
-static void
-print_answer(const uint8_t *data, size_t len)
-{
-	static const char *const results[] = {"none", "applied", "refused",
-	    "failed", "reverted", "drilled"};
-	int64_t now = clock_boot_us();
-	Cordon__OrderAnswer *a = cordon__order_answer__unpack(NULL, len,
-	    data);
-
-	if (a == NULL)
-		die("answer", NULL);
-	printf("answer\torder=%s\tepoch=%llu\tresult=%s\tverdict=%s\t"
-	    "why=%s\ttook_us=%llu\tround_us=%lld\tdigest=%s\tforeign=%s\n",
-	    a->order_id, (unsigned long long)a->epoch, results[a->result],
-	    a->verdict, a->why, (unsigned long long)a->took_us,
-	    (long long)(now - d.sent_us), hex(&a->ruleset_digest),
-	    a->foreign);
-	cordon__order_answer__free_unpacked(a, NULL);
-}
-
-static void
-print_state(const uint8_t *data, size_t len)
-{
-	Cordon__State *s = cordon__state__unpack(NULL, len, data);
-
-	if (s == NULL)
-		die("state", NULL);
-	printf("state\tprofile=%d\torder=%s\tepoch=%llu\tdigest=%s\t"
-	    "confirmed=%d\ttampers=%llu\tdropped=%llu\n", s->profile,
-	    s->order_id, (unsigned long long)s->epoch,
-	    hex(&s->ruleset_digest), s->confirmed,
-	    (unsigned long long)s->tampers,
-	    (unsigned long long)s->dropped_packets);
-	cordon__state__free_unpacked(s, NULL);
-}
-
-static void
-print_proof(const uint8_t *data, size_t len)
-{
-	static const char *const outcomes[] = {"none", "blocked", "reached",
-	    "failed"};
-	Cordon__Proof *p = cordon__proof__unpack(NULL, len, data);
-	size_t i;
-
-	if (p == NULL)
-		die("proof", NULL);
-	printf("proof\tok=%d\torder=%s\tprofile=%d\texpected=%s", p->ok,
-	    p->order_id, p->profile, hex(&p->digest_expected));
-	printf("\tkernel=%s\twhy=%s\tdropped=%llu\tprobes=",
-	    hex(&p->digest_kernel), p->why,
-	    (unsigned long long)p->dropped_packets);
-	for (i = 0; i < p->n_probes; i++)
-		printf("%s%s", i > 0 ? "," : "",
-		    outcomes[p->probes[i]->outcome]);
-	printf("\tlayers=");
-	for (i = 0; i < p->n_layers; i++)
-		printf("%s%s", i > 0 ? "," : "", p->layers[i]);
-	printf("\tweak=");
-	for (i = 0; i < p->n_weak; i++)
-		printf("%s%s", i > 0 ? "," : "", p->weak[i]);
-	printf("\n");
-	cordon__proof__free_unpacked(p, NULL);
-}
-
-static void
-print_signal(const uint8_t *data, size_t len)
-{
-	Cordon__Signal *s = cordon__signal__unpack(NULL, len, data);
-
-	if (s == NULL)
-		die("signal", NULL);
-	printf("signal\tkind=%s\tpid=%u\tprogram=%s\ttext=%s\tdiff=%s\n",
-	    s->kind, s->cause != NULL ? s->cause->pid : 0,
-	    s->cause != NULL ? s->cause->program : "", s->text,
-	    s->n_evidence > 0 ? s->evidence[0]->value : "");
-	cordon__signal__free_unpacked(s, NULL);
-}
-
-static void
-print_event(const uint8_t *data, size_t len)
-{
-	Cordon__ReadinessItem *r;
-	Cordon__Foreign *f;
-	uint32_t kind;
-
-	memcpy(&kind, data, sizeof(kind));
-	data += sizeof(kind);
-	len -= sizeof(kind);
-	if (kind == IPC_ANSWER) {
-		print_answer(data, len);
-	} else if (kind == IPC_STATE) {
-		print_state(data, len);
-	} else if (kind == IPC_PROOF) {
-		print_proof(data, len);
-	} else if (kind == IPC_SIGNAL) {
-		print_signal(data, len);
-	} else if (kind == IPC_READINESS) {
-		r = cordon__readiness_item__unpack(NULL, len, data);
-		printf("readiness\tid=%s\tok=%d\n", r->id, r->ok);
-		cordon__readiness_item__free_unpacked(r, NULL);
-	} else if (kind == IPC_FOREIGN) {
-		f = cordon__foreign__unpack(NULL, len, data);
-		printf("foreign\tsame=%d\tknown=%d\ttext=%s\n", f->same,
-		    f->known, f->text);
-		cordon__foreign__free_unpacked(f, NULL);
-	} else {
-		printf("other\tkind=%u\n", kind);
-	}
-}
 
 /* What the parent hears: ready, and a socket to keep. */
 static ssize_t
@@ -713,7 +385,8 @@ command(char *line)
 	if (*rest != '\0')
 		*rest++ = '\0';
 	if (strcmp(line, "order") == 0) {
-		make_order(rest);
+		if (order_of(rest, d.host, d.key, &d.last))
+			send_last();
 	} else if (strcmp(line, "again") == 0) {
 		send_last();
 	} else if (strcmp(line, "file") == 0) {
@@ -774,7 +447,7 @@ loop(void)
 			    recv(p[i].fd, bytes, sizeof(bytes),
 			    MSG_DONTWAIT);
 			if (n >= 4 && i == 1)
-				print_event(bytes, (size_t)n);
+				print_event(bytes, (size_t)n, d.sent_us);
 			else if (n <= 0 && i == 2)
 				ended();
 			else if (n <= 0 && i == 1 && d.network >= 0) {

@@ -7,9 +7,10 @@ $(BUILD)/test/sensors-driver: $(BUILD)/obj/tests/root/sensors_driver.o \
     $(foreach r,agent/links common/proc common/wire common/base,$(call room_a,$(r)))
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $< -Wl,--start-group \
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $(filter %.o,$^) -Wl,--start-group \
 		$(filter %.a,$^) -Wl,--end-group -lcrypto -lprotobuf-c \
 		-levent_core -lseccomp -lcap-ng
+$(BUILD)/test/sensors-driver: $(BUILD)/obj/tests/root/driver.o
 $(BUILD)/test/floor-scan: $(BUILD)/obj/tests/bench/floor_scan.o
 	@mkdir -p $(@D)
 	@echo "  LD      $@"

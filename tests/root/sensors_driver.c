@@ -38,6 +38,7 @@
 #include "common/proc/link.h"
 #include "common/proc/spawn.h"
 #include "common/wire/agent.pb-c.h"
+#include "tests/root/driver.h"
 
 #define LIST_MAX 32
 #define LINE_LEN 65536
@@ -57,33 +58,9 @@ static struct {
 } d = {.parent = -1, .network = -1, .user = "0"};
 
 static void
-die(const char *what, const struct why *why)
-{
-	fprintf(stderr, "driver: %s: %s\n", what,
-	    why != NULL ? why->text : strerror(errno));
-	exit(1);
-}
-
-static void
 send_fd(int fd, uint32_t kind, const void *data, size_t len, int pass)
 {
-	union {
-		struct cmsghdr h;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = {0};
-	struct iovec iov[2] = {{&kind, sizeof(kind)},
-	    {(void *)(uintptr_t)data, len}};
-	struct msghdr m = {.msg_iov = iov, .msg_iovlen = 2};
-
-	if (pass >= 0) {
-		m.msg_control = control.space;
-		m.msg_controllen = sizeof(control.space);
-		control.h.cmsg_level = SOL_SOCKET;
-		control.h.cmsg_type = SCM_RIGHTS;
-		control.h.cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(&control.h), &pass, sizeof(pass));
-	}
-	if (sendmsg(fd, &m, MSG_NOSIGNAL) < 0)
+	if (!driver_send(fd, kind, data, len, pass))
 		printf("{\"what\":\"refused\",\"kind\":%u}\n", kind);
 }
 
