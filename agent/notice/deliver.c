@@ -118,6 +118,12 @@ tell_user(const struct people *p, uid_t uid, const struct message *m)
 	_exit(told < 255 ? told : 255);
 }
 
+/*
+ * Forks ourselves, without exec: the child is told whom by its memory, gives
+ * up all rights and becomes the user UID.  A process, because becoming a
+ * user cannot be undone, the next one is another user, and a terminal or bus
+ * that hangs shall cost its own user seconds and nobody else.
+ */
 static unsigned int
 tell_one(const struct people *p, uid_t uid, const struct message *m)
 {

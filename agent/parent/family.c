@@ -413,7 +413,14 @@ send_settings(struct child *c, struct why *why)
 	return err;
 }
 
-/* Fork and exec; on failure there is no process and no link. */
+/*
+ * Fork and exec; on failure there is no process and no link.  Started is
+ * LIBEXEC/agent-NAME, as root with the few capabilities that we kept; it
+ * becomes its own user and keeps only those of its own table.  A process,
+ * because users, capabilities and system calls are of a process: each of
+ * the five parses what others wrote, or holds a right, that no other one
+ * may be reached by.
+ */
 static int
 start(struct child *c, struct why *why)
 {

@@ -75,6 +75,13 @@ herald_free(struct herald **hp)
 	*hp = NULL;
 }
 
+/*
+ * Starts LIBEXEC/agent-notice, as root with the few capabilities that we
+ * kept; it keeps those to become another user, and ends when all is told.
+ * A process, because it writes to terminals and session buses of users: what
+ * hangs there or breaks must not be the parent, and we may not lose our own
+ * rights for it.
+ */
 static int
 start(struct herald *h, struct why *why)
 {

@@ -18,6 +18,12 @@
 #include "common/base/log.h"
 #include "common/proc/spawn.h"
 
+/*
+ * The program takes our place, as root with all rights of whoever called the
+ * tool (systemd, an administrator, the package); it drops them itself, by
+ * its own table.  No second process: systemd has to see the parent as the
+ * one it started, and an exit status is to be the program's own.
+ */
 int
 program_become(const struct tool *t, const char *name,
     const char *const *argv)
@@ -130,6 +136,13 @@ start_with(const struct spawn *s, int in, int out, pid_t *pid,
 	return err;
 }
 
+/*
+ * Starts LIBEXEC/NAME with our rights, root's: agent-parent, to read
+ * agent.conf or make its folders, or agent-network, which becomes its own
+ * user and enrols.  A process, because only the parent parses agent.conf,
+ * only agent-network speaks to the outside, and what it received is to be
+ * checked by one who did not.
+ */
 int
 program_run(const struct tool *t, const char *name, const char *const *argv,
     const char *input, int out_fd, struct buf *out, int *status,

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Starting a program of ours.  Runs in the agent's parent, the tool and the
- * collector.  Between fork(2) and execve(2) only async-signal-safe calls
- * are made (signal-safety(7)); all memory is prepared before.
+ * Starting a program of ours.  Runs in the agent's parent and in the tool,
+ * which say beside each call what is started and why; what comes out of
+ * here has the rights of whoever called.  Between fork(2) and execve(2)
+ * only async-signal-safe calls are made (signal-safety(7)); all memory is
+ * prepared before.
  */
 #include "common/proc/spawn.h"
 
@@ -104,6 +106,7 @@ run_child(const struct spawn *s, char **env, int report, pid_t parent)
 		goto fail;
 	if (getppid() != parent)
 		_exit(EXIT_NO_EXEC); /* it died before we could ask */
+	/* S->path: a program of ours, with our rights; it drops them. */
 	(void)execve(s->path, (char *const *)(uintptr_t)s->argv, env);
 fail:
 	err = errno;
@@ -146,6 +149,7 @@ spawn_start(const struct spawn *s, pid_t *pid, struct why *why)
 #endif
 	if (pipe2(report, O_CLOEXEC) < 0)
 		return why_sys(why, ERR_IO, "pipe");
+	/* A process, for the exec above: it lives for that alone. */
 	child = fork();
 	if (child == 0)
 		run_child(s, env, report[1], self);
