@@ -150,6 +150,18 @@ to_hop(struct builder *b, enum lens lens, const struct hop *hop)
 
 /* To HOP and nobody else; NULL: to whoever asked, and seldom. */
 static void
+accept_to(struct builder *b, enum lens lens, const struct hop *hop)
+{
+	if (hop != NULL) {
+		to_hop(b, lens, hop);
+	} else {
+		to_one(b, lens);
+		put_limit(b, 2, 1, 20);
+	}
+	put_accept(b);
+}
+
+static void
 arp_reply_out(struct builder *b, size_t chain, enum lens lens,
     const struct own_link *o, const struct hop *hop)
 {
@@ -162,12 +174,8 @@ arp_reply_out(struct builder *b, size_t chain, enum lens lens,
 		memcpy(target, hop->mac, 6);
 		memcpy(target + 6, hop->ip, 4);
 		put_is(b, lens, 18, target, sizeof(target));
-		to_hop(b, lens, hop);
-	} else {
-		to_one(b, lens);
-		put_limit(b, 2, 1, 20);
 	}
-	put_accept(b);
+	accept_to(b, lens, hop);
 }
 
 /* Who has HOP?  NULL: whoever, for profiles that name whole networks. */
@@ -260,7 +268,6 @@ nd_from(struct builder *b, enum lens lens, const struct own_link *o,
 	put_is(b, lens, 8, o->ip, 16);
 }
 
-/* To HOP and nobody else; NULL: to whoever asked, and seldom. */
 static void
 advertise_out(struct builder *b, size_t chain, enum lens lens,
     const struct own_link *o, const struct hop *hop)
@@ -270,14 +277,9 @@ advertise_out(struct builder *b, size_t chain, enum lens lens,
 	put_is(b, lens, 45, zeros, 3);
 	put_is(b, lens, 48, o->ip, 16);
 	nd_option(b, lens, 64, ND_OPT_TARGET_LINKADDR, o->mac);
-	if (hop != NULL) {
+	if (hop != NULL)
 		put_is(b, lens, 24, hop->ip, 16);
-		to_hop(b, lens, hop);
-	} else {
-		to_one(b, lens);
-		put_limit(b, 2, 1, 20);
-	}
-	put_accept(b);
+	accept_to(b, lens, hop);
 }
 
 /* To the solicited-node group of HOP (RFC 4291, 2.7.1); NULL: anybody's. */
