@@ -316,6 +316,26 @@ run_load(struct db *db, const char *run_id, const char *host_id,
 }
 
 int
+run_find(struct db *db, const char *run_id, struct host *h, struct run *run,
+    enum outcome *out)
+{
+	char host_id[ID_MAX];
+	struct db_rows *r;
+	int rc;
+
+	rc = db_row(db, &r, "SELECT host_id FROM runs WHERE run_id = $1", "s",
+	    run_id);
+	if (rc != 0)
+		return rc;
+	db_copy(r, 0, host_id, sizeof(host_id));
+	db_end(&r);
+	rc = hosts_get(db, host_id, h);
+	if (rc == 0)
+		rc = run_load(db, run_id, h->host_id, run);
+	return rc == 0 ? run_outcome(db, run_id, out) : rc;
+}
+
+int
 run_finish(struct db *db, const struct host *h, const struct run *run,
     enum outcome outcome)
 {
@@ -405,23 +425,11 @@ static int
 run_again(struct db *db, const char *run_id, const char *who)
 {
 	enum outcome outcome;
-	char host_id[ID_MAX];
-	struct db_rows *r;
 	struct run run;
 	struct host h;
 	int rc;
 
-	rc = db_row(db, &r, "SELECT host_id FROM runs WHERE run_id = $1", "s",
-	    run_id);
-	if (rc != 0)
-		return rc;
-	db_copy(r, 0, host_id, sizeof(host_id));
-	db_end(&r);
-	rc = hosts_get(db, host_id, &h);
-	if (rc == 0)
-		rc = run_load(db, run_id, h.host_id, &run);
-	if (rc == 0)
-		rc = run_outcome(db, run_id, &outcome);
+	rc = run_find(db, run_id, &h, &run, &outcome);
 	if (rc != 0 || run.done_at == 0)
 		return rc;
 	rc = db_run(db, NULL, "UPDATE runs SET outcome = $1 WHERE run_id = $2",

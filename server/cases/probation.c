@@ -140,9 +140,8 @@ mark_missed(struct db *db, const struct cases_settings *s)
 static int
 end_silent_runs(struct db *db)
 {
-	char ids[TICK_HOSTS_MAX][ID_MAX], host_id[ID_MAX];
+	char ids[TICK_HOSTS_MAX][ID_MAX];
 	enum outcome outcome;
-	struct db_rows *r;
 	struct host h;
 	struct run run;
 	size_t i, n;
@@ -152,17 +151,7 @@ end_silent_runs(struct db *db)
 	    "SELECT run_id FROM runs WHERE done_at = 0 AND asked_at < $1",
 	    "i", db_now(db) - RUN_TIMEOUT_MS), ids, &n);
 	for (i = 0; rc == 0 && i < n; i++) {
-		rc = db_row(db, &r, "SELECT host_id FROM runs "
-		    "WHERE run_id = $1", "s", ids[i]);
-		if (rc != 0)
-			return rc;
-		db_copy(r, 0, host_id, sizeof(host_id));
-		db_end(&r);
-		rc = hosts_get(db, host_id, &h);
-		if (rc == 0)
-			rc = run_load(db, ids[i], h.host_id, &run);
-		if (rc == 0)
-			rc = run_outcome(db, ids[i], &outcome);
+		rc = run_find(db, ids[i], &h, &run, &outcome);
 		if (rc == 0)
 			rc = run_finish(db, &h, &run,
 			    outcome != OUTCOME_NONE ? outcome :

@@ -27,6 +27,9 @@ int run_start(struct db *db, const struct cases_settings *s,
 /* ERR_NOENT: no such run of that host. */
 int run_load(struct db *db, const char *run_id, const char *host_id,
     struct run *run);
+/* The same of any host, which is *H, with what run_outcome says. */
+int run_find(struct db *db, const char *run_id, struct host *h,
+    struct run *run, enum outcome *out);
 /* The worst of the must checks; OUTCOME_NONE while one is open. */
 int run_outcome(struct db *db, const char *run_id, enum outcome *out);
 /* Ends a run: open checks are unknown, stage, schedule, audit. */

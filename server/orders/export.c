@@ -63,24 +63,6 @@ check(struct db *db, const struct host *h, const struct order_row *o,
 	return 0;
 }
 
-static int
-take_bytes(struct db *db, const struct order_row *o, struct buf *out)
-{
-	struct db_rows *r;
-	const void *data;
-	size_t len;
-	int rc;
-
-	rc = db_row(db, &r, "SELECT signed FROM orders WHERE order_id = $1",
-	    "s", o->order_id);
-	if (rc != 0)
-		return rc;
-	data = db_blob(r, 0, &len);
-	rc = buf_add(out, data, len);
-	db_end(&r);
-	return rc;
-}
-
 int
 order_export(struct db *db, const char *name, const struct actor *actor,
     struct order_export *out, struct refused *refused)
@@ -93,7 +75,8 @@ order_export(struct db *db, const char *name, const struct actor *actor,
 	if (rc == 0)
 		rc = check(db, &h, &o, actor, refused);
 	if (rc == 0)
-		rc = take_bytes(db, &o, &out->bytes);
+		rc = order_row_bytes(db, o.order_id,
+		    &out->bytes);
 	if (rc == 0)
 		rc = order_row_audit(db, &o, h.name, actor->name,
 		    "order.export", "profile %s, epoch %llu, to be carried to "

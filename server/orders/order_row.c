@@ -168,7 +168,7 @@ order_row_forget(struct db *db, struct order_row *o)
 }
 
 int
-order_row_send(struct db *db, const struct order_row *o)
+order_row_bytes(struct db *db, const char *order_id, struct buf *out)
 {
 	struct db_rows *r;
 	const void *data;
@@ -176,12 +176,27 @@ order_row_send(struct db *db, const struct order_row *o)
 	int rc;
 
 	rc = db_row(db, &r, "SELECT signed FROM orders WHERE order_id = $1",
-	    "s", o->order_id);
+	    "s", order_id);
 	if (rc != 0)
 		return rc;
 	data = db_blob(r, 0, &len);
-	rc = db_send(db, o->host_id, FRAME_ORDER, data, len);
+	rc = buf_add(out, data, len);
 	db_end(&r);
+	return rc;
+}
+
+int
+order_row_send(struct db *db, const struct order_row *o)
+{
+	struct buf bytes;
+	int rc;
+
+	buf_init(&bytes, ORDER_MAX);
+	rc = order_row_bytes(db, o->order_id, &bytes);
+	if (rc == 0)
+		rc = db_send(db, o->host_id, FRAME_ORDER, bytes.data,
+		    bytes.len);
+	buf_done(&bytes);
 	return rc;
 }
 

@@ -49,6 +49,8 @@ int order_row_move(struct db *db, struct order_row *o, enum order_state to,
 int order_row_hurry(struct db *db, struct order_row *o);
 /* The secret is of no use any more. */
 int order_row_forget(struct db *db, struct order_row *o);
+/* Its signed bytes, appended to OUT.  ERR_NOENT: no such order. */
+int order_row_bytes(struct db *db, const char *order_id, struct buf *out);
 /* Signed bytes and, where the host says it is in force, the secret. */
 int order_row_send(struct db *db, const struct order_row *o);
 int order_row_confirm(struct db *db, const struct order_row *o);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/base/log.h"
+#include "common/wire/order.h"
 #include "common/wire/unpack.h"
 #include "server/orders/order_row.h"
 #include "server/orders/plan_row.h"
@@ -75,18 +76,14 @@ pins_of_bytes(const void *data, size_t len, char out[PINS_TEXT_MAX])
 int
 pins_of_order(struct db *db, const char *order_id, char out[PINS_TEXT_MAX])
 {
-	struct db_rows *r;
-	const void *data;
-	size_t len;
+	struct buf bytes;
 	int rc;
 
-	rc = db_row(db, &r, "SELECT signed FROM orders WHERE order_id = $1",
-	    "s", order_id);
-	if (rc != 0)
-		return rc;
-	data = db_blob(r, 0, &len);
-	rc = pins_of_bytes(data, len, out);
-	db_end(&r);
+	buf_init(&bytes, ORDER_MAX);
+	rc = order_row_bytes(db, order_id, &bytes);
+	if (rc == 0)
+		rc = pins_of_bytes(bytes.data, bytes.len, out);
+	buf_done(&bytes);
 	return rc;
 }
 
