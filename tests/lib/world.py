@@ -48,6 +48,16 @@ def run(args, check=True, timeout=60, **kw):
     return p
 
 
+def write_conf(path, sections):
+    """{section: {key: value or values}}"""
+    with open(path, "w") as f:
+        for section, keys in sections.items():
+            f.write("[%s]\n" % section)
+            for key, value in keys.items():
+                for v in value if isinstance(value, list) else [value]:
+                    f.write("%s = %s\n" % (key, v))
+
+
 def wait_for(what, test, seconds=20, every=0.05):
     """Until TEST() is true; its value.  Fails loudly, naming WHAT."""
     end = time.monotonic() + seconds
@@ -193,12 +203,7 @@ class Collector(Machine):
         }
         for section, keys in (settings or {}).items():
             sections.setdefault(section, {}).update(keys)
-        with open(self.conf, "w") as f:
-            for section, keys in sections.items():
-                f.write("[%s]\n" % section)
-                for key, value in keys.items():
-                    for v in value if isinstance(value, list) else [value]:
-                        f.write("%s = %s\n" % (key, v))
+        write_conf(self.conf, sections)
         if policy is None:
             shutil.copy(os.path.join(TOP, "packaging/common/policy.conf"), self.path("policy.conf"))
         else:
@@ -294,12 +299,7 @@ class Host(Machine):
             section, name = key.split("__")
             sections.setdefault(section, {})[name] = value
         os.makedirs(self.path("ledger"), exist_ok=True)
-        with open(self.conf, "w") as f:
-            for section, keys in sections.items():
-                f.write("[%s]\n" % section)
-                for key, value in keys.items():
-                    for v in value if isinstance(value, list) else [value]:
-                        f.write("%s = %s\n" % (key, v))
+        write_conf(self.conf, sections)
         return self
 
     def agent_args(self, *args):

@@ -2,7 +2,6 @@
 """Ways of the escape suite that take the rules away: another root process with
 the firewall's own tools, and the end of the enforcer.  While a hand works,
 forbidden datagrams and raw frames are sent all the time; see Line.leak."""
-import contextlib
 import json
 import os
 import random
@@ -12,8 +11,9 @@ import socket
 import struct
 import time
 
-from enforcer_rig import HOST4, HOST6, libc
+from enforcer_rig import HOST4, HOST6
 from escape_rig import Impossible, add_way
+from stolen import FAMILIES, NAME, batch, delete_all, message, stolen
 
 
 def hand(name, words, act, before=None, group="tools", **kw):
@@ -237,45 +237,6 @@ def kill_and(act, again=True):
         if again:
             line.start()
     return go
-
-
-def stolen(line, batch):
-    """Send BATCH over every netfilter socket of the enforcer."""
-    pidfd = os.pidfd_open(line.pid)
-    for n in os.listdir("/proc/%d/fd" % line.pid):
-        fd = libc.syscall(438, pidfd, int(n), 0)  # pidfd_getfd
-        if fd < 0:
-            continue
-        try:
-            s = socket.socket(fileno=fd)
-        except OSError:
-            os.close(fd)
-            continue
-        with s, contextlib.suppress(OSError):
-            if s.family == socket.AF_NETLINK and s.proto == 12:
-                s.send(batch)
-    os.close(pidfd)
-
-
-FAMILIES = (1, 3, 5, 7)  # inet, arp, netdev, bridge
-
-
-def message(kind, family, *attrs, flags=1):
-    body = struct.pack("=BBH", family, 0, 0 if attrs else 0x0a00)
-    for number, data in attrs:
-        body += struct.pack("=HH", 4 + len(data), number) + data + b"\0" * (-len(data) % 4)
-    return struct.pack("=IHHII", 16 + len(body), kind, flags, 1, 0) + body
-
-
-def batch(*messages):
-    return message(0x10, 0) + b"".join(messages) + message(0x11, 0)
-
-
-NAME = (1, b"cordon\0")
-
-
-def delete_all():
-    return batch(*(message(0x0a02, f, NAME) for f in FAMILIES))
 
 
 def dormant_all():

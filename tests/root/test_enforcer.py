@@ -10,7 +10,8 @@ import time
 
 import pytest
 from enforcer_rig import (BUILD, COLLECTOR, HOST4, HOST6, INBOUND, OTHER, PEER4, PEER6,
-                          UDP, UID_ENFORCER, UID_NETWORK, Rig, in_thread, libc)
+                          UDP, UID_ENFORCER, UID_NETWORK, Rig, in_thread)
+from stolen import delete_all, stolen
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 PEERS, HOSTS = (PEER4, PEER6), (HOST4, HOST6)
@@ -464,32 +465,11 @@ def test_23_killed_at_any_moment_it_converges(rig):
             assert only_collector_quick(rig)
 
 
-def netlink(kind, family, name=b""):
-    body = struct.pack("=BBH", family, 0, 0 if name else 0x0a00)  # batch: subsystem 10, big-endian
-    if name:
-        body += struct.pack("=HH", 4 + len(name), 1) + name + b"\0" * (-len(name) % 4)
-    return struct.pack("=IHHII", 16 + len(body), kind, 1, 1, 0) + body
-
-
 def test_24_stolen_socket_is_told_and_repaired(rig):
     """The way around the owner flag: take the owner's own socket."""
     rig.apply()
     rig.expect("proof")
-    pidfd = os.pidfd_open(rig.pid)
-    batch = netlink(0x10, 0) + b"".join(netlink(0x0a02, f, b"cordon\0") for f in (1, 3, 5, 7)) + netlink(0x11, 0)
-    for n in os.listdir("/proc/%d/fd" % rig.pid):
-        fd = libc.syscall(438, pidfd, int(n), 0)  # pidfd_getfd
-        if fd < 0:
-            continue
-        try:
-            s = socket.socket(fileno=fd)
-        except OSError:
-            os.close(fd)
-            continue
-        with s:
-            if s.family == socket.AF_NETLINK and s.proto == 12:
-                s.send(batch)
-    os.close(pidfd)
+    stolen(rig, delete_all())
     sig = rig.expect("signal", seconds=1)
     assert sig["kind"] == "agent.tamper" and sig["pid"] == str(os.getpid()) and sig["program"]
     assert "repaired" in sig["text"] and "not repaired" not in sig["text"]

@@ -15,8 +15,7 @@
 
 #include "agent/enforcer/state.h"
 #include "common/base/file.h"
-
-static char dir[] = "/tmp/cordon-test-state-XXXXXX";
+#include "tests/unit/folder.h"
 
 static void
 fill(struct state *s)
@@ -174,23 +173,6 @@ too_long(void **state)
 	assert_int_equal(state_load(dir, &s, &why), ERR_CORRUPT);
 	state_done(&s);
 	free(big);
-}
-
-static int
-set_up(void **state)
-{
-	(void)state;
-	return mkdtemp(dir) != NULL ? 0 : -1;
-}
-
-static int
-tear_down(void **state)
-{
-	char command[128];
-
-	(void)state;
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command);
 }
 
 int

@@ -13,28 +13,11 @@
 
 #include "agent/links/identity.h"
 #include "common/base/file.h"
+#include "tests/unit/folder.h"
 
-static char dir[] = "/tmp/cordon-test-identity-XXXXXX";
 static uint8_t cert[5000], key[33], v4[4] = {192, 0, 2, 1};
 static Cordon__Endpoint end, *ends[17];
 static Cordon__Enrolled e;
-
-static int
-set_up(void **state)
-{
-	(void)state;
-	return mkdtemp(dir) != NULL ? 0 : -1;
-}
-
-static int
-tear_down(void **state)
-{
-	char command[64];
-
-	(void)state;
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command);
-}
 
 static void
 good(void)

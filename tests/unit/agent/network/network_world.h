@@ -7,7 +7,6 @@
 #ifndef TESTS_UNIT_AGENT_NETWORK_NETWORK_WORLD_H
 #define TESTS_UNIT_AGENT_NETWORK_NETWORK_WORLD_H
 
-#include <arpa/inet.h>
 #include <event2/event.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -17,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -34,6 +32,7 @@
 #include "common/net/x509.h"
 #include "common/wire/frame.h"
 #include "common/wire/order.pb-c.h"
+#include "tests/unit/agent/network/loopback.h"
 
 #define UNUSED __attribute__((unused))
 
@@ -249,33 +248,7 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 		w.conn = conn_accept(w.base, w.ctx, c, &lim, &srv_ops, NULL);
 }
 
-static int
-bind_any(uint16_t *port)
-{
-	struct sockaddr_in in = {.sin_family = AF_INET,
-	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof(in);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-	    0);
-
-	assert_int_equal(bind(fd, (struct sockaddr *)&in, len), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &len), 0);
-	*port = ntohs(in.sin_port);
-	return fd;
-}
-
 /* -- certificates ------------------------------------------------------ */
-
-static const char *
-path(const char *in, const char *name)
-{
-	static char out[64][160];
-	static int next;
-
-	next = (next + 1) % 64;
-	snprintf(out[next], sizeof(out[next]), "%s/%s", in, name);
-	return out[next];
-}
 
 static void
 issue(struct x509_ca *ca, const char *key, enum x509_role role,

@@ -28,6 +28,7 @@
 #include "common/net/tls.h"
 #include "common/net/x509.h"
 #include "common/wire/frame.h"
+#include "tests/unit/agent/network/loopback.h"
 
 #define HOST_ID "H-0123456789ABCDEF"
 
@@ -63,17 +64,6 @@ static struct {
 } w;
 
 static struct why why;
-
-static const char *
-path(const char *in, const char *name)
-{
-	static char out[64][160];
-	static int next;
-
-	next = (next + 1) % 64;
-	snprintf(out[next], sizeof(out[next]), "%s/%s", in, name);
-	return out[next];
-}
 
 /* -- the collector ----------------------------------------------------- */
 
@@ -210,21 +200,6 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 	(void)what, (void)arg;
 	if (c != -1)
 		(void)conn_accept(w.base, w.ctx, c, &lim, &ops, NULL);
-}
-
-static int
-bind_any(uint16_t *port)
-{
-	struct sockaddr_in in = {.sin_family = AF_INET,
-	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof(in);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-	    0);
-
-	assert_int_equal(bind(fd, (struct sockaddr *)&in, len), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &len), 0);
-	*port = ntohs(in.sin_port);
-	return fd;
 }
 
 static void

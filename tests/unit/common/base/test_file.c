@@ -18,8 +18,8 @@
 #include <cmocka.h>
 
 #include "common/base/file.h"
+#include "tests/unit/folder.h"
 
-static char dir[] = "/tmp/cordon-test-file-XXXXXX";
 static char path[4096];
 
 static const char *
@@ -40,24 +40,6 @@ entries(void)
 		n++;
 	closedir(d);
 	return n - 2;
-}
-
-static int
-set_up(void **state)
-{
-	(void)state;
-	umask(022);
-	return mkdtemp(dir) != NULL ? 0 : -1;
-}
-
-static int
-tear_down(void **state)
-{
-	char command[128];
-
-	(void)state;
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command);
 }
 
 static void

@@ -16,8 +16,8 @@
 #include "common/base/file.h"
 #include "common/base/id.h"
 #include "common/base/sign.h"
+#include "tests/unit/folder.h"
 
-static char dir[] = "/tmp/cordon-test-sign-XXXXXX";
 static char path[64];
 
 static const char *
@@ -25,23 +25,6 @@ in_dir(const char *name)
 {
 	assert_int_equal(file_join(path, sizeof(path), dir, name), 0);
 	return path;
-}
-
-static int
-set_up(void **state)
-{
-	(void)state;
-	return mkdtemp(dir) != NULL ? 0 : -1;
-}
-
-static int
-tear_down(void **state)
-{
-	char command[64];
-
-	(void)state;
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command);
 }
 
 static void
