@@ -43,7 +43,8 @@ struct thing {
 
 struct bypass {
 	int rtnetlink;
-	bool cut;     /* at the last look */
+	unsigned int cuts; /* env's, at the last look */
+	unsigned int looks;
 	bool first;   /* nothing was looked at since the cut */
 	uint64_t xsk; /* AF_XDP sockets at the last look */
 	struct thing last[THINGS_MAX], now[THINGS_MAX];
@@ -144,8 +145,8 @@ list_hooks(struct bypass *b)
 
 /*
  * No file lists AF_XDP sockets where the kernel has no diag for them.  It
- * counts them, and that is cheap: the processes are only walked when the
- * count moved.
+ * counts them, and that is cheap: the processes are walked when the count
+ * moved, and now and then, since one may have come for one that went.
  */
 static void
 list_xsk(struct bypass *b, bool *walk)
@@ -157,7 +158,7 @@ list_xsk(struct bypass *b, bool *walk)
 	    PROTOCOLS_TEXT_MAX) < 0)
 		return;
 	n = bypass_parse_protocols(b->text, "XDP");
-	*walk = n > 0 && n != b->xsk;
+	*walk = n > 0 && (n != b->xsk || b->looks % BYPASS_WALK == 0);
 	b->xsk = n;
 	for (i = 0; i < b->nlast && n > 0 && !*walk; i++)
 		if (b->last[i].kind == KIND_XSK && b->nnow < THINGS_MAX)
@@ -379,6 +380,7 @@ look(struct sensor *s)
 	size_t i, told = 0, rest = 0;
 	bool xsk = false;
 
+	b->looks++;
 	b->nnow = 0;
 	list_packet(b);
 	list_hooks(b);
@@ -406,14 +408,15 @@ on_timer(struct sensor *s)
 {
 	struct bypass *b = s->state;
 	bool cut = atomic_load(&s->env->cut);
+	unsigned int cuts = atomic_load(&s->env->cuts);
 
 	s->due_ms = clock_boot_ms() + BYPASS_EVERY_MS;
-	if (cut && !b->cut) {
+	if (cut && cuts != b->cuts) {
 		b->nlast = 0;
 		b->xsk = 0;
 		b->first = true;
+		b->cuts = cuts;
 	}
-	b->cut = cut;
 	if (cut)
 		look(s);
 }

@@ -14,6 +14,7 @@
 
 #define BYPASS_EVERY_MS 500
 #define BYPASS_ROUND_MAX 32 /* signals a look; the rest is one more */
+#define BYPASS_WALK 8 /* each so many looks, all processes: AF_XDP */
 
 extern const struct sensor_kind bypass_sensor;
 

@@ -243,6 +243,8 @@ on_cut(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	(void)l, (void)len, (void)fd;
 	if (payload[0] > 1)
 		return why_set(why, ERR_PROTO, "cut %u", payload[0]);
+	if (payload[0] == 1 && !atomic_load(&h->env.cut))
+		atomic_fetch_add(&h->env.cuts, 1);
 	atomic_store(&h->env.cut, payload[0] == 1);
 	return 0;
 }

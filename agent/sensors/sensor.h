@@ -31,6 +31,7 @@ struct sensor_env {
 	int64_t last_seen_ms; /* wall time, of the process before; 0: none */
 	atomic_bool stop;     /* end long work soon */
 	atomic_bool cut;      /* the enforcer says: this host is cut off */
+	atomic_uint cuts;     /* how often that came to be */
 	atomic_ullong watched; /* files, for the heartbeat */
 };
 
