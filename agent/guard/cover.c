@@ -92,6 +92,7 @@ cover_queues(struct cover *c)
 	uint32_t q;
 	int rc;
 
+	c->taken = false;
 	if (c->port.loopback)
 		return;
 	for (q = 0; q < COVER_QUEUES_MAX; q++) {
@@ -105,9 +106,11 @@ cover_queues(struct cover *c)
 			    "be held against AF_XDP", q);
 		if (rc != 0 && rc != ERR_BADSTATE)
 			return;
-		if (rc == ERR_BADSTATE)
+		if (rc == ERR_BADSTATE) {
+			c->taken = true;
 			snprintf(c->lost, sizeof(c->lost), "an AF_XDP socket "
 			    "of others sits on queue %u", q);
+		}
 		if (q == c->nqueues)
 			c->nqueues++;
 	}

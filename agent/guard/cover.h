@@ -22,6 +22,9 @@ struct cover {
 	bool in_gone, out_gone; /* somebody took them off: to be told */
 	int queue[COVER_QUEUES_MAX]; /* sockets */
 	uint32_t nqueues;
+	bool taken; /* somebody else sits on a queue */
+	unsigned int taken_look; /* the last look when nobody did */
+	bool told;		 /* that was */
 	bool away; /* moved to another namespace; links hold there too */
 	char lost[COVER_LOST_MAX]; /* what could not be done, "" if all was */
 };

@@ -230,6 +230,8 @@ cover_one(struct guard *g, const struct port *p)
 		cover_out(c, g->programs);
 	if (g->features & GUARD_QUEUES)
 		cover_queues(c);
+	if (!c->taken)
+		c->taken_look = g->looks;
 }
 
 /* Those that P stands on, or that belong to P, come before it. */
@@ -490,10 +492,30 @@ guard_link_take(struct guard *g, const struct ipc_guard_link *m, int fd)
 
 /* -- looking ----------------------------------------------------------------- */
 
+/*
+ * A queue that somebody else holds is told when it stays so: our own of a
+ * moment ago are freed a little late.
+ */
+static bool
+look_at_queues(struct guard *g, struct cover *c)
+{
+	bool told = c->told;
+
+	cover_queues(c);
+	if (!c->taken)
+		c->taken_look = g->looks;
+	c->told = c->taken && g->looks - c->taken_look >= SLOW_LOOK;
+	if (c->told && !told)
+		note(g, "an AF_XDP socket of others was bound before ours",
+		    c->port.name, 0, false);
+	return c->told != told;
+}
+
 static bool
 look_at(struct guard *g, struct cover *c)
 {
 	uint32_t first = cover_look(c, g->programs);
+	bool queues = false;
 
 	if (first != 0)
 		note(g, "a tc program was put before ours", c->port.name,
@@ -501,8 +523,8 @@ look_at(struct guard *g, struct cover *c)
 		    hook_program(c->out));
 	if (g->looks % SLOW_LOOK == 0 && !c->away &&
 	    (g->features & GUARD_QUEUES))
-		cover_queues(c);
-	return first != 0 || c->in_gone || c->out_gone;
+		queues = look_at_queues(g, c);
+	return queues || first != 0 || c->in_gone || c->out_gone;
 }
 
 /* After another try: whoever sits there now is known by then. */

@@ -364,6 +364,41 @@ def test_20_a_filter_behind_it_is_deleted(closed):
     assert "u32" not in closed.h.run(["tc", "filter", "show", "dev", "eth0", "parent", "1:"]).stdout
 
 
+def test_21_an_af_xdp_socket_of_before_is_named(site):
+    """Nothing takes it off its queue; who has it is told by the sensors, that it is there by the guard."""
+    wait_for("a guard", lambda: "agent-guard" in site.h.processes())
+    frame = site.udp(b"AFXD2", site.h, site.peer).hex()
+
+    def bind():
+        site.stop()
+        return site.attack("xsk", "eth0", "0", "1", frame)
+    wait_for("a queue, which the kernel frees a little late", lambda: bind() == "ok 1")
+    at = time.time()
+    site.isolate()
+    site.named(at, "guard worked against on eth0: an AF_XDP socket of others was bound before ours, not repaired")
+    s = site.named(at, "AF_XDP socket", "guard-attack", "was there when this host was cut off")
+    assert s["cause"]["pid"] == site.attackers[0].pid
+    site.stop()
+    time.sleep(2)  # the attacker must not be the first again
+    wait_for("the queue is ours", lambda: bind() == "refused bind: Device or resource busy", 15, 1.5)
+    site.stop()
+    site.open()
+
+
+ARP_SNIFFER = SNIFFER.replace("htons(3)", "htons(0x806)").replace("('eth0', 0)", "('eth0', 0x806)")
+
+
+def test_22_who_listens_to_what_the_rules_let_in_is_named(closed):
+    at = time.time()
+    p = closed.python_until_up(ARP_SNIFFER % b"HEARP")
+    arp = struct.pack("!HHBBH6s4s6s4s", 1, 0x800, 6, 4, 1, closed.peer_mac, socket.inet_aton(closed.peer.v4), b"",
+                      socket.inet_aton(closed.h.v4))
+    closed.peer_sends(closed.mac + closed.peer_mac + b"\x08\x06" + arp + b"HEARP")
+    assert p.stdout.readline() == "5\n", "it is not heard any more: CONTAINMENT.md says it is"
+    s = closed.named(at, "packet socket on eth0", "python")
+    assert s["cause"]["pid"] == p.pid
+
+
 # -- it never outlives a release -------------------------------------------------------
 
 
