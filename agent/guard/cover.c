@@ -146,6 +146,22 @@ stay_first(struct cover *c, const struct programs *p)
 	return first;
 }
 
+/*
+ * Ours in the place of whoever was put there.  If that cannot be, the link
+ * goes, to be made anew.
+ */
+static void
+expel(int *link, int program, uint32_t *stranger)
+{
+	uint32_t id = hook_stranger(*link, program);
+
+	if (id == 0)
+		return;
+	*stranger = id;
+	if (hook_swap(*link, program) != 0)
+		hook_free(link);
+}
+
 uint32_t
 cover_look(struct cover *c, const struct programs *p)
 {
@@ -156,6 +172,12 @@ cover_look(struct cover *c, const struct programs *p)
 		hook_free(&c->in);
 	if (out_gone)
 		hook_free(&c->out);
+	if (c->in >= 0)
+		expel(&c->in, programs_in(p, cover_shape(c)),
+		    &c->in_stranger);
+	if (c->out >= 0)
+		expel(&c->out, programs_out(p, cover_shape(c)),
+		    &c->out_stranger);
 	if (c->away)
 		return 0;
 	c->in_gone |= in_gone;

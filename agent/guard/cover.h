@@ -19,7 +19,9 @@
 struct cover {
 	struct port port; /* as last seen */
 	int in, out;	  /* links; -1: none */
-	bool in_gone, out_gone; /* somebody took them off: to be told */
+	/* To be told: somebody took them off, or put that program into them. */
+	bool in_gone, out_gone;
+	uint32_t in_stranger, out_stranger;
 	int queue[COVER_QUEUES_MAX]; /* sockets */
 	uint32_t nqueues;
 	bool taken; /* somebody else sits on a queue */
@@ -45,7 +47,9 @@ int cover_swap(struct cover *c, const struct programs *p);
 
 /*
  * Look whether all of it is still there.  What is not is forgotten, to be
- * put on again, and c->in_gone or c->out_gone set.  Returns the id of a
+ * put on again, and c->in_gone or c->out_gone set; c->in_stranger is the
+ * id of a program that was put into our link, which has ours again.
+ * Returns the id of a
  * program that somebody put before ours where frames leave, 0: none; ours
  * was put before it again.
  */

@@ -524,7 +524,8 @@ look_at(struct guard *g, struct cover *c)
 	if (g->looks % SLOW_LOOK == 0 && !c->away &&
 	    (g->features & GUARD_QUEUES))
 		queues = look_at_queues(g, c);
-	return queues || first != 0 || c->in_gone || c->out_gone;
+	return queues || first != 0 || c->in_gone || c->out_gone ||
+	    c->in_stranger != 0 || c->out_stranger != 0;
 }
 
 /* After another try: whoever sits there now is known by then. */
@@ -542,7 +543,14 @@ tell_gone(struct guard *g)
 		if (c->out_gone)
 			note(g, "our tc program was taken off", c->port.name,
 			    0, c->out >= 0);
+		if (c->in_stranger != 0)
+			note(g, "another XDP program was put into our link",
+			    c->port.name, c->in_stranger, c->in >= 0);
+		if (c->out_stranger != 0)
+			note(g, "another tc program was put into our link",
+			    c->port.name, c->out_stranger, c->out >= 0);
 		c->in_gone = c->out_gone = false;
+		c->in_stranger = c->out_stranger = 0;
 	}
 }
 

@@ -232,6 +232,19 @@ hook_program(int link)
 	return link_info(link, &info) ? info.prog_id : 0;
 }
 
+uint32_t
+hook_stranger(int link, int program)
+{
+	struct bpf_prog_info info;
+	uint32_t len = sizeof(info), id = hook_program(link);
+
+	memset(&info, 0, sizeof(info));
+	if (id == 0 || hook_device(link) == 0 ||
+	    bpf_obj_get_info_by_fd(program, &info, &len) != 0)
+		return 0;
+	return id == info.id ? 0 : id;
+}
+
 void
 programs_name(int program, char out[PROGRAMS_NAME_MAX])
 {

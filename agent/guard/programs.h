@@ -44,6 +44,11 @@ int hook_in(int program, uint32_t index, uint32_t flags, int *link);
 int hook_out(int program, uint32_t index, int *link);
 /* Another program in its place, without a moment between. */
 int hook_swap(int link, int program);
+/*
+ * Anybody with the right can do that to a link of ours.  Id of the program
+ * that it holds instead of PROGRAM; 0: it holds PROGRAM, or hangs nowhere.
+ */
+uint32_t hook_stranger(int link, int program);
 /* Take it off now, in whatever namespace it is; sets -1. */
 void hook_free(int *link);
 /* Index of its device; 0: taken off, or the device is gone. */

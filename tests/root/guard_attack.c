@@ -10,6 +10,7 @@
  *   unset DEVICE                    take an XDP program off by netlink
  *   tcx DEVICE in|out pass|IFINDEX  tc program before all others
  *   detach DEVICE                   take everybody's BPF links off it
+ *   usurp DEVICE                    put programs of its own into the links on it
  *   seize DEVICE COUNT              that, then hang up one of its own, COUNT
  *                                   times
  */
@@ -144,9 +145,10 @@ runs_on(uint32_t index, uint32_t program)
 	return false;
 }
 
-/* All links on DEVICE, of whoever; other namespaces have the same index. */
+/* To each link on DEVICE, of whoever; other namespaces have the same index.
+ * How many it was done to. */
 static uint32_t
-detach_all(const char *device)
+each_link(const char *device, int (*fn)(int link, enum bpf_link_type type))
 {
 	uint32_t id = 0, index = if_nametoindex(device), n = 0, len;
 	struct bpf_link_info info;
@@ -160,9 +162,40 @@ detach_all(const char *device)
 		    info.xdp.ifindex != index ||
 		    !runs_on(index, info.prog_id))
 			continue;
-		n += bpf_link_detach(fd) == 0;
+		n += fn(fd, info.type) == 0;
 	}
 	return n;
+}
+
+static int
+take_off(int link, enum bpf_link_type type)
+{
+	(void)type;
+	return bpf_link_detach(link);
+}
+
+static uint32_t
+detach_all(const char *device)
+{
+	return each_link(device, take_off);
+}
+
+/* With the attach type that libbpf gives to ours. */
+static int
+usurp(int link, enum bpf_link_type type)
+{
+	const struct bpf_insn pass[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = type ==
+		    BPF_LINK_TYPE_XDP ? XDP_TX : TC_ACT_OK},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type =
+	    type == BPF_LINK_TYPE_XDP ? BPF_XDP : 0);
+	int fd = bpf_prog_load(type == BPF_LINK_TYPE_XDP ?
+	    BPF_PROG_TYPE_XDP : BPF_PROG_TYPE_SCHED_CLS, "evil", "GPL", pass,
+	    2, &opts);
+
+	return fd < 0 ? fd : bpf_link_update(link, fd, NULL);
 }
 
 /* The holder of a link that does not give up its device. */
@@ -274,6 +307,10 @@ main(int argc, char **argv)
 		return tcx(argv + 2);
 	if (argc == 3 && strcmp(argv[1], "detach") == 0) {
 		printf("ok %u\n", detach_all(argv[2]));
+		return 0;
+	}
+	if (argc == 3 && strcmp(argv[1], "usurp") == 0) {
+		printf("ok %u\n", each_link(argv[2], usurp));
 		return 0;
 	}
 	if (argc == 4 && strcmp(argv[1], "seize") == 0)

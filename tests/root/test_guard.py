@@ -328,6 +328,16 @@ def test_17_what_root_takes_off_is_back(closed):
     closed.named(at, "our tc program was taken off, repaired")
 
 
+def test_17_what_root_puts_into_our_links_is_thrown_out(closed):
+    at = time.time()
+    assert closed.h.run([ATTACK, "usurp", "eth0"]).stdout.strip() == "ok 2"
+    wait_for("ours again", lambda: closed.xdp("eth0") == "cordon_in_frame", NOTICED)
+    closed.named(at, "another XDP program was put into our link, repaired")
+    closed.named(at, "another tc program was put into our link, repaired")
+    closed.peer_sends(closed.udp(b"USURP", closed.peer, closed.h))
+    assert closed.left(b"USURP") == 0
+
+
 def test_18_new_and_renamed_devices(closed):
     closed.h.run(["ip", "link", "add", "d0", "type", "veth", "peer", "name", "e0"])
     wait_for("a new device covered", lambda: closed.xdp("d0") == "cordon_in_frame", NOTICED)
