@@ -408,7 +408,8 @@ send_settings(struct child *c, struct why *why)
 	err = message_settings(&facts, c->peer, c->name, &b, why);
 	if (err == 0 && link_send(c->link, IPC_SETTINGS, b.data, b.len, -1) !=
 			    0)
-		err = why_set(why, ERR_IO, "its settings could not be sent");
+		err = why_set(why, ERR_CLOSED,
+		    "its settings could not be sent");
 	buf_done(&b);
 	return err;
 }
@@ -459,6 +460,12 @@ start(struct child *c, struct why *why)
 		goto done;
 	}
 	err = send_settings(c, why);
+	if (err == ERR_CLOSED) {
+		/* Killed already: told and mended by child_died, as any. */
+		log_warn("%s: %s", c->name, why->text);
+		kill(pid, SIGKILL);
+		err = 0;
+	}
 done:
 	if (err != 0) {
 		link_free(&c->link);

@@ -322,14 +322,14 @@ class Host(Machine):
         stop(self.parent)
 
     def processes(self):
-        """Name to pid of the agent's living processes on this host."""
+        """Name to pid of the agent's living processes on this host; a child bears its parent's name until its exec."""
         found = {}
-        for pid in filter(str.isdigit, os.listdir("/proc")):
+        for pid in sorted(filter(str.isdigit, os.listdir("/proc")), key=int):
             with contextlib.suppress(OSError):
                 exe = os.readlink("/proc/%s/exe" % pid)
                 if os.path.dirname(exe) == self.libexec and \
                         os.readlink("/proc/%s/ns/net" % pid) == os.readlink("/proc/%d/ns/net" % self.init.pid):
-                    found[os.path.basename(exe)] = int(pid)
+                    found.setdefault(os.path.basename(exe), int(pid))
         return found
 
     def kill(self, name, sig=signal.SIGKILL):

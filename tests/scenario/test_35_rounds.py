@@ -49,7 +49,7 @@ def test_rounds_of_apply_and_release_under_sigkill(world, people):
             pass
         first.wait()
         if name == "agent-parent":
-            wait_for("the end of all", lambda: not h.processes(), 5, 0.01)
+            wait_for("the end of all", lambda: not h.processes(), 20, 0.01)
             h.start_agent()
         wait_for("round %d, %s after kill -9 of %s" % (n, profile, name),
                  lambda: give().returncode == 0 and status(h).get("profile") == profile, 15, 0.02)
