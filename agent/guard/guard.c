@@ -17,7 +17,9 @@
 
 #include "agent/guard/cover.h"
 #include "agent/guard/displaced.h"
+#include "agent/guard/maps.h"
 #include "agent/guard/probe.h"
+#include "agent/guard/rules.h"
 #include "agent/links/ipc.h"
 #include "common/base/log.h"
 #include "common/proc/link.h"
@@ -55,63 +57,11 @@ struct guard {
 	struct port *ports; /* the last list, as many */
 	size_t nports;
 	struct displaced_list displaced;
+	bool map_asked;
+	struct maps_told maps;
 	struct found found[GUARD_FOUND_MAX];
 	size_t nfound;
 };
-
-/* -- the order, as the programs need it ------------------------------------- */
-
-static bool
-peer_of(const Cordon__Endpoint *e, bool own, struct program_peer *out)
-{
-	uint8_t mask[16] = {0};
-	uint32_t i;
-
-	if ((e->address.len != 4 && e->address.len != 16) ||
-	    e->prefix_len > e->address.len * 8 || e->port == 0 ||
-	    e->port > UINT16_MAX || (e->protocol != 6 && e->protocol != 17))
-		return false;
-	memset(out, 0, sizeof(*out));
-	for (i = 0; i < e->prefix_len; i++)
-		mask[i / 8] |= (uint8_t)(0x80 >> (i % 8));
-	memcpy(out->mask, mask, sizeof(mask));
-	memcpy(out->address, e->address.data, e->address.len);
-	out->v6 = e->address.len == 16;
-	out->protocol = (uint8_t)e->protocol;
-	out->port = (uint16_t)((e->port & 0xff) << 8 | e->port >> 8);
-	out->theirs = e->direction == CORDON__DIRECTION__DIRECTION_IN;
-	out->own = own;
-	return true;
-}
-
-int
-guard_rules(const Cordon__GuardSet *m, struct program_rules *out,
-    struct why *why)
-{
-	struct program_rules r = {.uid = m->network_uid,
-	    .eapol = m->eapol, .lease = m->lease};
-	size_t i;
-
-	if (m->n_collectors > PROGRAM_PEERS_MAX ||
-	    m->n_allowed > PROGRAM_PEERS_MAX - m->n_collectors)
-		return why_set(why, ERR_PROTO, "guard-set: too many peers");
-	if (m->n_hops != 0 && m->n_hops != m->n_collectors)
-		return why_set(why, ERR_PROTO, "guard-set: hops");
-	for (i = 0; i < m->n_collectors; i++) {
-		if (!peer_of(m->collectors[i], true, &r.peer[r.n]))
-			return why_set(why, ERR_PROTO, "guard-set: peer");
-		if (m->n_hops != 0 && m->hops[i].len == 6) {
-			r.peer[r.n].held = 1;
-			memcpy(r.peer[r.n].hop, m->hops[i].data, 6);
-		}
-		r.n++;
-	}
-	for (i = 0; i < m->n_allowed; i++)
-		if (!peer_of(m->allowed[i], false, &r.peer[r.n++]))
-			return why_set(why, ERR_PROTO, "guard-set: peer");
-	*out = r;
-	return 0;
-}
 
 /* -- lists ------------------------------------------------------------------- */
 
@@ -328,6 +278,57 @@ uncover_all(struct guard *g)
 		drop_cover(g, &g->cover[g->ncover - 1]);
 }
 
+/* -- maps that lead to our devices -------------------------------------------- */
+
+static void
+look_at_maps(struct guard *g)
+{
+	if (g->map_asked || !(g->features & GUARD_XDP))
+		return;
+	g->map_asked = true;
+	g->calls->ask_map(g->arg, 0);
+}
+
+static bool
+is_covered(void *arg, uint32_t index)
+{
+	return find_cover(arg, index) != NULL;
+}
+
+static void
+clear_map(struct guard *g, uint32_t id, int fd)
+{
+	const struct cover *c;
+	char what[FOUND_TEXT_MAX];
+	struct maps_found f;
+
+	maps_clear(fd, is_covered, g, &f);
+	if ((f.device == 0 && !f.rest) ||
+	    ((f.stays || f.rest) && maps_told(&g->maps, id)))
+		return;
+	c = find_cover(g, f.device);
+	snprintf(what, sizeof(what), "BPF map %s (number %u) %s", f.name, id,
+	    f.device != 0 ? "leads XDP programs past the rules" :
+	    "is too long to be looked through");
+	note(g, what, c != NULL ? c->port.name : "some device", 0,
+	    !f.stays && !f.rest);
+	g->calls->changed(g->arg);
+}
+
+void
+guard_map_take(struct guard *g, uint32_t id, int fd)
+{
+	g->map_asked = false;
+	if (fd < 0)
+		return;
+	if (g->closed) {
+		clear_map(g, id, fd);
+		g->map_asked = true;
+		g->calls->ask_map(g->arg, id);
+	}
+	close(fd);
+}
+
 /* -- orders ----------------------------------------------------------------- */
 
 static void
@@ -393,6 +394,7 @@ close_host(struct guard *g)
 	}
 	g->closed = true;
 	cover_all(g);
+	look_at_maps(g);
 	log_info("closed: %zu devices, %u peers", g->ncover, g->wanted.n);
 	return 0;
 }
@@ -433,7 +435,7 @@ guard_set(struct guard *g, const Cordon__GuardSet *m, struct why *why)
 	struct program_rules rules;
 	int rc;
 
-	rc = guard_rules(m, &rules, why);
+	rc = rules_of(m, &rules, why);
 	if (rc != 0)
 		return rc;
 	g->serial = m->serial;
@@ -583,6 +585,8 @@ on_look(evutil_socket_t fd, short what, void *arg)
 		cover_all(g);
 		changed |= lost_count(g) != before;
 	}
+	if (g->closed && g->looks % SLOW_LOOK == 0)
+		look_at_maps(g);
 	tell_gone(g);
 	if (changed)
 		g->calls->changed(g->arg);

@@ -10,7 +10,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/guard/program.h"
 #include "agent/links/ipc.h"
 #include "agent/links/ipc.pb-c.h"
 #include "common/base/buf.h"
@@ -30,6 +29,9 @@ struct guard_calls {
 	void (*ask_program)(void *arg, uint32_t id);
 	/* Ask for a link that holds one (guard_link_take brings it). */
 	void (*ask_link)(void *arg, const struct ipc_guard_link *m);
+	/* Ask for the next map of devices after that one (guard_map_take
+	 * brings it). */
+	void (*ask_map)(void *arg, uint32_t after);
 };
 
 /* Tries what this kernel gives; takes part in BASE.  CALLS is lent. */
@@ -44,15 +46,13 @@ int guard_set(struct guard *g, const Cordon__GuardSet *m, struct why *why);
 void guard_program_take(struct guard *g, uint32_t id, int fd);
 /* The answer to ask_link; takes FD (-1: there is none). */
 void guard_link_take(struct guard *g, const struct ipc_guard_link *m, int fd);
+/* The answer to ask_map; takes FD (-1: there is none). */
+void guard_map_take(struct guard *g, uint32_t id, int fd);
 
 /*
  * Pack the state, with what was found since the last time.  ERR_LIMIT: it
  * does not fit into one message.
  */
 int guard_pack(struct guard *g, struct buf *out);
-
-/* GuardSet -> what the programs are told.  ERR_PROTO.  For tests. */
-int guard_rules(const Cordon__GuardSet *m, struct program_rules *out,
-    struct why *why);
 
 #endif

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agent/guard/guard.h"
+#include "agent/guard/rules.h"
 #include "agent/links/child.h"
 #include "agent/links/ipc.h"
 #include "common/base/log.h"
@@ -62,7 +63,16 @@ ask_link(void *arg, const struct ipc_guard_link *m)
 	link_send(h->parent, IPC_GUARD_LINK, m, sizeof(*m), -1);
 }
 
-static const struct guard_calls calls = {on_changed, ask_program, ask_link};
+static void
+ask_map(void *arg, uint32_t after)
+{
+	struct hub *h = arg;
+
+	link_send(h->parent, IPC_GUARD_MAP, &after, sizeof(after), -1);
+}
+
+static const struct guard_calls calls = {on_changed, ask_program, ask_link,
+    ask_map};
 
 /* -- from the enforcer ------------------------------------------------------- */
 
@@ -99,7 +109,7 @@ on_set(void *arg, struct link *l, const uint8_t *payload, size_t len, int fd,
 	m = unpack(&cordon__guard_set__descriptor, payload, len);
 	if (m == NULL)
 		return why_set(why, ERR_PROTO, "guard-set: not that message");
-	rc = guard_rules(m, &rules, why);
+	rc = rules_of(m, &rules, why);
 	if (rc != 0) {
 		cordon__guard_set__free_unpacked(m, NULL);
 		return rc;
@@ -175,11 +185,25 @@ on_link(void *arg, struct link *l, const uint8_t *payload, size_t len, int fd,
 	return 0;
 }
 
+static int
+on_map(void *arg, struct link *l, const uint8_t *payload, size_t len, int fd,
+    struct why *why)
+{
+	struct hub *h = arg;
+	uint32_t id;
+
+	(void)l, (void)len, (void)why;
+	memcpy(&id, payload, sizeof(id));
+	guard_map_take(h->guard, id, fd);
+	return 0;
+}
+
 static const struct link_kind parent_kinds[] = {
 	{IPC_PEER, "peer", 1, 1, NULL, on_peer, true},
 	{IPC_GUARD_PROGRAM, "program", 4, 4, NULL, on_program, true},
 	{IPC_GUARD_LINK, "program-link", sizeof(struct ipc_guard_link),
 	    sizeof(struct ipc_guard_link), NULL, on_link, true},
+	{IPC_GUARD_MAP, "map", 4, 4, NULL, on_map, true},
 	{IPC_STOP, "stop", 0, 0, NULL, child_on_stop, false},
 	{0, NULL, 0, 0, NULL, NULL, false},
 };

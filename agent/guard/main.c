@@ -27,7 +27,10 @@ static const struct right keep[] = {
  * above all, kills. */
 static const struct syscall_rule calls[] = {
 	{"bpf=0", "BPF_MAP_CREATE: the rules as constants of the programs"},
+	{"bpf=1", "BPF_MAP_LOOKUP_ELEM: where a map of devices leads"},
 	{"bpf=2", "BPF_MAP_UPDATE_ELEM: the rules, once"},
+	{"bpf=3", "BPF_MAP_DELETE_ELEM: what leads to a device of ours"},
+	{"bpf=4", "BPF_MAP_GET_NEXT_KEY: all that such a map has"},
 	{"bpf=5", "BPF_PROG_LOAD: the programs"},
 	{"bpf=15", "BPF_OBJ_GET_INFO_BY_FD: is our link still on its device"},
 	{"bpf=16", "BPF_PROG_QUERY: who runs first where frames leave"},

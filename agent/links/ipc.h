@@ -111,6 +111,10 @@ enum ipc_kind {
 	 * last number that was had; parent -> guard: the next one and its
 	 * descriptor, or no descriptor: there is none */
 	IPC_GUARD_LINK = 110,
+	/* guard -> parent: u32, id of the last BPF map that was had, 0 at
+	 * first; parent -> guard: the next one that XDP programs redirect
+	 * by, and its descriptor, or no descriptor: there is none */
+	IPC_GUARD_MAP = 111,
 	/* enforcer -> parent, empty: the guard does not answer, end it */
 	IPC_GUARD_STUCK = 78,
 	/* enforcer -> sensors, u8: this host is cut off (1) or open (0) */

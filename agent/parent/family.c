@@ -288,6 +288,22 @@ on_guard_link(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	return rc;
 }
 
+static int
+on_guard_map(void *arg, struct link *l, const uint8_t *payload, size_t len,
+    int fd, struct why *why)
+{
+	uint32_t id;
+	int rc;
+
+	(void)arg, (void)len, (void)why, (void)fd;
+	memcpy(&id, payload, sizeof(id));
+	fd = program_map(&id);
+	rc = link_send(l, IPC_GUARD_MAP, &id, sizeof(id), fd);
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
 /* Stopped or hanging: its programs would stay on an open host. */
 static int
 on_stuck(void *arg, struct link *l, const uint8_t *payload, size_t len,
@@ -312,6 +328,7 @@ static const struct link_kind from_child[] = {
 	{IPC_GUARD_PROGRAM, "program", 4, 4, is_guard, on_program, false},
 	{IPC_GUARD_LINK, "program-link", sizeof(struct ipc_guard_link),
 	    sizeof(struct ipc_guard_link), is_guard, on_guard_link, false},
+	{IPC_GUARD_MAP, "map", 4, 4, is_guard, on_guard_map, false},
 	{IPC_GUARD_STUCK, "guard-stuck", 0, 0, is_enforcer, on_stuck, false},
 	{0, NULL, 0, 0, NULL, NULL, false},
 };

@@ -82,27 +82,59 @@ program_close_all(struct program_list *l)
 		close(l->kept[--l->n].fd);
 }
 
+/* The next of its kind after *ID that can be had; -1: no more. */
+static int
+open_next(enum bpf_cmd next, enum bpf_cmd get, uint32_t *id)
+{
+	union bpf_attr attr;
+	int fd = -1;
+
+	while (fd < 0) {
+		memset(&attr, 0, sizeof(attr));
+		attr.start_id = *id;
+		if (do_bpf(next, &attr) < 0)
+			return -1;
+		*id = attr.next_id;
+		memset(&attr, 0, sizeof(attr));
+		attr.prog_id = *id; /* link_id and map_id are the same field */
+		fd = (int)do_bpf(get, &attr); /* -1: gone meanwhile */
+	}
+	return fd;
+}
+
 int
 program_link(uint32_t device, uint32_t program, uint32_t *link)
 {
 	uint32_t id = *link;
-	union bpf_attr attr;
 	int fd;
 
-	for (;;) {
-		memset(&attr, 0, sizeof(attr));
-		attr.start_id = id;
-		if (do_bpf(BPF_LINK_GET_NEXT_ID, &attr) < 0)
-			return -1;
-		id = attr.next_id;
-		memset(&attr, 0, sizeof(attr));
-		attr.link_id = id;
-		fd = (int)do_bpf(BPF_LINK_GET_FD_BY_ID, &attr);
-		if (fd >= 0 && holds(fd, device, program)) {
+	while ((fd = open_next(BPF_LINK_GET_NEXT_ID, BPF_LINK_GET_FD_BY_ID,
+	    &id)) >= 0) {
+		if (holds(fd, device, program)) {
 			*link = id;
 			return fd;
 		}
-		if (fd >= 0)
-			close(fd);
+		close(fd);
 	}
+	return -1;
+}
+
+int
+program_map(uint32_t *map)
+{
+	struct bpf_map_info info;
+	uint32_t id = *map;
+	int fd;
+
+	while ((fd = open_next(BPF_MAP_GET_NEXT_ID, BPF_MAP_GET_FD_BY_ID,
+	    &id)) >= 0) {
+		if (get_info(fd, &info, sizeof(info)) &&
+		    (info.type == BPF_MAP_TYPE_DEVMAP ||
+		    info.type == BPF_MAP_TYPE_DEVMAP_HASH)) {
+			*map = id;
+			return fd;
+		}
+		close(fd);
+	}
+	return -1;
 }

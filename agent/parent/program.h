@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Descriptors of XDP programs, and of the links that hold them on a device,
- * for the guard, which has to take such a program off and put it back later.
+ * Descriptors of XDP programs, of the links that hold them on a device, and
+ * of the maps that lead from one device to another, for the guard, which has
+ * to take such a program off and put it back later.
  * The kernel gives them by number only to CAP_SYS_ADMIN; the parent has it,
  * the guard must not.
  */
@@ -33,5 +34,11 @@ void program_close_all(struct program_list *l);
  * namespace may have the same index: the kernel does not tell them apart.
  */
 int program_link(uint32_t device, uint32_t program, uint32_t *link);
+
+/*
+ * The first map of devices (BPF_MAP_TYPE_DEVMAP and _DEVMAP_HASH) numbered
+ * after *MAP: a descriptor, the caller's, and its number; -1: there is none.
+ */
+int program_map(uint32_t *map);
 
 #endif

@@ -322,6 +322,12 @@ hear_guard(void)
 		send_fd(d.guard_link, kind, &m, sizeof(m), fd);
 		if (fd >= 0)
 			close(fd);
+	} else if (kind == IPC_GUARD_MAP && n == 8) {
+		memcpy(&id, bytes + 4, sizeof(id));
+		fd = program_map(&id);
+		send_fd(d.guard_link, kind, &id, sizeof(id), fd);
+		if (fd >= 0)
+			close(fd);
 	} else if (kind == IPC_GUARD_PROGRAM && n == 8) {
 		memcpy(&id, bytes + 4, sizeof(id));
 		if (id == 0)

@@ -58,7 +58,7 @@ def load(attach, code):
     return bpf(5, attr)
 
 
-def attach(line, device, where, code):
+def attach(line, device, where, code, side="host"):
     """Hooks CODE to a device until this way is over."""
     def go():
         prog = load(where, code)
@@ -67,8 +67,25 @@ def attach(line, device, where, code):
                                        SKB_MODE if where == XDP else 0, 0, 0, 0))
         finally:
             os.close(prog)
-    fd = line.here(go)
+    fd = line.here(go, side)
     line.later(os.close, fd)
+
+
+def devmap(line):
+    """A map of one device, empty; and code that redirects by it."""
+    fd = bpf(0, struct.pack("=IIII", 14, 4, 4, 1))
+    line.later(os.close, fd)
+    return fd, insn(0x18, 1, 1, imm=fd) + insn(0) + insn(0xb7, 2) + insn(0xb7, 3) + insn(0x85, imm=51) + EXIT
+
+
+def lead(line, fd, device, frozen=False):
+    """It leads to a device of the host, whatever namespace uses it; nobody changes it after it was frozen."""
+    def go():
+        key, value = ctypes.c_uint32(0), ctypes.c_uint32(socket.if_nametoindex(device))
+        bpf(2, struct.pack("=IIQQQ", fd, 0, ctypes.addressof(key), ctypes.addressof(value), 0))
+        if frozen:
+            bpf(22, struct.pack("=I", fd))
+    line.here(go)
 
 
 def attach_old(line, device, code):

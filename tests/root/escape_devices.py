@@ -491,6 +491,39 @@ either("xdp-guest-out", "xdp", "an XDP program that sends a container's frames o
        lambda l: B.attach(l, "g0", B.XDP, B.redirect(index(l, "v0"))))
 
 
+def far(line):
+    """A machine of the attacker's with an XDP program that redirects by a map of the host's devices; the map."""
+    line.namespace("far")
+    line.ip("far", "link add a0 type veth peer name a1", "link set a0 up", "link set a1 up")
+    fd, code = B.devmap(line)
+    B.attach(line, "a1", B.XDP, code, "far")
+    return fd
+
+
+def far_frame(line, t):
+    return F.of_ip(line.macs["rogue"], line.macs["host"],
+                   F.ip4(HOST4, ROGUE4, 17, F.udp(HOST4, ROGUE4, 4000, 4000, t)))
+
+
+for name, words, frozen in (
+        ("xdp-far-before", "XDP in another namespace that redirects to the cable, by a map set up before", False),
+        ("xdp-far-frozen-before", "the same, the map frozen: nobody can change it any more", True)):
+    def far_before(line, frozen=frozen):
+        B.lead(line, far(line), "v0", frozen)
+        yield
+        t = line.token()
+        return line.frame_out(far_frame(line, t), t, device="a0", side="far")
+    add_way(name, "xdp", words, far_before)
+
+
+@way("xdp-far-after", "xdp", "the same, the map filled while isolated", hand=True)
+def _(line):
+    fd = far(line)
+    yield
+    t = line.token()
+    return line.leak(lambda: B.lead(line, fd, "v0"), [(t, line.persistent("a0", far_frame(line, t), "far"))], quiet=1.5)
+
+
 def xsk(line):
     line.xsk = B.Xsk(line, "v0")
 

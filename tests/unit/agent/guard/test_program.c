@@ -18,8 +18,8 @@
 #include <bpf/bpf.h>
 #include <linux/pkt_cls.h>
 
-#include "agent/guard/guard.h"
 #include "agent/guard/programs.h"
+#include "agent/guard/rules.h"
 #include "common/wire/order.pb-c.h"
 
 #define OUR_UID 0 /* of the socket that the kernel lends a trial */
@@ -320,7 +320,7 @@ load(uint32_t uid, bool held, struct why *why)
 	m.n_collectors = 2;
 	m.allowed = at + 2;
 	m.n_allowed = 3;
-	assert_int_equal(guard_rules(&m, &rules, NULL), 0);
+	assert_int_equal(rules_of(&m, &rules, NULL), 0);
 	assert_int_equal(rules.n, 5);
 	programs_free(&programs);
 	return programs_load(&rules, &programs, why);
@@ -417,17 +417,17 @@ test_rules_refused(void **state)
 		endpoint(&e, "10.0.0.2", bad[i].prefix, bad[i].protocol,
 		    bad[i].port, false, bytes);
 		e.address.len = bad[i].len;
-		if (guard_rules(&m, &rules, &why) != ERR_PROTO)
+		if (rules_of(&m, &rules, &why) != ERR_PROTO)
 			fail_msg("case %zu was taken", i);
 	}
 	endpoint(&e, "10.0.0.2", 32, TCP, 443, false, bytes);
 	for (i = 0; i <= PROGRAM_PEERS_MAX; i++)
 		at[i] = &e;
 	m.n_collectors = PROGRAM_PEERS_MAX;
-	assert_int_equal(guard_rules(&m, &rules, &why), 0);
+	assert_int_equal(rules_of(&m, &rules, &why), 0);
 	m.n_allowed = 1;
 	m.allowed = at;
-	assert_int_equal(guard_rules(&m, &rules, &why), ERR_PROTO);
+	assert_int_equal(rules_of(&m, &rules, &why), ERR_PROTO);
 }
 
 int
