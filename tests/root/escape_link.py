@@ -80,12 +80,13 @@ for name, words, kw in (
         ("stolen-name-srcmac", "the collector's line, from a link address that is not ours", {"src": b"\2ABCDE"}),
         ("stolen-name-fragment", "the collector's line, in fragments", {"fragment": 0x2000}),
         ("stolen-name-options", "the collector's line, with IP options", {"options": b"\1\1\1\1"}),
-        ("stolen-name-tail", "the collector's line, with data behind the packet's end", {"tail": b"hidden" * 20})):
+        ("stolen-name-tail", "the collector's line, with data behind the packet's end", {"tail": b"hidden" * 20}),
+        ("stolen-name-tail-bypass", "the same, past the queue", {"tail": b"hidden" * 20})):
     def stolen(line, kw=kw, name=name):
         t = line.token()
         line.macs[None] = F.EVERYONE
         mark = (lambda f: t in f and b"hidden" * 20 in f) if "tail" in name else t
-        return line.frame_out(line_frame(line, t, **kw), mark, uid=UID_NETWORK)
+        return line.frame_out(line_frame(line, t, **kw), mark, uid=UID_NETWORK, bypass="bypass" in name)
     simple(name, "packet", "packet socket of the network process's user: " + words, stolen)
 
 
