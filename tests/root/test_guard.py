@@ -111,6 +111,11 @@ class Site:
             p.wait()
         self.attackers = []
 
+    def binds(self, frame):
+        """Does an AF_XDP socket of others send FRAME from the only queue?"""
+        self.stop()
+        return self.attack("xsk", "eth0", "0", "1", frame) == "ok 1"
+
     def udp(self, mark, source, target):
         """A whole UDP frame from one machine to the other, with MARK in it."""
         (m1, a1), (m2, a2) = [(self.mac, self.h.v4) if x is self.h else (self.peer_mac, self.peer.v4)
@@ -378,11 +383,7 @@ def test_21_an_af_xdp_socket_of_before_is_named(site):
     """Nothing takes it off its queue; who has it is told by the sensors, that it is there by the guard."""
     wait_for("a guard", lambda: "agent-guard" in site.h.processes())
     frame = site.udp(b"AFXD2", site.h, site.peer).hex()
-
-    def bind():
-        site.stop()
-        return site.attack("xsk", "eth0", "0", "1", frame)
-    wait_for("a queue, which the kernel frees a little late", lambda: bind() == "ok 1")
+    wait_for("a queue, which the kernel frees a little late", lambda: site.binds(frame))
     at = time.time()
     site.isolate()
     site.named(at, "guard worked against on eth0: an AF_XDP socket of others was bound before ours, not repaired")
@@ -415,7 +416,8 @@ def test_22_who_listens_to_what_the_rules_let_in_is_named(closed):
 def free(s):
     assert s.xdp("eth0") is None and s.xdp("lo") is None
     assert s.h.reaches(s.peer.v4, Peer.TCP) and s.h.reaches(s.peer.v6, Peer.TCP)
-    assert s.attack("xsk", "eth0", "0", "1", s.udp(b"AFTER", s.h, s.peer).hex()) == "ok 1", "a queue is still held"
+    frame = s.udp(b"AFTER", s.h, s.peer).hex()
+    wait_for("a queue, which the kernel frees a little late", lambda: s.binds(frame))
     s.stop()
 
 
