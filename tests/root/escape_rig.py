@@ -356,8 +356,8 @@ class Line(Rig):
     def guarded(self):
         """The guard is on the cable, and on what else it takes, by now."""
         end = time.monotonic() + 2
-        while time.monotonic() < end and \
-                "cordon_in" not in self.cmd("host", "ip", "-d", "link", "show", "dev", "v0", check=False).stdout:
+        while time.monotonic() < end and not all(
+                "cordon_in" in x for x in self.cmd("host", "ip", "-o", "-d", "link").stdout.strip().split("\n")):
             time.sleep(0.01)
         time.sleep(0.1)
 
