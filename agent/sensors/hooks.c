@@ -6,7 +6,6 @@
 #include "agent/sensors/hooks.h"
 
 #include <errno.h>
-#include <linux/bpf.h>
 #include <linux/if_link.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
@@ -16,11 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include "common/base/log.h"
+#include "common/proc/bpfid.h"
 
 #define BUFFER (64 * 1024)
 #define QDISCS_MAX 512
@@ -280,25 +279,6 @@ hooks_device(const struct hooks *h, uint32_t index)
 	return "";
 }
 
-static long
-ask_bpf(enum bpf_cmd cmd, union bpf_attr *attr)
-{
-	return syscall(SYS_bpf, cmd, attr, sizeof(*attr));
-}
-
-static bool
-ask_info(int fd, void *info, uint32_t len)
-{
-	union bpf_attr attr;
-
-	memset(info, 0, len);
-	memset(&attr, 0, sizeof(attr));
-	attr.info.bpf_fd = (uint32_t)fd;
-	attr.info.info_len = len;
-	attr.info.info = (uint64_t)(uintptr_t)info;
-	return ask_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr) == 0;
-}
-
 static void
 list_tcx(const struct hook_device *d, enum hook_kind kind, struct hooks *out)
 {
@@ -312,7 +292,7 @@ list_tcx(const struct hook_device *d, enum hook_kind kind, struct hooks *out)
 	    TCX_EGRESS;
 	attr.query.prog_ids = (uint64_t)(uintptr_t)ids;
 	attr.query.prog_cnt = TCX_PROGRAMS_MAX;
-	if (ask_bpf(BPF_PROG_QUERY, &attr) < 0)
+	if (bpfid_call(BPF_PROG_QUERY, &attr) < 0)
 		return;
 	memcpy(h.name, d->name, sizeof(h.name));
 	for (i = 0; i < attr.query.prog_cnt && i < TCX_PROGRAMS_MAX; i++) {
@@ -327,22 +307,11 @@ list_lost(struct hooks *out)
 {
 	struct hook h = {.kind = HOOK_LOST};
 	struct bpf_link_info info;
-	union bpf_attr attr;
 	uint32_t id = 0;
 	int fd;
 
-	for (;;) {
-		memset(&attr, 0, sizeof(attr));
-		attr.start_id = id;
-		if (ask_bpf(BPF_LINK_GET_NEXT_ID, &attr) < 0)
-			return;
-		id = attr.next_id;
-		memset(&attr, 0, sizeof(attr));
-		attr.link_id = id;
-		fd = (int)ask_bpf(BPF_LINK_GET_FD_BY_ID, &attr);
-		if (fd < 0)
-			continue;
-		if (ask_info(fd, &info, sizeof(info)) &&
+	while ((fd = bpfid_next(BPFID_LINK, &id)) >= 0) {
+		if (bpfid_info(fd, &info, sizeof(info)) &&
 		    info.type == BPF_LINK_TYPE_XDP && info.xdp.ifindex == 0) {
 			h.program = info.prog_id;
 			h.place = id;
@@ -399,16 +368,12 @@ void
 hooks_program_name(uint32_t id, char *out, size_t size)
 {
 	struct bpf_prog_info info;
-	union bpf_attr attr;
-	int fd;
+	int fd = id == 0 ? -1 : bpfid_open(BPFID_PROGRAM, id);
 
 	out[0] = '\0';
-	memset(&attr, 0, sizeof(attr));
-	attr.prog_id = id;
-	fd = id == 0 ? -1 : (int)ask_bpf(BPF_PROG_GET_FD_BY_ID, &attr);
 	if (fd < 0)
 		return;
-	if (ask_info(fd, &info, sizeof(info)))
+	if (bpfid_info(fd, &info, sizeof(info)))
 		log_quote(out, size, info.name, strnlen(info.name,
 		    sizeof(info.name)));
 	close(fd);
