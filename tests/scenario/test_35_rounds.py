@@ -9,6 +9,7 @@ import time
 
 from world import Failed, Peer, Sniffer, TOP, UDP_STREAM, run, wait_for
 
+STANDS = (["ip", "-d", "link"], ["nft", "list", "ruleset"], ["ip", "neigh"], ["ip", "route"])
 ROUNDS = int(os.environ.get("CORDON_ROUNDS", "200"))
 
 
@@ -64,7 +65,10 @@ def test_rounds_of_apply_and_release_under_sigkill(world, people):
             closed[-1][1] = time.time()
             assert not h.reaches(peer.v4, Peer.TCP, 0.3), "round %d" % n
         else:  # the kernel asks for a neighbour that it could not ask for at most once a second
-            wait_for("round %d, the peer again" % n, lambda: h.reaches(peer.v4, Peer.TCP, 0.3), 5, 0.02)
+            try:
+                wait_for("round %d, the peer again" % n, lambda: h.reaches(peer.v4, Peer.TCP, 1), 15, 0.02)
+            except Failed as e:
+                raise Failed("%s\n%s" % (e, "\n".join(h.run(c).stdout for c in STANDS)))
     frames = [f for f in watch.frames() if f.out_of_host and not f.is_line(col) and not f.is_neighbour()]
     for begin, end in closed:
         leaks += [f for f in frames if begin <= f.at <= end]
