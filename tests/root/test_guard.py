@@ -391,7 +391,7 @@ def test_21_an_af_xdp_socket_of_before_is_named(site):
     assert s["cause"]["pid"] == site.attackers[0].pid
     site.stop()
     time.sleep(2)  # the attacker must not be the first again
-    wait_for("the queue is ours", lambda: bind() == "refused bind: Device or resource busy", 15, 1.5)
+    wait_for("the queue is ours", lambda: not site.binds(frame), 15, 1.5)
     site.stop()
     site.open()
 
