@@ -20,7 +20,7 @@ import xml.etree.ElementTree as ET
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 JOBS = "-j%d" % (os.cpu_count() or 2)
-LANES = 2
+LANES = 3  # on two cores: what runs mostly waits
 LONGEST = ["tests/scenario/test_70_strand.py", "tests/scenario/test_60_operator.py", "tests/boot/test_boot.py",
            "tests/root/test_enforcer.py", "tests/root/test_guard.py", "tests/pkg/test_packages.py",
            "tests/root/test_escape.py", "tests/scenario/test_05_collector.py"]
