@@ -160,8 +160,9 @@ class Line(Rig):
         self.ip("wire", "link add br0 type bridge mcast_snooping 0", "link set br0 up")
         for side, dev, v4, v6 in (("host", "v0", HOST4, HOST6), ("peer", "p0", PEER4, PEER6),
                                   ("rogue", "r0", ROGUE4, ROGUE6)):
-            run("ip", "link", "add", dev, "netns", self.ns[side], "type", "veth", "peer", "name", "s" + dev,
-                "netns", self.ns["wire"])
+            # A number that no device of another test has: guards look at BPF maps of the whole machine.
+            run("ip", "link", "add", dev, "index", str(10000 + os.getpid() % 30000 * 8 + next(serial) % 8), "netns",
+                self.ns[side], "type", "veth", "peer", "name", "s" + dev, "netns", self.ns["wire"])
             self.cmd(side, "sysctl", "-qw", "net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0")
             self.ip("wire", "link set s%s master br0 up" % dev)
             self.ip(side, "link set lo up", "addr add %s/24 brd + dev %s" % (v4, dev),
