@@ -1,0 +1,605 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One sorted table of hashes of paths.  Runs in the sensors process; the
+ * files behind it are root's, so an intruder's: the caller decides what an
+ * MD5 list of this host is worth.
+ */
+#include "agent/packages/packages.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/packages/dpkg.h"
+#include "agent/packages/sums.h"
+#include "common/base/buf.h"
+#include "common/base/file.h"
+
+#define STATUS_MAX (128u * 1024 * 1024)
+#define LIST_MAX (32u * 1024 * 1024)
+#define STAMPS 5
+
+/* 64 bytes; a host that watches only the usual trees has some thousand. */
+struct row {
+	uint64_t key; /* of the path */
+	uint32_t package;
+	uint8_t say, type, conffile;
+	uint16_t mode;
+	uint32_t uid, gid;
+	uint8_t sum[DIGEST_LEN];
+};
+
+struct diversion {
+	uint64_t from, to;
+	char *package; /* name alone */
+};
+
+struct override {
+	uint64_t key;
+	uint32_t mode;
+};
+
+/* What a file or folder was when it was read. */
+struct stamp {
+	char path[512];
+	struct timespec mtime;
+	ino_t ino;
+	off_t size;
+};
+
+struct packages {
+	struct row *row;
+	size_t n, max;
+	char **name; /* "bash 5.2.15-2+b2 amd64" */
+	size_t names, names_max;
+	struct diversion *div;
+	size_t divs;
+	struct override *over;
+	size_t overs;
+	struct stamp stamp[STAMPS];
+	size_t stamps;
+};
+
+struct reading {
+	const struct packages_from *from;
+	struct packages *p;
+	struct buf text; /* of one list after another */
+	bool merged[6];	 /* /bin, /sbin ...: links into /usr */
+	bool lists;	 /* our folder may be believed */
+	uint32_t package; /* the one whose lists are read */
+	int failed;
+};
+
+static const char *const top[] = {"/bin", "/sbin", "/lib", "/lib32",
+    "/lib64", "/libx32"};
+
+/* -- paths ---------------------------- */
+
+static uint64_t
+key_of(const char *path)
+{
+	uint8_t sum[DIGEST_LEN];
+	uint64_t key;
+
+	digest_of(path, strlen(path), sum);
+	memcpy(&key, sum, sizeof(key));
+	return key;
+}
+
+static void
+look_merged(struct reading *rd)
+{
+	struct stat st;
+	size_t i;
+
+	for (i = 0; i < sizeof(top) / sizeof(top[0]); i++)
+		rd->merged[i] = lstat(top[i], &st) == 0 &&
+		    S_ISLNK(st.st_mode);
+}
+
+/* The path on the disk of what a package calls PATH. */
+static bool
+place(const struct reading *rd, struct slice path, char out[DPKG_PATH_MAX])
+{
+	char text[DPKG_PATH_MAX];
+	const char *usr = "", *slash;
+	size_t i, n;
+
+	if (!slice_copy(path, text, sizeof(text)) || text[0] == '\0')
+		return false;
+	slash = text[0] == '/' ? "" : "/";
+	for (i = 0; i < sizeof(top) / sizeof(top[0]); i++) {
+		n = strlen(top[i]) - (slash[0] == '/');
+		if (rd->merged[i] && strncmp(text, top[i] +
+		    (slash[0] == '/'), n) == 0 && text[n] == '/')
+			usr = "/usr";
+	}
+	return (size_t)snprintf(out, DPKG_PATH_MAX, "%s%s%s", usr, slash,
+	    text) < DPKG_PATH_MAX;
+}
+
+/* -- growing ---------------------------- */
+
+static void
+fail(struct reading *rd, int code)
+{
+	if (rd->failed == 0)
+		rd->failed = code;
+}
+
+static struct row *
+row_new(struct reading *rd, struct slice path)
+{
+	struct packages *p = rd->p;
+	char at[DPKG_PATH_MAX];
+	struct row *more;
+	size_t max;
+
+	if (rd->failed != 0 || !place(rd, path, at) ||
+	    (rd->from->wanted != NULL &&
+	    !rd->from->wanted(rd->from->arg, at)))
+		return NULL;
+	if (p->n == p->max) {
+		max = p->max == 0 ? 1024 : p->max * 2;
+		more = p->n >= PACKAGES_PATHS_MAX ? NULL :
+		    realloc(p->row, max * sizeof(*more));
+		if (more == NULL) {
+			fail(rd, p->n >= PACKAGES_PATHS_MAX ? ERR_LIMIT :
+							      ERR_NOMEM);
+			return NULL;
+		}
+		p->row = more;
+		p->max = max;
+	}
+	more = &p->row[p->n++];
+	memset(more, 0, sizeof(*more));
+	more->key = key_of(at);
+	more->package = rd->package;
+	return more;
+}
+
+static bool
+package_new(struct reading *rd, const struct dpkg_package *d)
+{
+	struct packages *p = rd->p;
+	char **more;
+	size_t max;
+
+	if (p->names == p->names_max) {
+		max = p->names_max == 0 ? 256 : p->names_max * 2;
+		more = p->names >= PACKAGES_MAX ? NULL :
+		    realloc(p->name, max * sizeof(*more));
+		if (more == NULL) {
+			fail(rd, ERR_LIMIT);
+			return false;
+		}
+		p->name = more;
+		p->names_max = max;
+	}
+	if (asprintf(&p->name[p->names], "%.*s %.*s %.*s", (int)d->name.len,
+	    d->name.at, (int)d->version.len, d->version.at, (int)d->arch.len,
+	    d->arch.at) < 0) {
+		fail(rd, ERR_NOMEM);
+		return false;
+	}
+	rd->package = (uint32_t)p->names++;
+	return true;
+}
+
+/* -- one package ---------------------------- */
+
+/* The content of DPKG/info/NAME[:ARCH].SUFFIX; false: there is none. */
+static bool
+info(struct reading *rd, const struct dpkg_package *d, const char *suffix,
+    struct slice *text)
+{
+	char path[DPKG_PATH_MAX];
+	int i, r = ERR_NOENT;
+
+	for (i = d->same ? 0 : 1; i < 2 && r == ERR_NOENT; i++) {
+		buf_clear(&rd->text);
+		if ((size_t)snprintf(path, sizeof(path),
+		    "%s/info/%.*s%s%.*s.%s", rd->from->dpkg,
+		    (int)d->name.len, d->name.at, i == 0 ? ":" : "",
+		    i == 0 ? (int)d->arch.len : 0, d->arch.at != NULL ?
+		    d->arch.at : "", suffix) >= sizeof(path))
+			return false;
+		r = file_read(path, &rd->text, NULL);
+	}
+	*text = (struct slice){(const char *)rd->text.data, rd->text.len};
+	return r == 0;
+}
+
+static void
+add_sum(struct reading *rd, const struct dpkg_sum *s, enum packages_say say)
+{
+	struct row *row = row_new(rd, s->path);
+
+	if (row == NULL)
+		return;
+	row->say = (uint8_t)say;
+	row->conffile = say == PACKAGES_CONFFILE;
+	memcpy(row->sum, s->md5, DPKG_MD5_LEN);
+}
+
+/* A list of ours is root's alone, or it is not there for us. */
+static bool
+only_roots(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && st.st_uid == 0 &&
+	    (st.st_mode & 022) == 0;
+}
+
+static void
+read_ours(struct reading *rd, const struct dpkg_package *d)
+{
+	char name[SUMS_NAME_MAX], path[DPKG_PATH_MAX];
+	struct sums_row s;
+	struct slice text;
+	struct row *row;
+
+	if (!rd->lists || sums_name(name, d->name, d->version, d->arch) != 0 ||
+	    file_join(path, sizeof(path), rd->from->lists, name) != 0 ||
+	    !only_roots(path))
+		return;
+	buf_clear(&rd->text);
+	if (file_read(path, &rd->text, NULL) != 0)
+		return;
+	text = (struct slice){(const char *)rd->text.data, rd->text.len};
+	if (!sums_open(&text, d->name, d->version, d->arch))
+		return;
+	while (sums_next(&text, &s)) {
+		row = row_new(rd, s.path);
+		if (row == NULL)
+			continue;
+		row->say = PACKAGES_SHA256;
+		row->type = (uint8_t)s.type;
+		row->mode = (uint16_t)s.mode;
+		row->uid = s.uid;
+		row->gid = s.gid;
+		memcpy(row->sum, s.sha256, DIGEST_LEN);
+	}
+}
+
+static void
+read_package(struct reading *rd, const struct dpkg_package *d)
+{
+	struct slice text = d->conffiles, path;
+	struct dpkg_sum s;
+	struct row *row;
+
+	if (!package_new(rd, d))
+		return;
+	while (dpkg_conffile_next(&text, &s))
+		add_sum(rd, &s, PACKAGES_CONFFILE);
+	if (!d->on_disk)
+		return;
+	if (info(rd, d, "md5sums", &text))
+		while (dpkg_sum_next(&text, &s))
+			add_sum(rd, &s, PACKAGES_MD5);
+	if (info(rd, d, "list", &text))
+		while (dpkg_path_next(&text, &path))
+			if ((row = row_new(rd, path)) != NULL)
+				row->say = PACKAGES_LISTED;
+	read_ours(rd, d);
+}
+
+/* -- the rest of dpkg's folder ---------------------------- */
+
+static void
+stamp(struct packages *p, const char *dir, const char *name)
+{
+	struct stamp *s = &p->stamp[p->stamps];
+	struct stat st;
+
+	if ((size_t)snprintf(s->path, sizeof(s->path), "%s%s", dir, name) >=
+	    sizeof(s->path))
+		return;
+	if (stat(s->path, &st) == 0) {
+		s->mtime = st.st_mtim;
+		s->ino = st.st_ino;
+		s->size = st.st_size;
+	}
+	p->stamps++;
+}
+
+bool
+packages_stale(const struct packages *p)
+{
+	struct stat st;
+	size_t i;
+
+	for (i = 0; i < p->stamps; i++) {
+		const struct stamp *s = &p->stamp[i];
+
+		if (stat(s->path, &st) != 0)
+			memset(&st, 0, sizeof(st));
+		if (st.st_mtim.tv_sec != s->mtime.tv_sec ||
+		    st.st_mtim.tv_nsec != s->mtime.tv_nsec ||
+		    st.st_ino != s->ino || st.st_size != s->size)
+			return true;
+	}
+	return false;
+}
+
+static bool
+top_file(struct reading *rd, const char *name, struct buf *b,
+    struct slice *text)
+{
+	char path[DPKG_PATH_MAX];
+	bool good;
+
+	buf_clear(b);
+	good = file_join(path, sizeof(path), rd->from->dpkg, name) == 0 &&
+	    file_read(path, b, NULL) == 0;
+	*text = (struct slice){(const char *)b->data, b->len};
+	return good;
+}
+
+static void
+read_diversions(struct reading *rd)
+{
+	struct packages *p = rd->p;
+	char from[DPKG_PATH_MAX], to[DPKG_PATH_MAX];
+	struct dpkg_diversion d;
+	struct diversion *more;
+	struct slice text;
+
+	if (!top_file(rd, "diversions", &rd->text, &text))
+		return;
+	while (p->divs < PACKAGES_DIVERSIONS_MAX &&
+	    dpkg_diversion_next(&text, &d)) {
+		if (!place(rd, d.from, from) || !place(rd, d.to, to))
+			continue;
+		more = realloc(p->div, (p->divs + 1) * sizeof(*more));
+		if (more == NULL) {
+			fail(rd, ERR_NOMEM);
+			return;
+		}
+		p->div = more;
+		more[p->divs].from = key_of(from);
+		more[p->divs].to = key_of(to);
+		more[p->divs].package = strndup(d.package.at, d.package.len);
+		if (more[p->divs++].package == NULL)
+			fail(rd, ERR_NOMEM);
+	}
+}
+
+static void
+read_overrides(struct reading *rd)
+{
+	struct packages *p = rd->p;
+	char path[DPKG_PATH_MAX];
+	struct dpkg_override o;
+	struct override *more;
+	struct slice text;
+
+	if (!top_file(rd, "statoverride", &rd->text, &text))
+		return;
+	while (p->overs < PACKAGES_DIVERSIONS_MAX &&
+	    dpkg_override_next(&text, &o)) {
+		if (!place(rd, o.path, path))
+			continue;
+		more = realloc(p->over, (p->overs + 1) * sizeof(*more));
+		if (more == NULL) {
+			fail(rd, ERR_NOMEM);
+			return;
+		}
+		p->over = more;
+		more[p->overs].key = key_of(path);
+		more[p->overs++].mode = o.mode;
+	}
+}
+
+static int
+row_cmp(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	if (x->package != y->package)
+		return x->package < y->package ? -1 : 1;
+	return (int)y->say - (int)x->say; /* the best word first */
+}
+
+/* One row a package and path: the best, which knows a conffile as such. */
+static void
+settle(struct packages *p)
+{
+	size_t i, n = 0;
+
+	if (p->n > 0)
+		qsort(p->row, p->n, sizeof(*p->row), row_cmp);
+	for (i = 0; i < p->n; i++) {
+		if (n > 0 && p->row[n - 1].key == p->row[i].key &&
+		    p->row[n - 1].package == p->row[i].package)
+			p->row[n - 1].conffile |= p->row[i].conffile;
+		else
+			p->row[n++] = p->row[i];
+	}
+	p->n = n;
+}
+
+int
+packages_read(const struct packages_from *from, struct packages **out,
+    struct why *why)
+{
+	struct reading rd = {.from = from};
+	struct dpkg_package d;
+	struct slice text;
+	struct buf status;
+
+	rd.p = calloc(1, sizeof(*rd.p));
+	if (rd.p == NULL)
+		return why_set(why, ERR_NOMEM, "packages");
+	buf_init(&status, STATUS_MAX);
+	buf_init(&rd.text, LIST_MAX);
+	stamp(rd.p, from->dpkg, "/status");
+	stamp(rd.p, from->dpkg, "/diversions");
+	stamp(rd.p, from->dpkg, "/statoverride");
+	stamp(rd.p, from->dpkg, "/info");
+	if (from->lists[0] != '\0')
+		stamp(rd.p, from->lists, "");
+	rd.lists = from->lists[0] != '\0' && only_roots(from->lists);
+	look_merged(&rd);
+	if (!top_file(&rd, "status", &status, &text)) {
+		fail(&rd, ERR_NOENT);
+		goto done;
+	}
+	read_diversions(&rd);
+	read_overrides(&rd);
+	while (rd.failed == 0 && dpkg_package_next(&text, &d))
+		read_package(&rd, &d);
+	settle(rd.p);
+done:
+	buf_done(&status);
+	buf_done(&rd.text);
+	if (rd.failed != 0) {
+		packages_free(&rd.p);
+		return why_set(why, rd.failed, "packages in %s: %s",
+		    from->dpkg, err_str(rd.failed));
+	}
+	*out = rd.p;
+	return 0;
+}
+
+void
+packages_free(struct packages **pp)
+{
+	struct packages *p = *pp;
+	size_t i;
+
+	if (p == NULL)
+		return;
+	for (i = 0; i < p->names; i++)
+		free(p->name[i]);
+	for (i = 0; i < p->divs; i++)
+		free(p->div[i].package);
+	free(p->name);
+	free(p->div);
+	free(p->over);
+	free(p->row);
+	free(p);
+	*pp = NULL;
+}
+
+size_t
+packages_count(const struct packages *p)
+{
+	return p->names;
+}
+
+/* -- asking ---------------------------- */
+
+static size_t
+first_of(const struct packages *p, uint64_t key)
+{
+	size_t lo = 0, hi = p->n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (p->row[mid].key < key)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* Is NAME the first word of "name version arch"? */
+static bool
+is_named(const char *full, const char *name)
+{
+	size_t n = strlen(name);
+
+	return strncmp(full, name, n) == 0 && full[n] == ' ';
+}
+
+/*
+ * Rows of KEY: all of them (ONLY and BUT NULL), those of package ONLY, or
+ * those of all packages but BUT.
+ */
+static size_t
+gather(const struct packages *p, uint64_t key, const char *only,
+    const char *but, struct packages_file *out, size_t n)
+{
+	size_t i;
+
+	for (i = first_of(p, key); i < p->n && p->row[i].key == key &&
+	    n < PACKAGES_FILES_MAX; i++) {
+		const struct row *r = &p->row[i];
+		const char *name = p->name[r->package];
+
+		if ((only != NULL && !is_named(name, only)) ||
+		    (but != NULL && is_named(name, but)))
+			continue;
+		out[n++] = (struct packages_file){
+		    .say = (enum packages_say)r->say,
+		    .type = (char)r->type,
+		    .conffile = r->conffile != 0,
+		    .package = name,
+		    .sum = r->say == PACKAGES_LISTED || r->type == 'd' ?
+			NULL : r->sum,
+		    .mode = r->mode, .uid = r->uid, .gid = r->gid};
+	}
+	return n;
+}
+
+size_t
+packages_find(const struct packages *p, const char *path,
+    struct packages_file out[PACKAGES_FILES_MAX])
+{
+	uint64_t key = key_of(path);
+	size_t i;
+
+	for (i = 0; i < p->divs; i++) {
+		const struct diversion *d = &p->div[i];
+
+		/* What others put at FROM is at TO; FROM is the diverter's. */
+		if (d->to == key)
+			return gather(p, d->from, NULL, d->package, out, 0);
+		if (d->from == key)
+			return gather(p, key, d->package, NULL, out, 0);
+	}
+	return gather(p, key, NULL, NULL, out, 0);
+}
+
+bool
+packages_override(const struct packages *p, const char *path, uint32_t *mode)
+{
+	uint64_t key = key_of(path);
+	size_t i;
+
+	for (i = 0; i < p->overs; i++)
+		if (p->over[i].key == key) {
+			*mode = p->over[i].mode;
+			return true;
+		}
+	return false;
+}
+
+const char *
+packages_content(const struct packages *p, const uint8_t *sha256,
+    const uint8_t *md5)
+{
+	size_t i;
+
+	for (i = 0; i < p->n; i++) {
+		const struct row *r = &p->row[i];
+
+		if ((r->say == PACKAGES_SHA256 && r->type == 'f' &&
+		    sha256 != NULL &&
+		    memcmp(r->sum, sha256, DIGEST_LEN) == 0) ||
+		    (r->say == PACKAGES_MD5 && md5 != NULL &&
+		    memcmp(r->sum, md5, DPKG_MD5_LEN) == 0))
+			return p->name[r->package];
+	}
+	return NULL;
+}
