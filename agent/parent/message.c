@@ -3,6 +3,7 @@
 #include "agent/parent/message.h"
 
 #include <limits.h>
+#include <string.h>
 
 #include "agent/links/ipc.pb-c.h"
 #include "agent/links/kinds.h"
@@ -11,6 +12,13 @@
 #include "common/base/id.h"
 #include "common/proc/rights.h"
 #include "common/wire/pack.h"
+
+/* "none" is an empty text for a child. */
+static char *
+path_or_none(char *value)
+{
+	return strcmp(value, "none") == 0 ? value + strlen(value) : value;
+}
 
 static void
 for_sensors(Cordon__Settings *m, const struct settings *s)
@@ -22,6 +30,9 @@ for_sensors(Cordon__Settings *m, const struct settings *s)
 	m->rescan_seconds = (uint32_t)s->rescan_every;
 	m->scan_threads = (uint32_t)s->scan_threads;
 	m->cpu_percent = (uint32_t)s->cpu_percent;
+	m->package_database = path_or_none(s->package_database);
+	m->package_lists = path_or_none(s->package_lists);
+	m->package_wait = (uint32_t)s->package_wait;
 }
 
 int

@@ -96,6 +96,12 @@ check_user(const char *value, struct why *why)
 }
 
 static int
+check_path_or_none(const char *value, struct why *why)
+{
+	return strcmp(value, "none") == 0 ? 0 : check_path(value, why);
+}
+
+static int
 check_level(const char *value, struct why *why)
 {
 	enum log_level level;
@@ -163,6 +169,12 @@ static const struct conf_key table[] = {
 	    true, NULL},
 	{"files", "cpu_percent", CONF_INT, AT(cpu_percent), "20", 1, 100,
 	    true, NULL},
+	{"files", "package_database", CONF_STRING, AT(package_database),
+	    "/var/lib/dpkg", 0, 0, true, check_path_or_none},
+	{"files", "package_lists", CONF_STRING, AT(package_lists),
+	    AGENT_STATE_DIR "/packages", 0, 0, true, check_path_or_none},
+	{"files", "package_wait", CONF_SPAN, AT(package_wait), "10m", 10,
+	    3600, true, NULL},
 	{"spool", "max_size", CONF_SIZE, AT(spool_max), "256M", 1 << 20,
 	    INT64_C(64) << 30, true, NULL},
 	{NULL, NULL, CONF_STRING, 0, NULL, 0, 0, false, NULL},

@@ -29,6 +29,8 @@ struct settings {
 	int64_t rescan_every; /* seconds */
 	int64_t scan_threads;
 	int64_t cpu_percent;
+	char *package_database, *package_lists; /* paths, or "none" */
+	int64_t package_wait; /* seconds */
 	int64_t spool_max; /* bytes */
 };
 
@@ -41,8 +43,8 @@ void settings_free(struct settings *s);
 
 /*
  * The value of KEY for a script, as the tool asks for it: "state_dir",
- * "run_dir", "network_user", "enforcer_user", "sensors_user", "guard_user";
- * NULL if KEY is none of them.
+ * "run_dir", "network_user", "enforcer_user", "sensors_user", "guard_user",
+ * "package_lists"; NULL if KEY is none of them.
  */
 const char *settings_text(const struct settings *s, const char *key);
 

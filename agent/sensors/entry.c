@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/xattr.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -94,6 +95,8 @@ from_statx(const struct statx *sx, struct entry *e)
 		e->flags |= ENTRY_IMMUTABLE;
 	if (sx->stx_attributes & STATX_ATTR_APPEND)
 		e->flags |= ENTRY_APPEND;
+	if (S_ISREG(sx->stx_mode) && sx->stx_nlink > 1)
+		e->flags |= ENTRY_LINKED;
 }
 
 static bool
@@ -116,7 +119,7 @@ attribute_counts(const char *name)
  * file system gives them, added up so that the order does not matter.
  */
 static uint64_t
-xattr_sum(struct inspect *in, int fd)
+xattr_sum(struct inspect *in, int fd, struct entry *e)
 {
 	uint8_t sum[DIGEST_LEN];
 	uint64_t total = 0, part;
@@ -128,6 +131,8 @@ xattr_sum(struct inspect *in, int fd)
 	    at += strlen(at) + 1) {
 		if (!attribute_counts(at))
 			continue;
+		if (S_ISREG(e->mode) && strcmp(at, XATTR_NAME_CAPS) == 0)
+			e->flags |= ENTRY_CAPABLE;
 		v = fgetxattr(fd, at, in->value, sizeof(in->value));
 		digest_begin(in->digest);
 		digest_add(in->digest, at, strlen(at) + 1);
@@ -255,7 +260,7 @@ read_regular(struct inspect *in, int dirfd, const char *name,
 		r = 0;
 	}
 	if (r == 0)
-		e->xattr = xattr_sum(in, fd);
+		e->xattr = xattr_sum(in, fd, e);
 done:
 	close(fd);
 	return r;
@@ -298,7 +303,7 @@ inspect_once(struct inspect *in, int dirfd, const char *name,
 		fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
 		    O_NONBLOCK | O_CLOEXEC);
 		if (fd >= 0) {
-			e.xattr = xattr_sum(in, fd);
+			e.xattr = xattr_sum(in, fd, &e);
 			close(fd);
 		}
 	}
@@ -364,6 +369,9 @@ entry_same_meta(const struct entry *a, const struct entry *b)
 {
 	const uint16_t lasting = ENTRY_IMMUTABLE | ENTRY_APPEND;
 
+	/* A further name counts, one fewer does not. */
+	if (b->flags & ~a->flags & ENTRY_LINKED)
+		return false;
 	return a->mode == b->mode && a->uid == b->uid && a->gid == b->gid &&
 	    a->xattr == b->xattr &&
 	    (a->flags & lasting) == (b->flags & lasting);

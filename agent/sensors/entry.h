@@ -23,6 +23,8 @@ enum entry_flag {
 	ENTRY_PARTIAL = 4,   /* digest of both ends only */
 	ENTRY_UNSTABLE = 8,  /* kept changing while it was read */
 	ENTRY_UNREAD = 16,   /* content could not be read; digest is zero */
+	ENTRY_CAPABLE = 32,  /* has file capabilities; also in xattr */
+	ENTRY_LINKED = 64,   /* a regular file with more than one name */
 };
 
 struct entry {
@@ -67,7 +69,9 @@ int inspect_path(struct inspect *in, const char *path,
 /* Bytes read so far. */
 uint64_t inspect_bytes(const struct inspect *in);
 
-/* Same content; same mode, owner, flags and attributes. */
+/*
+ * Same content; same mode, owner, flags and attributes, B after A.
+ */
 bool entry_same_content(const struct entry *a, const struct entry *b);
 bool entry_same_meta(const struct entry *a, const struct entry *b);
 

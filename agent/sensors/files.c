@@ -20,6 +20,7 @@
 
 #include "agent/sensors/baseline.h"
 #include "agent/sensors/emit.h"
+#include "agent/sensors/explain.h"
 #include "agent/sensors/judge.h"
 #include "agent/sensors/path.h"
 #include "agent/sensors/pending.h"
@@ -43,6 +44,7 @@ struct files {
 	struct watch *watch;
 	struct inspect *inspect;
 	struct baseline *base;
+	struct explain *explain;
 	char base_path[PATH_LEN];
 	int64_t clear_ms;  /* wall: no loss known up to here */
 	int64_t put_ms;	   /* boot: last change of the baseline */
@@ -177,14 +179,15 @@ static uint64_t
 judge_found(struct files *f, const struct scan_result *res,
     const char *cause)
 {
-	struct change_of c = {.cause_id = cause};
+	struct change_of c = {.cause_id = cause, .explain = f->explain};
 	char path[PATH_LEN];
 	struct entry old, now;
 	uint64_t told = 0;
 	size_t i;
 
 	for (i = 0; i < res->n && !atomic_load(&f->env->stop); i++) {
-		if (path_join(path, res->rec[i].dir, res->rec[i].name) != 0)
+		if (path_join(path, res->rec[i].dir, res->rec[i].name) != 0 ||
+		    explain_waits(f->explain, path))
 			continue;
 		now = *res->rec[i].e;
 		c.path = path;
@@ -209,7 +212,7 @@ static uint64_t
 judge_missing(struct files *f, const struct scan_result *res, size_t filed,
     const char *cause)
 {
-	struct change_of c = {.cause_id = cause};
+	struct change_of c = {.cause_id = cause, .explain = f->explain};
 	char path[PATH_LEN];
 	struct entry now;
 	struct rec rec;
@@ -220,7 +223,8 @@ judge_missing(struct files *f, const struct scan_result *res, size_t filed,
 		if (scan_seen(res, i))
 			continue;
 		baseline_at(f->base, i, &rec);
-		if (path_join(path, rec.dir, rec.name) != 0)
+		if (path_join(path, rec.dir, rec.name) != 0 ||
+		    explain_waits(f->explain, path))
 			continue;
 		if (!below_root(f, path)) {
 			baseline_put(f->base, path, NULL);
@@ -374,7 +378,7 @@ judge_child(struct files *f, int fd, const char *path, const char *name,
 	bool had;
 
 	if (ignore_has(f->env->ignore, path) ||
-	    pending_has(f->pending, path))
+	    pending_has(f->pending, path) || explain_waits(f->explain, path))
 		return; /* its own event names who did it better */
 	had = baseline_get(f->base, path, &old);
 	if (inspect_at(f->inspect, fd, name, had ? &old : NULL, &now) != 0)
@@ -473,7 +477,8 @@ judge_moved(struct files *f, const struct pending_item *it,
 static const struct who *
 who_of(const struct pending_item *it, enum change kind)
 {
-	bool meta = kind == CHANGE_META || kind == CHANGE_SETUID;
+	bool meta = kind == CHANGE_META || kind == CHANGE_SETUID ||
+	    kind == CHANGE_CAPABLE || kind == CHANGE_TIMES;
 
 	if (meta && it->meta_who != NULL)
 		return it->meta_who;
@@ -484,7 +489,7 @@ static void
 look(struct files *f, const struct pending_item *it)
 {
 	struct change_of c = {.path = it->path, .events = it->events,
-	    .writers = it->writers};
+	    .writers = it->writers, .explain = f->explain};
 	struct entry old, now;
 	bool had = baseline_get(f->base, it->path, &old);
 	enum change kind;
@@ -508,6 +513,31 @@ look(struct files *f, const struct pending_item *it)
 		judge(f->base, f->env->out, f->env->roots, kind, &c);
 	if (c.now != NULL && S_ISDIR(now.mode) && it->content)
 		judge_tree(f, it->path, &c);
+}
+
+/* Paths of a package transaction wait for its end. */
+static void
+look_or_hold(struct files *f, struct pending_item *it)
+{
+	if (!explain_hold(f->explain, it))
+		look(f, it);
+	pending_item_free(&it);
+}
+
+static bool
+look_at_held(struct files *f)
+{
+	struct pending_item *it;
+	int i;
+
+	for (i = 0; i < BATCH && !atomic_load(&f->env->stop) &&
+	    (it = explain_take(f->explain)) != NULL; i++) {
+		look(f, it);
+		f->put_ms = clock_boot_ms();
+		pending_item_free(&it);
+	}
+	explain_turn(f->explain);
+	return i == BATCH;
 }
 
 /* -- the sensor ---------------------------- */
@@ -630,6 +660,7 @@ files_on_timer(struct sensor *s)
 {
 	struct files *f = s->state;
 	struct pending_item *it;
+	bool held;
 	int i;
 
 	if (f->base == NULL)
@@ -641,14 +672,17 @@ files_on_timer(struct sensor *s)
 	check_loss(f);
 	for (i = 0; i < BATCH && !atomic_load(&f->env->stop) &&
 	    (it = pending_take(f->pending, clock_boot_ms())) != NULL; i++) {
-		look(f, it);
+		look_or_hold(f, it);
 		f->put_ms = clock_boot_ms();
-		pending_item_free(&it);
 	}
+	held = look_at_held(f);
 	atomic_store(&f->env->watched, baseline_count(f->base));
-	rescan_if_due(f);
+	if (!explain_busy(f->explain))
+		rescan_if_due(f);
 	commit_if_due(f);
 	plan_next(f);
+	if (held)
+		s->due_ms = clock_boot_ms(); /* there is more of it */
 }
 
 /* The watch thread left something: look when it is due. */
@@ -686,6 +720,9 @@ files_start(struct sensor *s, struct why *why)
 	f->inspect = inspect_new(NULL, &s->env->stop);
 	if (s->fd < 0 || f->pending == NULL || f->inspect == NULL)
 		return why_set(why, ERR_NOMEM, "files sensor");
+	r = explain_new(s->env, &f->explain, why);
+	if (r != 0)
+		return r;
 	r = watch_new(f->pending, s->env->ignore, s->fd, &f->watch, why);
 	if (r != 0)
 		return r;
@@ -710,6 +747,7 @@ files_stop(struct sensor *s)
 		log_error("%s", why.text);
 	baseline_free(&f->base);
 	inspect_free(&f->inspect);
+	explain_free(&f->explain);
 	pending_free(&f->pending);
 	if (s->fd >= 0)
 		close(s->fd);

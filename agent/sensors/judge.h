@@ -18,11 +18,14 @@ enum change {
 	CHANGE_CONTENT,
 	CHANGE_META,
 	CHANGE_SETUID, /* a set-uid or set-gid bit is new */
+	CHANGE_CAPABLE, /* capabilities are new */
+	CHANGE_TIMES,	/* the same file and content, set back in time */
 	CHANGE_DELETED,
 	CHANGE_MOVED,
 };
 
 /* One path, before and after; NULL: not there. */
+struct explain;
 struct change_of {
 	const char *path;
 	const struct entry *old, *now;
@@ -30,6 +33,7 @@ struct change_of {
 	const struct who *who;  /* lent; NULL: found by a scan */
 	const char *cause_id;   /* NULL: from WHO */
 	uint32_t events, writers; /* 0: found by a scan */
+	struct explain *explain;  /* lent; NULL: nothing is explained */
 };
 
 /* Pure: what is it?  (Never CHANGE_MOVED.) */

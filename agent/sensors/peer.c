@@ -159,6 +159,11 @@ peer_check_settings(const Cordon__Settings *s, struct why *why)
 	if (s->n_ignore >= IGNORE_MAX)
 		return why_set(why, ERR_RANGE,
 		    "settings: more than %d ignore rules", IGNORE_MAX - 1);
+	if ((s->package_database[0] != '\0' &&
+	    !path_clean(s->package_database)) ||
+	    (s->package_lists[0] != '\0' && !path_clean(s->package_lists)))
+		return why_set(why, ERR_RANGE,
+		    "settings: bad path of package lists");
 	if (s->scan_threads > SCAN_THREADS_MAX || s->cpu_percent > 100)
 		return why_set(why, ERR_RANGE,
 		    "settings: scan threads or processor share too large");

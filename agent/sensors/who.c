@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -35,6 +36,7 @@ struct slot {
 	uint64_t start;
 	uint32_t uid, login_uid;
 	bool known; /* the fields above were read */
+	bool real;  /* as in struct who */
 	char *program, *unit;
 	struct who *who; /* last exact answer */
 	int64_t who_ms;
@@ -106,8 +108,8 @@ who_parse_cgroup(const char *text, char *out, size_t size)
 	log_quote(out, size, last, (size_t)(end - last));
 }
 
-static uint64_t
-read_start(pid_t pid)
+uint64_t
+who_start(pid_t pid)
 {
 	char text[PROC_TEXT];
 
@@ -146,6 +148,19 @@ read_program(pid_t pid, char *out, size_t size)
 	n = readlink(path, target, sizeof(target));
 	if (n > 0)
 		log_quote(out, size, target, (size_t)n);
+}
+
+/* Is the executable of PID the file that PROGRAM names here? */
+static bool
+is_real(pid_t pid, const char *program)
+{
+	struct stat exe, file;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	return program[0] == '/' && stat(path, &exe) == 0 &&
+	    stat(program, &file) == 0 && exe.st_dev == file.st_dev &&
+	    exe.st_ino == file.st_ino;
 }
 
 static void
@@ -311,7 +326,7 @@ slot_fill(struct slot *s)
 	if (proc_read(s->pid, "status", text, sizeof(text)) <= 0 ||
 	    !who_parse_status(text, &s->uid, &s->parent))
 		return;
-	s->start = read_start(s->pid);
+	s->start = who_start(s->pid);
 	s->login_uid = read_login(s->pid);
 	read_unit(s->pid, unit, sizeof(unit));
 	free(s->unit);
@@ -343,7 +358,28 @@ who_started(struct who_cache *c, pid_t pid, const char *program)
 	log_quote(quoted, sizeof(quoted), program, strlen(program));
 	s->program = strdup(quoted);
 	s->known = false;
+	s->real = true; /* the event's path is of this host */
 	slot_fill(s);
+}
+
+/*
+ * Was PROGRAM seen to start there, and is it the same process still?  Its
+ * file may have been replaced meanwhile: dpkg upgrades itself.
+ */
+static bool
+slot_real(const struct slot *s, const char *program)
+{
+	uint64_t start;
+	size_t n;
+
+	if (s == NULL || !s->real || !s->known || s->program == NULL)
+		return false;
+	n = strlen(s->program);
+	if (strncmp(program, s->program, n) != 0 ||
+	    (program[n] != '\0' && strcmp(program + n, " (deleted)") != 0))
+		return false;
+	start = who_start(s->pid);
+	return start == 0 || start == s->start;
 }
 
 /* Parents from the live process table, names from the cache if gone. */
@@ -359,6 +395,8 @@ add_parents(struct who_cache *c, struct who *w, pid_t parent)
 		s = slot_find(c, parent);
 		if (program[0] == '\0' && s != NULL && s->program != NULL)
 			snprintf(program, sizeof(program), "%s", s->program);
+		if (is_real(parent, program) || slot_real(s, program))
+			w->real |= 2u << w->parents;
 		snprintf(line, sizeof(line), "%d %s", (int)parent,
 		    program[0] != '\0' ? program : "?");
 		w->parent[w->parents] = strdup(line);
@@ -401,11 +439,14 @@ from_live(struct who_cache *c, pid_t pid, int pidfd)
 		return NULL;
 	w->uid = uid;
 	w->login_uid = read_login(pid);
-	w->start = read_start(pid);
+	w->start = who_start(pid);
 	if (!still_there(pidfd)) {
 		who_unref(&w);
 		return NULL;
 	}
+	if (is_real(pid, program) || slot_real(slot_find(c, pid),
+	    program))
+		w->real = 1;
 	w->grade = CORDON__GRADE__GRADE_EXACT;
 	set_user(w);
 	add_parents(c, w, parent);
@@ -429,6 +470,7 @@ from_cache(struct who_cache *c, pid_t pid)
 	w = who_new(pid, s->program, "", s->unit != NULL ? s->unit : "");
 	if (w == NULL)
 		return NULL;
+	w->real = slot_real(s, s->program);
 	w->grade = CORDON__GRADE__GRADE_CACHED;
 	w->start = s->start;
 	if (s->known) {
@@ -459,8 +501,10 @@ who_find(struct who_cache *c, pid_t pid, int pidfd)
 	who_unref(&s->who);
 	s->who = who_ref(w);
 	s->who_ms = clock_boot_ms();
-	if (s->program == NULL)
+	if (s->program == NULL) {
 		s->program = strdup(w->program);
+		s->real = w->real & 1;
+	}
 	if (!s->known)
 		slot_fill(s);
 	return w;

@@ -28,6 +28,12 @@ struct who {
 	char *program, *command, *user, *unit; /* never NULL; quoted */
 	char *parent[WHO_PARENTS_MAX];
 	size_t parents;
+	/*
+	 * Bit 0: the program is the file that its path names on this host,
+	 * and not one that another mount namespace calls so; bit 1 + i: the
+	 * same of parent i.
+	 */
+	uint32_t real;
 };
 
 struct who *who_ref(struct who *w);
@@ -46,6 +52,9 @@ void who_started(struct who_cache *c, pid_t pid, const char *program);
  * is counted for the caller; NULL only without memory.
  */
 struct who *who_find(struct who_cache *c, pid_t pid, int pidfd);
+
+/* Start of PID in clock ticks after boot; 0: there is no such process. */
+uint64_t who_start(pid_t pid);
 
 /* -- parsers of /proc, for tests ---------------------------- */
 /* The uid (real) and parent from /proc/PID/status text. */

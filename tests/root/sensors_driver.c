@@ -6,7 +6,7 @@
  *
  *   sensors-driver --program P --state DIR [--user U] [--watch T]...
  *       [--ignore R]... [--own DIR] [--conf F] [--threads N] [--rescan S]
- *       [--percent N]
+ *       [--percent N] [--packages DPKG-DIR] [--lists DIR] [--wait S]
  *
  *   check RUN G01,G02 MANIFEST|- [forge]   run a gate
  *   manifest ID | snapshot ORDER | full
@@ -385,6 +385,9 @@ options(int argc, char **argv)
 	    {"threads", required_argument, NULL, 't'},
 	    {"rescan", required_argument, NULL, 'r'},
 	    {"percent", required_argument, NULL, 'P'},
+	    {"packages", required_argument, NULL, 'k'},
+	    {"lists", required_argument, NULL, 'l'},
+	    {"wait", required_argument, NULL, 'W'},
 	    {NULL, 0, NULL, 0},
 	};
 	static uint8_t key[SIGN_KEY_LEN];
@@ -432,6 +435,15 @@ options(int argc, char **argv)
 			break;
 		case 'P':
 			d.s.cpu_percent = (uint32_t)atoi(optarg);
+			break;
+		case 'k':
+			d.s.package_database = optarg;
+			break;
+		case 'l':
+			d.s.package_lists = optarg;
+			break;
+		case 'W':
+			d.s.package_wait = (uint32_t)atoi(optarg);
 			break;
 		default:
 			exit(2);

@@ -64,6 +64,10 @@ test_defaults(void **state)
 	assert_int_equal(s.rescan_every, 900);
 	assert_int_equal(s.scan_threads, 2);
 	assert_int_equal(s.cpu_percent, 20);
+	assert_string_equal(s.package_database, "/var/lib/dpkg");
+	assert_string_equal(s.package_lists,
+	    "/var/lib/cordon-agent/packages");
+	assert_int_equal(s.package_wait, 600);
 	assert_int_equal(s.spool_max, 256 << 20);
 	assert_int_equal(s.watch.n, 9);
 	assert_string_equal(s.watch.item[0], "/etc");
@@ -88,6 +92,7 @@ test_all(void **state)
 		 "[files]\nwatch = /srv/ledger\nwatch = /srv/keys\n"
 		 "ignore = /srv/ledger/tmp\nignore = *.swp\n"
 		 "rescan_every = 1h\nscan_threads = 4\ncpu_percent = 50\n"
+		 "package_database = none\npackage_wait = 1m\n"
 		 "[spool]\nmax_size = 16M\n", &s, &why) != 0)
 		fail_msg("%s", why.text);
 	assert_string_equal(s.state_dir, "/srv/a");
@@ -97,6 +102,8 @@ test_all(void **state)
 	assert_int_equal(s.watch.n, 2); /* the standard ones are gone */
 	assert_string_equal(s.watch.item[1], "/srv/keys");
 	assert_int_equal(s.ignore.n, 2);
+	assert_string_equal(s.package_database, "none");
+	assert_int_equal(s.package_wait, 60);
 	assert_int_equal(s.spool_max, 16 << 20);
 	assert_string_equal(settings_text(&s, "run_dir"), "/srv/b");
 	assert_string_equal(settings_text(&s, "network_user"), "61001");
