@@ -28,6 +28,7 @@ static const char help[] =
 "               (--token TOKEN | --token - | --token-file FILE)\n"
 "  cordon-agent status\n"
 "  cordon-agent order FILE\n"
+"  cordon-agent packages FILE...\n"
 "  cordon-agent run | restore | check-config\n"
 "  cordon-agent may-remove | clear\n"
 "\n"
@@ -52,6 +53,11 @@ static const char help[] =
 "                The way to release a host that cannot reach its collector;\n"
 "                an order with a bad signature, for another host or older\n"
 "                than the last one is refused.\n"
+"  packages FILE...\n"
+"                Make lists of what is in these package files (.deb), with\n"
+"                SHA-256, mode and owner of each path, for the sensors to\n"
+"                explain changes with; \"-\" reads their names from standard\n"
+"                input, as apt's DPkg::Pre-Install-Pkgs gives them.\n"
 "  run           Start the agent in the foreground (what its unit does).\n"
 "  restore       Put the isolation that was ordered in force again, and end\n"
 "                (what the early unit does before the network comes up).\n"
@@ -91,6 +97,7 @@ static const char help[] =
 "Files:\n"
 "  " AGENT_CONF "      configuration\n"
 "  " AGENT_STATE_DIR "/       identity, and one folder for each process\n"
+"  " AGENT_STATE_DIR "/packages/   lists made by `packages`\n"
 "  " AGENT_RUN_DIR "/control   control socket of a running agent\n"
 "\n"
 "Examples:\n"
@@ -101,12 +108,13 @@ static const char help[] =
 static const struct command {
 	const char *name;
 	int (*run)(struct tool *t);
-	int args; /* arguments behind the name */
+	int args; /* arguments behind the name; -1: one or more */
 	bool root;
 } commands[] = {
 	{"enrol", tool_enrol, 0, true},
 	{"status", tool_status, 0, true},
 	{"order", tool_order, 1, true},
+	{"packages", tool_packages, -1, true},
 	{"run", tool_run, 0, true},
 	{"restore", tool_restore, 0, true},
 	{"check-config", tool_check_config, 0, false},
@@ -297,8 +305,10 @@ main(int argc, char **argv)
 	cmd = find_command(argv[optind]);
 	if (cmd == NULL)
 		return usage("no such command");
-	if (argc - optind - 1 != cmd->args)
-		return usage(cmd->args > 0 ? "FILE is missing, or too much"
+	t.files = argv + optind + 1;
+	t.nfiles = argc - optind - 1;
+	if (cmd->args < 0 ? t.nfiles == 0 : t.nfiles != cmd->args)
+		return usage(cmd->args != 0 ? "FILE is missing, or too much"
 					   : "too many arguments");
 	if (cmd->args > 0)
 		t.file = argv[optind + 1];

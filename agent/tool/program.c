@@ -186,6 +186,39 @@ done:
 }
 
 int
+program_open(const struct tool *t, const char *name, const char *const *argv,
+    pid_t *pid, int *fd, struct why *why)
+{
+	char path[PATH_MAX];
+	struct spawn s = {.path = path, .argv = argv};
+	int p[2], err;
+
+	if (file_join(path, sizeof(path), t->libexec, name) != 0)
+		return why_set(why, ERR_LIMIT, "--libexec: path too long");
+	if (pipe2(p, O_CLOEXEC) < 0)
+		return why_sys(why, ERR_IO, "pipe");
+	err = start_with(&s, -1, p[1], pid, why);
+	close(p[1]);
+	if (err != 0)
+		close(p[0]);
+	else
+		*fd = p[0];
+	return err;
+}
+
+int
+program_close(const char *name, pid_t pid, int fd, bool end, struct why *why)
+{
+	uint8_t rest[4096];
+	int status;
+
+	while (end && read(fd, rest, sizeof(rest)) > 0)
+		; /* what stands behind the end; closing would kill it */
+	close(fd);
+	return wait_for(pid, name, &status, end ? why : NULL);
+}
+
+int
 program_setting(const struct tool *t, const char *key, char *out, size_t size)
 {
 	const char *argv[] = {"agent-parent", "-c", t->conf, "--print", key,

@@ -3,7 +3,9 @@
 #ifndef CORDON_TOOL_PROGRAM_H
 #define CORDON_TOOL_PROGRAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "agent/tool/tool.h"
 #include "common/base/buf.h"
@@ -22,6 +24,16 @@ int program_become(const struct tool *t, const char *name,
 int program_run(const struct tool *t, const char *name,
     const char *const *argv, const char *input, int out_fd, struct buf *out,
     int *status, struct why *why);
+
+/*
+ * Start LIBEXEC/NAME with its standard output at *FD.  program_close ends
+ * it when it was not read to its END, and waits; 0 only if it exited with 0
+ * then.
+ */
+int program_open(const struct tool *t, const char *name,
+    const char *const *argv, pid_t *pid, int *fd, struct why *why);
+int program_close(const char *name, pid_t pid, int fd, bool end,
+    struct why *why);
 
 /* What agent.conf says of KEY (agent-parent --print); 0 or TOOL_*. */
 int program_setting(const struct tool *t, const char *key, char *out,

@@ -31,6 +31,9 @@ struct tool {
 	bool force;
 	/* order */
 	const char *file;
+	/* packages */
+	char *const *files;
+	int nfiles;
 };
 
 int tool_run(struct tool *t);
@@ -41,5 +44,6 @@ int tool_clear(struct tool *t);
 int tool_enrol(struct tool *t);
 int tool_order(struct tool *t);
 int tool_status(struct tool *t);
+int tool_packages(struct tool *t);
 
 #endif

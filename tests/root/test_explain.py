@@ -7,7 +7,7 @@ import sys
 import time
 
 import pytest
-from sensors_rig import ROOT, Sensors
+from sensors_rig import BUILD, ROOT, Sensors
 
 sys.path.insert(0, os.path.join(ROOT, "tests/lib"))
 from debs import Packages  # noqa: E402
@@ -204,6 +204,48 @@ def test_25_a_program_under_another_name(s):
     shutil.copy(s.path("bin/tool"), s.path("bin/kworker"))
     m = s.signal("files.masquerade", "bin/kworker")
     assert m["package"] == "tools 1 all" and m["severity"] == HIGH
+
+
+def make_lists(s, *debs):
+    conf = os.path.join(s.work, "agent.conf")
+    with open(conf, "w") as f:
+        f.write("[files]\npackage_lists = %s\n" % s.lists)
+    return subprocess.run([os.path.join(BUILD, "bin/cordon-agent"), "packages", "-c", conf, "--libexec",
+                           os.path.join(BUILD, "bin"), *debs], capture_output=True, text=True)
+
+
+def test_26_lists_made_from_packages_explain_whoever_wrote_it(s):
+    long = "x" * 90 + "/" + "y" * 120
+    for version in ("1", "2"):
+        s.tools(version)
+    s.p.build("deep", "1:0+b1", {s.path(long): "deep\n", s.path("bin/su3"): "su\n"}, modes={s.path("bin/su3"): 0o4755})
+    for name, version in (("tools", "1"), ("tools", "2"), ("deep", "1:0+b1")):
+        p = make_lists(s, s.p.deb(name, version))
+        assert p.returncode == 0, p.stderr
+    with open(os.path.join(s.lists, "deep_1%3a0+b1_all.sums")) as f:
+        text = f.read()
+    assert text.startswith("cordon-package 1\ndeep 1:0+b1 all\n") and s.path(long)[1:] + "\n" in text
+    assert " 4755 0 0 " + s.path("bin/su3")[1:] + "\n" in text
+    s.p.install("tools", "1")
+    s.begin()
+    s.stop()  # nobody sees who does it
+    s.p.install("tools", "2")
+    s.p.install("deep", "1:0+b1")
+    s.begin(wait=False)
+    s.signal("agent.blind-closed", "/")
+    assert [m for m in s.quiet(0.5) + s.seen if m.get("severity", 0) >= LOW and m["kind"] != "agent.blind"] == []
+    os.chmod(s.path("bin/su3"), 0o6755)
+    assert s.signal("files.setuid", "bin/su3")["severity"] == CRITICAL
+    s.write("bin/tool", "evil")
+    assert "SHA-256" in s.signal("files.package-modified", "bin/tool")["package.says"]
+
+
+def test_27_the_tool_says_what_is_no_package(s):
+    bad = os.path.join(s.work, "bad.deb")
+    with open(bad, "w") as f:
+        f.write("no package")
+    p = make_lists(s, bad)
+    assert p.returncode == 1 and "dpkg-deb" in p.stderr and not os.listdir(s.lists)
 
 
 def test_30_times_links_capabilities(s):
