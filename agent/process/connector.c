@@ -179,20 +179,17 @@ connector_filter(int fd)
 static int
 subscribe(int fd)
 {
-	struct {
-		struct nlmsghdr head;
-		struct cn_msg msg;
-		uint32_t op;
-	} __attribute__((packed)) ask;
+	const uint32_t op = PROC_CN_MCAST_LISTEN;
+	uint8_t ask[EVENT_AT + sizeof(op)] = {0};
+	struct nlmsghdr head = {.nlmsg_len = sizeof(ask),
+	    .nlmsg_type = NLMSG_DONE};
+	struct cn_msg msg = {.id = {CN_IDX_PROC, CN_VAL_PROC},
+	    .len = sizeof(op)};
 
-	memset(&ask, 0, sizeof(ask));
-	ask.head.nlmsg_len = sizeof(ask);
-	ask.head.nlmsg_type = NLMSG_DONE;
-	ask.msg.id.idx = CN_IDX_PROC;
-	ask.msg.id.val = CN_VAL_PROC;
-	ask.msg.len = sizeof(ask.op);
-	ask.op = PROC_CN_MCAST_LISTEN;
-	return send(fd, &ask, sizeof(ask), 0) == sizeof(ask) ? 0 : ERR_KERNEL;
+	memcpy(ask, &head, sizeof(head));
+	memcpy(ask + NLMSG_HDRLEN, &msg, sizeof(msg));
+	memcpy(ask + EVENT_AT, &op, sizeof(op));
+	return send(fd, ask, sizeof(ask), 0) == sizeof(ask) ? 0 : ERR_KERNEL;
 }
 
 /*
