@@ -59,6 +59,8 @@ parse_event(const uint8_t *event, size_t len, struct connector_event *ev)
 	if (len < HEAD + 4)
 		return ERR_SYNTAX;
 	memcpy(&what, event, sizeof(what));
+	memcpy(&ev->at_ns, event + offsetof(struct proc_event,
+	    timestamp_ns), sizeof(ev->at_ns));
 	ev->thread = (pid_t)word(event, 0);
 	if (what == WHAT_NONE) {
 		ev->what = CONNECTOR_ACK;

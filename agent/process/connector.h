@@ -33,6 +33,7 @@ struct connector_event {
 	pid_t parent; /* process */
 	uint32_t uid, euid; /* of the initial user namespace */
 	uint32_t error;	    /* errno value */
+	uint64_t at_ns;	    /* CLOCK_MONOTONIC */
 	char name[CONNECTOR_NAME_LEN]; /* foreign bytes, terminated */
 };
 
