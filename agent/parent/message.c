@@ -33,6 +33,11 @@ for_sensors(Cordon__Settings *m, const struct settings *s)
 	m->package_database = path_or_none(s->package_database);
 	m->package_lists = path_or_none(s->package_lists);
 	m->package_wait = (uint32_t)s->package_wait;
+	m->processes = s->processes;
+	m->exec_allow = s->exec_allow.item;
+	m->n_exec_allow = s->exec_allow.n;
+	m->shell_allow = s->shell_allow.item;
+	m->n_shell_allow = s->shell_allow.n;
 }
 
 int

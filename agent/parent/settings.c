@@ -175,6 +175,12 @@ static const struct conf_key table[] = {
 	    AGENT_STATE_DIR "/packages", 0, 0, true, check_path_or_none},
 	{"files", "package_wait", CONF_SPAN, AT(package_wait), "10m", 10,
 	    3600, true, NULL},
+	{"processes", "processes", CONF_BOOL, AT(processes), "yes", 0, 0,
+	    true, NULL},
+	{"processes", "exec_allow", CONF_LIST, AT(exec_allow), NULL, 0, 0,
+	    false, check_path},
+	{"processes", "shell_allow", CONF_LIST, AT(shell_allow), NULL, 0, 0,
+	    false, check_path},
 	{"spool", "max_size", CONF_SIZE, AT(spool_max), "256M", 1 << 20,
 	    INT64_C(64) << 30, true, NULL},
 	{NULL, NULL, CONF_STRING, 0, NULL, 0, 0, false, NULL},
@@ -218,10 +224,13 @@ check_together(const struct settings *s, const char *path, struct why *why)
 	    s->sensors_user, s->guard_user};
 	size_t i, k;
 
-	if (list_bytes(&s->watch) + list_bytes(&s->ignore) > LISTS_LONGEST)
+	if (list_bytes(&s->watch) + list_bytes(&s->ignore) +
+	    list_bytes(&s->exec_allow) + list_bytes(&s->shell_allow) >
+	    LISTS_LONGEST)
 		return why_set(why, ERR_CONFIG, "%s: [files] watch and ignore "
-		    "are longer than %d bytes together; name folders above "
-		    "them instead", path, LISTS_LONGEST);
+		    "and [processes] exec_allow and shell_allow are longer "
+		    "than %d bytes together; name folders above them instead",
+		    path, LISTS_LONGEST);
 	for (i = 0; i < 4; i++)
 		for (k = i + 1; k < 4; k++)
 			if (strcmp(users[i], users[k]) == 0)

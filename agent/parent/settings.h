@@ -31,6 +31,8 @@ struct settings {
 	int64_t cpu_percent;
 	char *package_database, *package_lists; /* paths, or "none" */
 	int64_t package_wait; /* seconds */
+	bool processes; /* the process sensor */
+	struct conf_list exec_allow, shell_allow;
 	int64_t spool_max; /* bytes */
 };
 

@@ -92,6 +92,9 @@ named(table t, const char *path)
 enum place
 place_of(const char *path)
 {
+	/* A descriptor (bash <(...)) says nothing of where it is from. */
+	if (strncmp(path, "/dev/fd/", 8) == 0)
+		return PLACE_OTHER;
 	if (begins(volatiles, path))
 		return PLACE_VOLATILE;
 	if (begins(systems, path))

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,7 @@ struct blind {
 	uint64_t next;
 	struct interval open[BLIND_MAX];
 	atomic_uint n;
+	pthread_mutex_t lock; /* over next and open */
 };
 
 static void
@@ -55,6 +57,7 @@ blind_new(const char *state_dir, struct outbox *out, struct blind **bp,
 
 	if (b == NULL)
 		return why_set(why, ERR_NOMEM, "blind intervals");
+	pthread_mutex_init(&b->lock, NULL);
 	b->out = out;
 	b->next = 1;
 	if (file_join(b->path, sizeof(b->path), state_dir, BLIND_FILE) != 0) {
@@ -87,6 +90,7 @@ blind_free(struct blind **b)
 		return;
 	for (i = 0; i < (*b)->n; i++)
 		free((*b)->open[i].scope);
+	pthread_mutex_destroy(&(*b)->lock);
 	free(*b);
 	*b = NULL;
 }
@@ -141,17 +145,29 @@ open_one(struct blind *b, const char *scope, int64_t since_ms,
 	return it->number;
 }
 
+static uint64_t
+open_locked(struct blind *b, const char *scope, int64_t since_ms,
+    const char *reason, bool lasting)
+{
+	uint64_t number;
+
+	pthread_mutex_lock(&b->lock);
+	number = open_one(b, scope, since_ms, reason, lasting);
+	pthread_mutex_unlock(&b->lock);
+	return number;
+}
+
 uint64_t
 blind_open(struct blind *b, const char *scope, int64_t since_ms,
     const char *reason)
 {
-	return open_one(b, scope, since_ms, reason, false);
+	return open_locked(b, scope, since_ms, reason, false);
 }
 
 uint64_t
 blind_open_lasting(struct blind *b, const char *scope, const char *reason)
 {
-	return open_one(b, scope, clock_wall_ms(), reason, true);
+	return open_locked(b, scope, clock_wall_ms(), reason, true);
 }
 
 static void
@@ -173,6 +189,7 @@ blind_close(struct blind *b, const char *scope, int64_t started_ms,
 {
 	unsigned int i = 0;
 
+	pthread_mutex_lock(&b->lock);
 	while (i < b->n) {
 		struct interval *it = &b->open[i];
 
@@ -186,6 +203,7 @@ blind_close(struct blind *b, const char *scope, int64_t started_ms,
 		*it = b->open[b->n - 1];
 		atomic_fetch_sub(&b->n, 1);
 	}
+	pthread_mutex_unlock(&b->lock);
 }
 
 unsigned int

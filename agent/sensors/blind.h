@@ -2,7 +2,7 @@
 /*
  * Blind intervals: a time and a scope in which a sensor could not see.
  * Numbered over restarts, told when they open, closed only by a rescan.
- * Changed by one thread; the count may be read by any.
+ * Any thread may open and close; a scope belongs to one sensor.
  */
 #ifndef CORDON_SENSORS_BLIND_H
 #define CORDON_SENSORS_BLIND_H
@@ -26,8 +26,9 @@ void blind_free(struct blind **b);
 /* We see: stamp the file.  Every few seconds, on any thread. */
 void blind_alive(struct blind *b);
 /*
- * Open an interval over SCOPE (a path) since SINCE_MS (wall) and tell it.
- * One that is open for the same scope is kept.  Returns its number.
+ * Open an interval over SCOPE (a path, or the name of what is no file)
+ * since SINCE_MS (wall) and tell it.  One that is open for the same scope
+ * is kept.  Returns its number.
  */
 uint64_t blind_open(struct blind *b, const char *scope, int64_t since_ms,
     const char *reason);

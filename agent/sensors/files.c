@@ -724,6 +724,8 @@ files_start(struct sensor *s, struct why *why)
 	if (r != 0)
 		return r;
 	r = watch_new(f->pending, s->env->ignore, s->fd, &f->watch, why);
+	if (r == 0)
+		watch_lineage(f->watch, s->env->lineage);
 	if (r != 0)
 		return r;
 	log_info("events: %s", watch_abilities(f->watch));

@@ -339,6 +339,9 @@ prepare(struct hub *h, struct why *why)
 		r = why_set(why, ERR_LIMIT, "too many ignore rules");
 	if (r == 0)
 		r = own_new(&h->roots, &h->own, why);
+	h->env.lineage = lineage_new();
+	if (r == 0 && h->env.lineage == NULL)
+		r = why_set(why, ERR_NOMEM, "table of processes");
 	if (r == 0)
 		r = blind_new(s->state_dir, h->env.out, &h->env.blind,
 		    &h->env.last_seen_ms, why);
@@ -409,6 +412,9 @@ stop_all(struct hub *h)
 	link_free(&h->network);
 	link_free(&h->enforcer);
 	link_free(&h->parent);
+	lineage_free(&h->env.lineage);
+	if (h->env.connector_fd >= 0)
+		close(h->env.connector_fd);
 	blind_free(&h->env.blind);
 	outbox_free(&h->env.out);
 	own_free(&h->own);
@@ -427,12 +433,14 @@ stop_all(struct hub *h)
 }
 
 int
-hub_run(const Cordon__Settings *settings, int parent_fd, struct why *why)
+hub_run(const Cordon__Settings *settings, int parent_fd, int connector_fd,
+    struct why *why)
 {
 	static struct hub h; /* large, and only one */
 	int r;
 
 	h.env.settings = settings;
+	h.env.connector_fd = connector_fd;
 	h.wake_fd = -1;
 	h.peer = (struct peer){&calls, &h};
 	r = start_loop(&h, parent_fd, why);

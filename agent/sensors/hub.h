@@ -14,9 +14,9 @@
 
 /*
  * Run until the parent says stop (0) or goes away (ERR_CLOSED).  SETTINGS
- * are lent, PARENT_FD is taken.
+ * are lent, PARENT_FD is taken; CONNECTOR_FD (-1: refused) is taken too.
  */
 int hub_run(const Cordon__Settings *settings, int parent_fd,
-    struct why *why);
+    int connector_fd, struct why *why);
 
 #endif

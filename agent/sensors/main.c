@@ -11,6 +11,7 @@
 #include "agent/links/ipc.h"
 #include "agent/links/options.h"
 #include "agent/links/settings.h"
+#include "agent/process/connector.h"
 #include "agent/sensors/hub.h"
 #include "agent/sensors/peer.h"
 #include "common/base/log.h"
@@ -91,8 +92,8 @@ main(int argc, char **argv)
 {
 	struct rights rights = {.keep = keep};
 	Cordon__Settings *settings;
-	struct why why;
-	int r;
+	struct why why, refused;
+	int r, connector = -1;
 
 	rights.user = parse(argc, argv);
 	log_init("agent-sensors", LOG_LEVEL_INFO);
@@ -102,13 +103,19 @@ main(int argc, char **argv)
 	    peer_check_settings(settings, &why) != 0)
 		goto fail;
 
+	/* Subscribing needs CAP_NET_ADMIN, which is not kept; reading none. */
+	if (settings->processes)
+		connector = connector_open(&refused);
+
 	/* Rights: from here on the three above, and the calls listed. */
 	if (rights_drop(&rights, &why) != 0 || sandbox_enter(calls, &why) != 0)
 		goto fail;
 
 	if (settings->log_level != 0)
 		log_set_level((enum log_level)settings->log_level);
-	r = hub_run(settings, IPC_FD_PARENT, &why);
+	if (settings->processes && connector < 0)
+		log_warn("%s", refused.text);
+	r = hub_run(settings, IPC_FD_PARENT, connector, &why);
 	cordon__settings__free_unpacked(settings, NULL);
 	if (r == 0)
 		return 0;

@@ -11,6 +11,7 @@
 
 #include "agent/sensors/bypass.h"
 #include "agent/sensors/files.h"
+#include "agent/sensors/process.h"
 #include "common/base/clock.h"
 
 #define CPU_PERCENT 25 /* where the settings do not say */
@@ -18,6 +19,7 @@
 const struct sensor_kind *const sensor_kinds[] = {
 	&files_sensor,
 	&bypass_sensor,
+	&process_sensor,
 	NULL,
 };
 

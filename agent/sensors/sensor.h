@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "agent/links/ipc.pb-c.h"
+#include "agent/process/lineage.h"
 #include "agent/sensors/blind.h"
 #include "agent/sensors/ignore.h"
 #include "agent/sensors/outbox.h"
@@ -33,6 +34,8 @@ struct sensor_env {
 	atomic_bool cut;      /* the enforcer says: this host is cut off */
 	atomic_uint cuts;     /* how often that came to be */
 	atomic_ullong watched; /* files, for the heartbeat */
+	struct lineage *lineage; /* of all processes; has its own lock */
+	int connector_fd; /* the kernel's process connector; -1: refused */
 };
 
 struct sensor;

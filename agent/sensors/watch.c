@@ -364,6 +364,12 @@ done:
 	return r;
 }
 
+void
+watch_lineage(struct watch *w, struct lineage *l)
+{
+	who_cache_lineage(w->cache, l);
+}
+
 /* Mark the file system of PATH with as much as the kernel takes. */
 static bool
 mark(struct watch *w, const char *path, bool changes)
@@ -462,14 +468,16 @@ run(void *arg)
 int
 watch_start(struct watch *w, struct why *why)
 {
-	static const char *const programs[] = {"/", "/usr", NULL};
+	static const char *const programs[] = {"/", "/usr", "/tmp",
+	    "/dev/shm", NULL};
 	pthread_attr_t attr;
 	size_t i;
 
 	/* Programs start from here: the cache of who needs to see it. */
 	for (i = 0; programs[i] != NULL; i++)
 		if (mark(w, programs[i], false) &&
-		    dirs_add_mount(w->dirs, programs[i], why) != 0)
+		    dirs_add_mount(w->dirs, programs[i], why) != 0 &&
+		    i == 0)
 			return ERR_IO;
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "agent/process/lineage.h"
 #include "agent/sensors/ignore.h"
 #include "agent/sensors/pending.h"
 #include "common/base/err.h"
@@ -36,6 +37,8 @@ struct watch; /* opaque */
 /* PENDING and IGNORE lent; WAKE_FD: an eventfd written when there is news. */
 int watch_new(struct pending *pending, const struct ignore *ignore,
     int wake_fd, struct watch **w, struct why *why);
+/* Before watch_start: L (lent) is told of starts, and asked who did it. */
+void watch_lineage(struct watch *w, struct lineage *l);
 /*
  * Watch the tree at PATH from now on.  *RUNG tells how;
  * WHY why not better.  For inotify watch_dir must see each folder.

@@ -46,6 +46,7 @@ struct slot {
 struct who_cache {
 	struct slot slot[WHO_CACHE_MAX];
 	uint64_t clock;
+	struct lineage *lineage; /* NULL: none */
 };
 
 #define WAYS 8
@@ -262,6 +263,12 @@ who_cache_new(void)
 	return calloc(1, sizeof(struct who_cache));
 }
 
+void
+who_cache_lineage(struct who_cache *c, struct lineage *l)
+{
+	c->lineage = l;
+}
+
 static void
 slot_clear(struct slot *s)
 {
@@ -352,6 +359,8 @@ who_started(struct who_cache *c, pid_t pid, const char *program)
 
 	if (pid <= 0 || is_loader(program))
 		return;
+	if (c->lineage != NULL)
+		lineage_seen(c->lineage, pid, program);
 	s = slot_get(c, pid);
 	who_unref(&s->who);
 	free(s->program);
@@ -382,6 +391,33 @@ slot_real(const struct slot *s, const char *program)
 	return start == 0 || start == s->start;
 }
 
+/*
+ * What the kernel told of a process that was never asked about: a child
+ * that started no program of its own runs its parent's.
+ */
+static void
+ask_lineage(struct who_cache *c, pid_t pid)
+{
+	char quoted[WHO_TEXT_MAX];
+	struct lineage_entry e;
+	struct slot *s;
+
+	if (c->lineage == NULL || !lineage_get(c->lineage, pid, &e) ||
+	    e.program[0] == '\0')
+		return;
+	log_quote(quoted, sizeof(quoted), e.program, strlen(e.program));
+	s = slot_get(c, pid);
+	if (s->program != NULL && strcmp(s->program, quoted) == 0)
+		return;
+	free(s->program);
+	s->program = strdup(quoted);
+	s->start = 0;
+	s->parent = e.parent;
+	s->uid = e.ids_known ? e.uid : NO_UID;
+	s->login_uid = e.parent > 0 ? read_login(e.parent) : NO_LOGIN;
+	s->known = e.parent > 0;
+}
+
 /* Parents from the live process table, names from the cache if gone. */
 static void
 add_parents(struct who_cache *c, struct who *w, pid_t parent)
@@ -392,6 +428,8 @@ add_parents(struct who_cache *c, struct who *w, pid_t parent)
 
 	while (parent > 0 && w->parents < WHO_PARENTS_MAX) {
 		read_program(parent, program, sizeof(program));
+		if (program[0] == '\0')
+			ask_lineage(c, parent);
 		s = slot_find(c, parent);
 		if (program[0] == '\0' && s != NULL && s->program != NULL)
 			snprintf(program, sizeof(program), "%s", s->program);
@@ -456,9 +494,11 @@ from_live(struct who_cache *c, pid_t pid, int pidfd)
 static struct who *
 from_cache(struct who_cache *c, pid_t pid)
 {
-	const struct slot *s = slot_find(c, pid);
+	const struct slot *s;
 	struct who *w;
 
+	ask_lineage(c, pid);
+	s = slot_find(c, pid);
 	if (s == NULL || s->program == NULL) {
 		w = who_new(pid, "", "", "");
 		if (w != NULL && s != NULL && s->known && s->parent > 0) {

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "agent/process/lineage.h"
 #include "common/wire/agent.pb-c.h"
 
 #define WHO_PARENTS_MAX 8
@@ -45,6 +46,8 @@ struct who_cache; /* used by one thread */
 
 struct who_cache *who_cache_new(void);
 void who_cache_free(struct who_cache **c);
+/* Ask L (lent) as well, and tell it what who_started is told. */
+void who_cache_lineage(struct who_cache *c, struct lineage *l);
 /* PID starts PROGRAM (path as the event says). */
 void who_started(struct who_cache *c, pid_t pid, const char *program);
 /*

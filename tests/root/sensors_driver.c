@@ -7,6 +7,7 @@
  *   sensors-driver --program P --state DIR [--user U] [--watch T]...
  *       [--ignore R]... [--own DIR] [--conf F] [--threads N] [--rescan S]
  *       [--percent N] [--packages DPKG-DIR] [--lists DIR] [--wait S]
+ *       [--processes] [--exec-allow P]... [--shell-allow P]...
  *
  *   check RUN G01,G02 MANIFEST|- [forge]   run a gate
  *   manifest ID | snapshot ORDER | full
@@ -47,6 +48,7 @@ static struct {
 	const char *program, *user;
 	Cordon__Settings s;
 	char *watch[LIST_MAX], *ignore[LIST_MAX];
+	char *exec_allow[LIST_MAX], *shell_allow[LIST_MAX];
 	struct sign_key *key;
 	uint8_t public[SIGN_KEY_LEN];
 	pid_t pid;
@@ -117,6 +119,7 @@ on_signal(const uint8_t *data, size_t len)
 	printf("{\"what\":\"signal\",\"ms\":%lld",
 	    (long long)clock_boot_ms());
 	put_text("kind", s->kind);
+	put_text("text", s->text);
 	put_text("object", s->object);
 	put_text("cause_id", s->cause_id);
 	printf(",\"severity\":%d", (int)s->severity);
@@ -388,6 +391,9 @@ options(int argc, char **argv)
 	    {"packages", required_argument, NULL, 'k'},
 	    {"lists", required_argument, NULL, 'l'},
 	    {"wait", required_argument, NULL, 'W'},
+	    {"processes", no_argument, NULL, 'x'},
+	    {"exec-allow", required_argument, NULL, 'e'},
+	    {"shell-allow", required_argument, NULL, 'S'},
 	    {NULL, 0, NULL, 0},
 	};
 	static uint8_t key[SIGN_KEY_LEN];
@@ -397,6 +403,8 @@ options(int argc, char **argv)
 	cordon__settings__init(&d.s);
 	d.s.watch = d.watch;
 	d.s.ignore = d.ignore;
+	d.s.exec_allow = d.exec_allow;
+	d.s.shell_allow = d.shell_allow;
 	d.s.own_dir = strdup(none);
 	d.s.conf_path = strdup(none);
 	d.s.host_id = strdup("H-TEST0001");
@@ -444,6 +452,17 @@ options(int argc, char **argv)
 			break;
 		case 'W':
 			d.s.package_wait = (uint32_t)atoi(optarg);
+			break;
+		case 'x':
+			d.s.processes = true;
+			break;
+		case 'e':
+			if (d.s.n_exec_allow < LIST_MAX)
+				d.exec_allow[d.s.n_exec_allow++] = optarg;
+			break;
+		case 'S':
+			if (d.s.n_shell_allow < LIST_MAX)
+				d.shell_allow[d.s.n_shell_allow++] = optarg;
 			break;
 		default:
 			exit(2);

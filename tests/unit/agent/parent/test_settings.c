@@ -68,6 +68,7 @@ test_defaults(void **state)
 	assert_string_equal(s.package_lists,
 	    "/var/lib/cordon-agent/packages");
 	assert_int_equal(s.package_wait, 600);
+	assert_true(s.processes);
 	assert_int_equal(s.spool_max, 256 << 20);
 	assert_int_equal(s.watch.n, 9);
 	assert_string_equal(s.watch.item[0], "/etc");

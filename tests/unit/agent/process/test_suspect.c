@@ -163,6 +163,7 @@ static const struct row rows[] = {
 	    .want = "process.volatile-exec"},
 	{"/usr/bin/python3.11", "python3\n-u\n/var/tmp/x.py\n",
 	    .want = "process.volatile-exec"},
+	{"/usr/bin/bash", "bash\n/dev/fd/63\n", .fd = NULL},
 	{"/srv/open/x", "x\n", .dir = 0777, .want = "process.volatile-exec"},
 	{"/srv/x", "x\n", .mode = 0777, .want = "process.volatile-exec"},
 	{"/srv/x", "x\n", .fd = NULL},
