@@ -40,6 +40,7 @@ enum guard_feature {
 #define AGENT_CONF "/etc/cordon/agent.conf"
 #define AGENT_CONTROL_SOCKET "control" /* in the run folder */
 /* Below the state folder; each belongs to that process alone. */
+#define AGENT_CANARY_LIST "canaries" /* root's alone; CanaryList */
 #define AGENT_DIR_NETWORK "network"
 #define AGENT_DIR_ENFORCER "enforcer"
 #define AGENT_DIR_SENSORS "sensors"

@@ -38,6 +38,12 @@ for_sensors(Cordon__Settings *m, const struct settings *s)
 	m->n_exec_allow = s->exec_allow.n;
 	m->shell_allow = s->shell_allow.item;
 	m->n_shell_allow = s->shell_allow.n;
+	m->data_tree = s->data_tree.item;
+	m->n_data_tree = s->data_tree.n;
+	m->backup = s->backup.item;
+	m->n_backup = s->backup.n;
+	m->backup_age_s = (uint32_t)s->backup_age;
+	m->backup_drop = (uint32_t)s->backup_drop;
 }
 
 int
@@ -47,7 +53,7 @@ message_settings(const struct message_facts *f, enum ipc_peer to,
 	Cordon__Settings m = CORDON__SETTINGS__INIT;
 	const struct settings *s = f->settings;
 	const Cordon__Enrolled *id = f->identity;
-	char dir[PATH_MAX];
+	char dir[PATH_MAX], canaries[PATH_MAX];
 	uid_t uid;
 	gid_t gid;
 	int err;
@@ -56,6 +62,9 @@ message_settings(const struct message_facts *f, enum ipc_peer to,
 	if (err != 0)
 		return err;
 	if (file_join(dir, sizeof(dir), s->state_dir, name) != 0)
+		return why_set(why, ERR_LIMIT, "state folder: path too long");
+	if (file_join(canaries, sizeof(canaries), s->state_dir,
+	    AGENT_CANARY_LIST) != 0)
 		return why_set(why, ERR_LIMIT, "state folder: path too long");
 	m.state_dir = dir;
 	m.host_id = id->host_id;
@@ -67,8 +76,10 @@ message_settings(const struct message_facts *f, enum ipc_peer to,
 	m.conf_path = (char *)(uintptr_t)f->conf_path;
 	m.collectors = id->collectors;
 	m.n_collectors = id->n_collectors;
-	if (to == IPC_PEER_SENSORS)
+	if (to == IPC_PEER_SENSORS) {
 		for_sensors(&m, s);
+		m.canary_list = canaries;
+	}
 	if (to == IPC_PEER_ENFORCER)
 		m.guard = f->guard;
 	if (to == IPC_PEER_NETWORK)

@@ -56,6 +56,20 @@ check_own_dir(const char *value, struct why *why)
 	return 0;
 }
 
+/* A tree of documents or backups: not the whole of a file system. */
+static int
+check_data_path(const char *value, struct why *why)
+{
+	int err = check_path(value, why);
+
+	if (err != 0)
+		return err;
+	if (value[strspn(value, "/")] == '\0' || strstr(value, "/..") != NULL)
+		return why_set(why, ERR_RANGE, "write the path of a folder "
+		    "below /, without \"..\"");
+	return 0;
+}
+
 static int
 check_run_dir(const char *value, struct why *why)
 {
@@ -181,6 +195,17 @@ static const struct conf_key table[] = {
 	    false, check_path},
 	{"processes", "shell_allow", CONF_LIST, AT(shell_allow), NULL, 0, 0,
 	    false, check_path},
+	{"data", "tree", CONF_LIST, AT(data_tree), NULL, 0, 0, false,
+	    check_data_path},
+	{"data", "canaries", CONF_BOOL, AT(canaries), "yes", 0, 0, true, NULL},
+	{"data", "canary_folders", CONF_INT, AT(canary_folders), "8", 0, 100,
+	    true, NULL},
+	{"data", "backup", CONF_LIST, AT(backup), NULL, 0, 0, false,
+	    check_data_path},
+	{"data", "backup_age", CONF_SPAN, AT(backup_age), "26h", 60,
+	    400 * DAY, true, NULL},
+	{"data", "backup_drop", CONF_INT, AT(backup_drop), "30", 1, 100,
+	    true, NULL},
 	{"spool", "max_size", CONF_SIZE, AT(spool_max), "256M", 1 << 20,
 	    INT64_C(64) << 30, true, NULL},
 	{NULL, NULL, CONF_STRING, 0, NULL, 0, 0, false, NULL},
@@ -225,12 +250,13 @@ check_together(const struct settings *s, const char *path, struct why *why)
 	size_t i, k;
 
 	if (list_bytes(&s->watch) + list_bytes(&s->ignore) +
-	    list_bytes(&s->exec_allow) + list_bytes(&s->shell_allow) >
+	    list_bytes(&s->exec_allow) + list_bytes(&s->shell_allow) +
+	    list_bytes(&s->data_tree) + list_bytes(&s->backup) >
 	    LISTS_LONGEST)
-		return why_set(why, ERR_CONFIG, "%s: [files] watch and ignore "
-		    "and [processes] exec_allow and shell_allow are longer "
-		    "than %d bytes together; name folders above them instead",
-		    path, LISTS_LONGEST);
+		return why_set(why, ERR_CONFIG, "%s: the lists of [files], "
+		    "[processes] and [data] are longer than %d bytes "
+		    "together; name folders above them instead", path,
+		    LISTS_LONGEST);
 	for (i = 0; i < 4; i++)
 		for (k = i + 1; k < 4; k++)
 			if (strcmp(users[i], users[k]) == 0)

@@ -33,6 +33,11 @@ struct settings {
 	int64_t package_wait; /* seconds */
 	bool processes; /* the process sensor */
 	struct conf_list exec_allow, shell_allow;
+	struct conf_list data_tree, backup; /* folders */
+	bool canaries; /* made in the data trees */
+	int64_t canary_folders; /* of a tree that get some, besides its top */
+	int64_t backup_age;	/* seconds */
+	int64_t backup_drop;	/* percent */
 	int64_t spool_max; /* bytes */
 };
 

@@ -73,6 +73,11 @@ test_defaults(void **state)
 	assert_int_equal(s.watch.n, 9);
 	assert_string_equal(s.watch.item[0], "/etc");
 	assert_int_equal(s.ignore.n, 0);
+	assert_int_equal(s.data_tree.n, 0);
+	assert_true(s.canaries);
+	assert_int_equal(s.canary_folders, 8);
+	assert_int_equal(s.backup_age, 26 * 3600);
+	assert_int_equal(s.backup_drop, 30);
 	settings_free(&s);
 	assert_null(s.state_dir);
 	/* Only the standard file may be missing. */
@@ -151,6 +156,10 @@ static const struct {
 	{"[files]\nscan_threads = two\n", "whole number"},
 	{"[files]\ncpu_percent = 101\n", "out of bounds"},
 	{"[files]\nrescan_every = 8d\n", "out of bounds"},
+	{"[data]\ntree = srv\n", "absolute path"},
+	{"[data]\ntree = //\n", "below /"},
+	{"[data]\nbackup = /srv/../etc\n", "below /"},
+	{"[data]\nbackup_drop = 0\n", "out of bounds"},
 	{"[spool]\nmax_size = 1K\n", "out of bounds"},
 	{"[spool]\nmax_size = 1T\n", "not a size"},
 	{"[files]\ncpu_percent = 10\ncpu_percent = 20\n", ":3: "},
