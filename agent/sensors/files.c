@@ -82,6 +82,20 @@ add_root(struct files *f, const char *path, bool own)
 		    "this file system gives no events; only rescans see it");
 }
 
+static void
+add_data_tree(struct files *f, const char *path)
+{
+	struct why why;
+
+	if (watch_data(f->watch, path, &why)) {
+		log_info("data tree %s: watched by fanotify", path);
+		return;
+	}
+	log_warn("%s", why.text);
+	blind_open_lasting(f->env->blind, path, "this file system gives no "
+	    "events; only its canaries are looked at, every minute");
+}
+
 /* A mounted file system below a root needs a mark of its own. */
 static void
 on_mount(void *arg, const char *path)
@@ -731,6 +745,10 @@ files_start(struct sensor *s, struct why *why)
 	log_info("events: %s", watch_abilities(f->watch));
 	for (i = 0; i < roots->n; i++)
 		add_root(f, roots->path[i], i >= roots->watched);
+	if (feed_trees(s->env->feed) > 0)
+		watch_feed(f->watch, s->env->feed);
+	for (i = 0; i < feed_trees(s->env->feed); i++)
+		add_data_tree(f, feed_tree(s->env->feed, i));
 	s->due_ms = clock_boot_ms();
 	return watch_start(f->watch, why);
 }

@@ -343,6 +343,8 @@ prepare(struct hub *h, struct why *why)
 	if (r == 0 && h->env.lineage == NULL)
 		r = why_set(why, ERR_NOMEM, "table of processes");
 	if (r == 0)
+		r = feed_new(s->data_tree, s->n_data_tree, &h->env.feed, why);
+	if (r == 0)
 		r = blind_new(s->state_dir, h->env.out, &h->env.blind,
 		    &h->env.last_seen_ms, why);
 	h->env.roots = &h->roots;
@@ -418,6 +420,7 @@ stop_all(struct hub *h)
 	blind_free(&h->env.blind);
 	outbox_free(&h->env.out);
 	own_free(&h->own);
+	feed_free(&h->env.feed);
 	ignore_free(&h->ignore);
 	roots_done(&h->roots);
 	if (h->wake != NULL)

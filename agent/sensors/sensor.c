@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "agent/sensors/bypass.h"
+#include "agent/sensors/data.h"
 #include "agent/sensors/files.h"
 #include "agent/sensors/process.h"
 #include "common/base/clock.h"
@@ -20,6 +21,7 @@ const struct sensor_kind *const sensor_kinds[] = {
 	&files_sensor,
 	&bypass_sensor,
 	&process_sensor,
+	&data_sensor,
 	NULL,
 };
 

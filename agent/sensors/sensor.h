@@ -17,6 +17,7 @@
 #include "agent/links/ipc.pb-c.h"
 #include "agent/process/lineage.h"
 #include "agent/sensors/blind.h"
+#include "agent/sensors/feed.h"
 #include "agent/sensors/ignore.h"
 #include "agent/sensors/outbox.h"
 #include "agent/sensors/roots.h"
@@ -27,6 +28,7 @@ struct sensor_env {
 	const Cordon__Settings *settings;
 	const struct roots *roots;
 	const struct ignore *ignore;
+	struct feed *feed; /* the data trees and what happens there */
 	struct outbox *out;
 	struct blind *blind;
 	int64_t last_seen_ms; /* wall time, of the process before; 0: none */

@@ -46,6 +46,7 @@ struct watched_root {
 struct watch {
 	struct pending *pending;
 	const struct ignore *ignore;
+	struct feed *feed; /* NULL: no data trees */
 	int wake_fd, stop_fd, fan_fd, ino_fd;
 	bool running;
 	bool news; /* of the watch thread: the checker should look */
@@ -96,7 +97,7 @@ near(const struct watch *w, const char *dir)
 		if (path_under(dir, w->root[i].path) ||
 		    path_under(w->root[i].path, dir))
 			return true;
-	return false;
+	return w->feed != NULL && feed_near(w->feed, dir);
 }
 
 static void
@@ -141,11 +142,47 @@ place_path(struct watch *w, const struct fan_place *p, bool any, char *out)
 	return path_join(out, dir, p->name) == 0;
 }
 
+static bool
+is_data(const struct watch *w, const char *path)
+{
+	return w->feed != NULL && feed_find(w->feed, path) >= 0;
+}
+
+/* AT and FROM: paths or NULL. */
+static void
+note_data(struct watch *w, const struct fan_event *ev, const char *at,
+    const char *from, struct who *who)
+{
+	unsigned int what = 0;
+	bool moved = at != NULL && from != NULL;
+
+	if (ev->mask & FAN_ONDIR)
+		what = (ev->mask & (FAN_DELETE | MASK_MOVED | FAN_RENAME)) ?
+		    FEED_FOLDER : 0;
+	else
+		what = (ev->mask & FAN_CREATE ? FEED_MADE : 0u) |
+		    (ev->mask & FAN_CLOSE_WRITE ? FEED_WRITTEN : 0u) |
+		    (ev->mask & (FAN_DELETE | FAN_MOVED_FROM) ? FEED_GONE :
+								0u) |
+		    (ev->mask & (FAN_MOVED_TO | FAN_RENAME) ? FEED_MOVED :
+							      0u);
+	if (at == NULL && from != NULL) { /* out of the tree */
+		at = from;
+		from = NULL;
+		what = what == FEED_FOLDER ? what : FEED_GONE;
+	} else if (!moved && (what & FEED_MOVED)) {
+		from = ""; /* from outside, or the kernel does not say */
+	}
+	if (what != 0 && feed_add(w->feed, at, from, what, who) != 0)
+		lose(w, WATCH_LOST_OWN);
+}
+
 static void
 on_change(struct watch *w, const struct fan_event *ev)
 {
 	char at[PATH_LEN], from[PATH_LEN];
 	bool has_at, has_from, content = (ev->mask & MASK_CONTENT) != 0;
+	bool data_at, data_from;
 	struct who *who;
 
 	has_at = place_path(w, &ev->at, false, at);
@@ -155,10 +192,15 @@ on_change(struct watch *w, const struct fan_event *ev)
 		dirs_forget(w->dirs);
 	if (!has_at && !has_from)
 		return;
+	data_at = has_at && is_data(w, at);
+	data_from = has_from && is_data(w, from);
 	if (!(has_at && matters(w, at)) && !(has_from && matters(w, from)) &&
-	    !(ev->mask & FAN_ONDIR))
+	    !data_at && !data_from && !(ev->mask & FAN_ONDIR))
 		return;
 	who = who_find(w->cache, ev->pid, ev->pidfd);
+	if (data_at || data_from)
+		note_data(w, ev, data_at ? at : NULL, data_from ? from : NULL,
+		    who);
 	if (has_at)
 		note(w, at, has_from && matters(w, from) ? from : NULL, who,
 		    content);
@@ -431,6 +473,27 @@ watch_root(struct watch *w, const char *path, enum rung *rung,
 done:
 	pthread_mutex_unlock(&w->lock);
 	return r;
+}
+
+void
+watch_feed(struct watch *w, struct feed *feed)
+{
+	w->feed = feed;
+}
+
+bool
+watch_data(struct watch *w, const char *path, struct why *why)
+{
+	bool ok;
+
+	pthread_mutex_lock(&w->lock);
+	ok = mark(w, path, true);
+	if (!ok)
+		why_sys(why, ERR_UNSUPP, "%s: no fanotify mark", path);
+	else if (dirs_add_mount(w->dirs, path, why) != 0)
+		ok = false;
+	pthread_mutex_unlock(&w->lock);
+	return ok;
 }
 
 /* -- the thread ---------------------------- */

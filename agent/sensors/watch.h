@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "agent/process/lineage.h"
+#include "agent/sensors/feed.h"
 #include "agent/sensors/ignore.h"
 #include "agent/sensors/pending.h"
 #include "common/base/err.h"
@@ -45,6 +46,12 @@ void watch_lineage(struct watch *w, struct lineage *l);
  */
 int watch_root(struct watch *w, const char *path, enum rung *rung,
     struct why *why);
+/*
+ * Events of the data trees go to FEED (lent).  Before watch_start.  False
+ * where fanotify cannot mark: then nothing is fed from there.
+ */
+void watch_feed(struct watch *w, struct feed *feed);
+bool watch_data(struct watch *w, const char *path, struct why *why);
 /* A folder FD of a tree is about to be read; any thread. */
 void watch_dir(struct watch *w, int fd, const char *path);
 int watch_start(struct watch *w, struct why *why);

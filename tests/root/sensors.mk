@@ -2,7 +2,7 @@
 # The driver that plays parent and network process for sensors_*.py, and the
 # floor of the scan bench.
 TEST_PROGRAMS += $(BUILD)/test/sensors-driver $(BUILD)/test/floor-scan \
-	$(BUILD)/bin/agent-sensors
+	$(BUILD)/test/encrypt-load $(BUILD)/bin/agent-sensors
 $(BUILD)/test/sensors-driver: $(BUILD)/obj/tests/root/sensors_driver.o \
     $(foreach r,agent/links common/proc common/wire common/base,$(call room_a,$(r)))
 	@mkdir -p $(@D)
@@ -11,6 +11,10 @@ $(BUILD)/test/sensors-driver: $(BUILD)/obj/tests/root/sensors_driver.o \
 		$(filter %.a,$^) -Wl,--end-group -lcrypto -lprotobuf-c \
 		-levent_core -lseccomp -lcap-ng
 $(BUILD)/test/sensors-driver: $(BUILD)/obj/tests/root/driver.o
+$(BUILD)/test/encrypt-load: $(BUILD)/obj/tests/root/encrypt_load.o
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $<
 $(BUILD)/test/floor-scan: $(BUILD)/obj/tests/bench/floor_scan.o
 	@mkdir -p $(@D)
 	@echo "  LD      $@"

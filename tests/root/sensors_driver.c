@@ -8,6 +8,9 @@
  *       [--ignore R]... [--own DIR] [--conf F] [--threads N] [--rescan S]
  *       [--percent N] [--packages DPKG-DIR] [--lists DIR] [--wait S]
  *       [--processes] [--exec-allow P]... [--shell-allow P]...
+ *       [--data TREE]... [--canaries FILE]
+ *       [--backup DIR]... [--backup-age S] [--backup-drop PERCENT]
+ *       [--counter FILE]     8 bytes of encrypt-load, told with each signal
  *
  *   check RUN G01,G02 MANIFEST|- [forge]   run a gate
  *   manifest ID | snapshot ORDER | full
@@ -25,6 +28,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -49,6 +53,7 @@ static struct {
 	Cordon__Settings s;
 	char *watch[LIST_MAX], *ignore[LIST_MAX];
 	char *exec_allow[LIST_MAX], *shell_allow[LIST_MAX];
+	char *data[LIST_MAX], *backup[LIST_MAX];
 	struct sign_key *key;
 	uint8_t public[SIGN_KEY_LEN];
 	pid_t pid;
@@ -57,6 +62,7 @@ static struct {
 	uint8_t manifest_digest[DIGEST_LEN]; /* of the last manifest */
 	struct digest *sum;		     /* over its chunks */
 	uint64_t bulk_bytes;
+	const volatile uint64_t *counter;
 } d = {.parent = -1, .network = -1, .user = "0"};
 
 static void
@@ -111,6 +117,7 @@ put_cause(const Cordon__Cause *c)
 static void
 on_signal(const uint8_t *data, size_t len)
 {
+	uint64_t count = d.counter != NULL ? *d.counter : 0;
 	Cordon__Signal *s = cordon__signal__unpack(NULL, len, data);
 	size_t i;
 
@@ -118,11 +125,14 @@ on_signal(const uint8_t *data, size_t len)
 		die("signal", NULL);
 	printf("{\"what\":\"signal\",\"ms\":%lld",
 	    (long long)clock_boot_ms());
+	if (d.counter != NULL)
+		printf(",\"counter\":%llu", (unsigned long long)count);
 	put_text("kind", s->kind);
 	put_text("text", s->text);
 	put_text("object", s->object);
 	put_text("cause_id", s->cause_id);
-	printf(",\"severity\":%d", (int)s->severity);
+	printf(",\"severity\":%d,\"boot_ms\":%llu", (int)s->severity,
+	    (unsigned long long)s->boot_ms);
 	if (s->cause != NULL)
 		put_cause(s->cause);
 	for (i = 0; i < s->n_evidence; i++)
@@ -375,6 +385,21 @@ start(void)
 }
 
 static void
+map_counter(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	const void *at = MAP_FAILED;
+
+	if (fd >= 0)
+		at = mmap(NULL, sizeof(*d.counter), PROT_READ, MAP_SHARED, fd,
+		    0);
+	if (at == MAP_FAILED)
+		die(path, NULL);
+	d.counter = at;
+	close(fd);
+}
+
+static void
 options(int argc, char **argv)
 {
 	static const struct option longs[] = {
@@ -394,6 +419,12 @@ options(int argc, char **argv)
 	    {"processes", no_argument, NULL, 'x'},
 	    {"exec-allow", required_argument, NULL, 'e'},
 	    {"shell-allow", required_argument, NULL, 'S'},
+	    {"data", required_argument, NULL, 'd'},
+	    {"canaries", required_argument, NULL, 'C'},
+	    {"backup", required_argument, NULL, 'b'},
+	    {"counter", required_argument, NULL, 'n'},
+	    {"backup-age", required_argument, NULL, 'A'},
+	    {"backup-drop", required_argument, NULL, 'D'},
 	    {NULL, 0, NULL, 0},
 	};
 	static uint8_t key[SIGN_KEY_LEN];
@@ -405,6 +436,11 @@ options(int argc, char **argv)
 	d.s.ignore = d.ignore;
 	d.s.exec_allow = d.exec_allow;
 	d.s.shell_allow = d.shell_allow;
+	d.s.data_tree = d.data;
+	d.s.backup = d.backup;
+	d.s.backup_age_s = 26 * 3600;
+	d.s.backup_drop = 30;
+	d.s.canary_list = strdup(none);
 	d.s.own_dir = strdup(none);
 	d.s.conf_path = strdup(none);
 	d.s.host_id = strdup("H-TEST0001");
@@ -428,6 +464,26 @@ options(int argc, char **argv)
 		case 'i':
 			if (d.s.n_ignore < LIST_MAX)
 				d.ignore[d.s.n_ignore++] = optarg;
+			break;
+		case 'd':
+			if (d.s.n_data_tree < LIST_MAX)
+				d.data[d.s.n_data_tree++] = optarg;
+			break;
+		case 'n':
+			map_counter(optarg);
+			break;
+		case 'C':
+			d.s.canary_list = optarg;
+			break;
+		case 'b':
+			if (d.s.n_backup < LIST_MAX)
+				d.backup[d.s.n_backup++] = optarg;
+			break;
+		case 'A':
+			d.s.backup_age_s = (uint32_t)atoi(optarg);
+			break;
+		case 'D':
+			d.s.backup_drop = (uint32_t)atoi(optarg);
 			break;
 		case 'o':
 			d.s.own_dir = optarg;

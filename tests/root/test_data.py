@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Data trees under agent-sensors: destroyed in every usual way and speed, and used as people do."""
+import os
+import random
+import shutil
+import sqlite3
+import subprocess
+import time
+import zlib
+
+import pytest
+from data_rig import Data, document
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+CRITICAL, INFO = 5, 1
+
+
+@pytest.fixture
+def d():
+    x = Data()
+    yield x
+    x.close()
+
+
+def need(program):
+    if shutil.which(program) is None:
+        pytest.skip("no %s on this machine" % program)
+
+
+# Files a second; 0: as fast as it goes.  Split: so many files a process.
+BURSTS = [(how, rate, split)
+          for how in ("inplace", "rename", "copy", "replace")
+          for rate, split in ((30, 0), (400, 0), (0, 0), (0, 3))]
+
+
+@pytest.mark.parametrize("how, rate, split", BURSTS)
+def test_10_destruction_is_told_once(how, rate, split):
+    d = Data(60 if rate == 30 else 400)
+    try:
+        d.watch()
+        d.spoil(how, rate, split)
+        m = d.raised()
+        print("%s %s%s: %d files lost before the signal, %s counted, by %s" % (
+            how, rate or "full speed", ", %d a process" % split if split else "", m["counter"], m["lost"],
+            m["counted-by"]))
+        assert m["severity"] == CRITICAL and m["object"] == d.data
+        assert m["program"].endswith("encrypt-load") and m["example"].startswith(d.data)
+        assert int(m["lost"]) <= 8
+        if rate:  # how late a process is woken at full speed is the machine's matter
+            assert m["counter"] < 20
+        # What it did in the end is told too, with the same cause, and nothing else is raised.
+        end = d.expect("signal", lambda s: s["kind"] == "data.mass-count" and s["state"] == "quiet")
+        assert end["cause_id"] == m["cause_id"] and int(end["lost"]) >= 0.9 * len(d.files)
+        assert [s for s in d.quiet(0.5) if s["kind"].startswith("data.") and s["severity"] > INFO] == []
+    finally:
+        d.close()
+
+
+def test_11_behind_a_good_beginning(d):
+    """Only what lies behind the first block is spoiled."""
+    d.watch()
+    done = 0
+    for path in d.files:
+        size = os.path.getsize(path)
+        if size > 9000:
+            with open(path, "r+b") as f:
+                f.seek(4096)
+                f.write(os.urandom(size - 4096))
+            done += 1
+        if done == 60:
+            break
+    m = d.raised()
+    assert int(m["lost"]) <= 8 and "noise inside" in m["content"]
+
+
+def test_12_wiped(d):
+    d.watch()
+    for path in d.files:
+        if path.endswith((".pdf", ".docx")):
+            with open(path, "r+b") as f:
+                f.write(bytes(os.path.getsize(path)))
+    assert "empty" in d.raised()["content"]
+
+
+def test_13_two_at_once_are_two(d):
+    d.watch()
+    for n, word in enumerate(("a", "b")):
+        for path in d.files[n * 30:n * 30 + 20]:
+            program = shutil.copy("/bin/dd", os.path.join(d.work, "dd-" + word))
+            subprocess.run([program, "if=/dev/urandom", "of=" + path, "bs=20000", "count=1", "conv=notrunc"],
+                           check=True, stderr=subprocess.DEVNULL)
+    # Both are children of this process: by its count they are one incident, each told with who did it last.
+    m = d.raised()
+    assert "dd-a" in m["program"]
+
+
+def test_14_small_numbers_are_no_incident(d):
+    d.watch()
+    for path in d.files[:4]:
+        with open(path, "wb") as f:
+            f.write(os.urandom(9000))
+    for path in d.files[10:200]:
+        os.unlink(path)
+    for i, path in enumerate(d.files[200:300]):
+        os.rename(path, path + ".old")
+    assert [s for s in d.quiet(2) if s["kind"].startswith("data.")] == []
+
+
+# -- what people and their programs do ----------------------------------------
+
+def compile_there(d):
+    need("gcc")
+    for i in range(12):
+        with open(os.path.join(d.data, "unit%d.c" % i), "w") as f:
+            f.write("#include <stdio.h>\nint f%d(void) { return printf(\"%d\"); }\n" % (i, i))
+    for _ in range(2):
+        for i in range(12):
+            subprocess.run(["gcc", "-O2", "-g", "-c", "unit%d.c" % i, "-o", "unit%d.o" % i], cwd=d.data, check=True)
+        subprocess.run("ar rcs lib.a unit*.o && gcc -shared -o lib.so unit*.o", shell=True, cwd=d.data, check=True)
+
+
+def git_checkout(d):
+    need("git")
+    run = ["git", "-c", "user.name=t", "-c", "user.email=t@t", "-c", "init.defaultBranch=a"]
+    subprocess.run(run + ["init", "-q"], cwd=d.data, check=True)
+    subprocess.run(run + ["add", "-A"], cwd=d.data, check=True)
+    subprocess.run(run + ["commit", "-qm", "one"], cwd=d.data, check=True)
+    subprocess.run(run + ["checkout", "-qb", "b"], cwd=d.data, check=True)
+    for path in d.files[:200]:
+        os.unlink(path)
+    for path in d.files[200:300]:
+        with open(path, "ab") as f:
+            f.write(b"one more line\n")
+    subprocess.run(run + ["commit", "-qam", "two"], cwd=d.data, check=True)
+    for branch in ("a", "b", "a"):
+        subprocess.run(run + ["checkout", "-q", branch], cwd=d.data, check=True)
+    subprocess.run(run + ["gc", "-q", "--prune=now"], cwd=d.data, check=True)
+
+
+def tar_restore(d):
+    archive = os.path.join(d.work, "backup.tar")
+    subprocess.run(["tar", "-C", d.data, "-cf", archive, "."], check=True)
+    subprocess.run(["tar", "-C", d.data, "-xf", archive], check=True)
+    shutil.rmtree(os.path.join(d.data, "2025"))
+    subprocess.run(["tar", "-C", d.data, "-xf", archive], check=True)
+
+
+def rsync_restore(d):
+    need("rsync")
+    copy = os.path.join(d.work, "copy")
+    subprocess.run(["rsync", "-a", d.data + "/", copy], check=True)
+    rng = random.Random(4)
+    for path in d.files[:150]:  # the copy is of another day
+        with open(os.path.join(copy, os.path.relpath(path, d.data)), "wb") as f:
+            f.write(document(rng, os.path.splitext(path)[1][1:], 9000))
+    subprocess.run(["rsync", "-a", "--delete", copy + "/", d.data], check=True)
+
+
+def packages(d):
+    """What an upgrade does to files: each is made beside the old one and moved over it."""
+    need("dpkg-deb")
+    tree = os.path.join(d.work, "package")
+    os.makedirs(os.path.join(tree, "DEBIAN"))
+    with open(os.path.join(tree, "DEBIAN/control"), "w") as f:
+        f.write("Package: x\nVersion: 1\nArchitecture: all\nMaintainer: t <t@t>\nDescription: x\n")
+    for name in ("/bin/ls", "/bin/cp", "/usr/share/doc"):
+        if os.path.isfile(name):
+            shutil.copy(name, tree)
+    for i in range(50):
+        with open(os.path.join(tree, "changelog%d.gz" % i), "wb") as f:
+            f.write(b"\x1f\x8b\x08\0\0\0\0\0\0\3" + zlib.compress(os.urandom(5000))[2:])
+    deb = os.path.join(d.work, "x.deb")
+    subprocess.run(["dpkg-deb", "-b", tree, deb], check=True, stdout=subprocess.DEVNULL)
+    for _ in range(3):
+        subprocess.run(["dpkg-deb", "-x", deb, os.path.join(d.data, "opt")], check=True)
+
+
+def compaction(d):
+    path = os.path.join(d.data, "ledger.sqlite")
+    db = sqlite3.connect(path)
+    db.execute("create table t (a, b)")
+    db.executemany("insert into t values (?, ?)", ((i, os.urandom(200)) for i in range(5000)))
+    db.commit()
+    for _ in range(3):
+        db.execute("delete from t where a % 3 = 1")
+        db.commit()
+        db.execute("vacuum")
+    db.close()
+    # A store of sorted tables: new ones of packed records are made, old ones deleted.
+    for generation in range(8):
+        for i in range(20):
+            with open(os.path.join(d.data, "%06d.sst" % (generation * 20 + i)), "wb") as f:
+                f.write(zlib.compress(os.urandom(20000))[2:])
+            old = os.path.join(d.data, "%06d.sst" % (generation * 20 + i - 20))
+            if os.path.exists(old):
+                os.unlink(old)
+
+
+def logs(d):
+    for day in range(6):
+        for name in ("app.log", "access.log", "batch.log"):
+            path = os.path.join(d.data, name)
+            with open(path, "a") as f:
+                f.write("12:00:01 transfer %d done\n" % day * 2000)
+            for n in range(4, 0, -1):
+                if os.path.exists("%s.%d.gz" % (path, n)):
+                    os.rename("%s.%d.gz" % (path, n), "%s.%d.gz" % (path, n + 1))
+            os.rename(path, path + ".1")
+            subprocess.run(["gzip", "-f", path + ".1"], check=True)
+
+
+def packing(d):
+    subprocess.run("find . -name '*.csv' -exec gzip {} +", shell=True, cwd=d.data, check=True)
+    subprocess.run("find . -name '*.csv.gz' -exec gunzip {} +", shell=True, cwd=d.data, check=True)
+
+
+def office(d):
+    """Documents are saved as office programs do it: beside, moved over, the old one deleted."""
+    rng = random.Random(9)
+    for path in d.files[:120]:
+        ending = os.path.splitext(path)[1][1:]
+        with open(path + ".tmp", "wb") as f:
+            f.write(document(rng, ending, 12000))
+        os.rename(path, path + "~")
+        os.rename(path + ".tmp", path)
+        os.unlink(path + "~")
+
+
+def sets_of_noise(d):
+    """A backup program with packs of its own kind, and its pruning."""
+    folder = os.path.join(d.data, "repo")
+    os.makedirs(folder)
+    for i in range(200):
+        with open(os.path.join(folder, "%064x" % i), "wb") as f:
+            f.write(os.urandom(20000))
+        if i >= 50:
+            os.unlink(os.path.join(folder, "%064x" % (i - 50)))
+
+
+@pytest.mark.parametrize("use", [compile_there, git_checkout, tar_restore, rsync_restore, packages, compaction, logs,
+                                 packing, office, sets_of_noise], ids=lambda f: f.__name__)
+def test_20_use_is_silent(d, use):
+    d.watch()
+    start = time.monotonic()
+    use(d)
+    took = time.monotonic() - start
+    assert [s for s in d.quiet(1.5) if s["kind"].startswith("data.")] == []
+    d.spoil("inplace", 0)  # it was awake all the time
+    d.raised()
+    print("%s: silent in %.1f s" % (use.__name__, took))
