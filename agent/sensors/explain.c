@@ -194,13 +194,18 @@ good_alternative(const struct packages *p, const struct change_of *c)
 /* The administrator's own known tools. */
 static void
 by_hand(const struct packages *p, enum change kind,
-    const struct change_of *c, struct explanation *out)
+    const struct change_of *c, bool in_txn, struct explanation *out)
 {
 	const char *tool;
 
 	if (kind == CHANGE_SETUID || kind == CHANGE_CAPABLE)
 		return;
-	if (is_program(c->who, UPDATE_ALTERNATIVES) &&
+	if (in_txn && c->events > 0 && txn_loose(c->who) &&
+	    effects_generated(c->path, c->now, &tool)) {
+		out->verdict = EXPLAIN_QUIET;
+		out->word = "made while packages were changed, by a program "
+		    "that was gone";
+	} else if (is_program(c->who, UPDATE_ALTERNATIVES) &&
 	    good_alternative(p, c)) {
 		out->verdict = EXPLAIN_SILENT;
 		out->word = "an alternative that leads to a package's file";
@@ -294,10 +299,18 @@ explain_change(struct explain *x, enum change kind,
 	    (c->now->mode & 0111))) && md5_of(c->path, c->now, md5))
 		f.md5 = md5;
 	explain_rule(kind, c, &f, out);
+	if (out->verdict == EXPLAIN_LOUD && packages_stale(p)) {
+		x->read_ms = 0; /* dpkg may have written both since */
+		p = lists(x);
+		if (p == NULL)
+			return;
+		f.files = packages_find(p, c->path, file);
+		explain_rule(kind, c, &f, out);
+	}
 	if (out->verdict != EXPLAIN_LOUD && f.files == 0 &&
 	    !is_left_beside(p, c, f.role, out) &&
 	    out->verdict == EXPLAIN_PLAIN && f.role == TXN_NONE) {
-		by_hand(p, kind, c, out);
+		by_hand(p, kind, c, x->txns.n > 0, out);
 		if (out->verdict == EXPLAIN_PLAIN && c->now != NULL)
 			is_copy(p, kind, c, f.md5, out);
 	}
@@ -313,22 +326,32 @@ explain_change(struct explain *x, enum change kind,
 
 /* -- waiting ---------------------------- */
 
+/* Keep a copy of IT; false without memory or room. */
+static bool
+keep(struct explain *x, const struct pending_item *it)
+{
+	x->was_running = true;
+	if ((it->who != NULL || it->meta_who == NULL) &&
+	    pending_add(x->held, it->path, it->from, it->who,
+	    it->content) != 0)
+		return false;
+	return it->meta_who == NULL || pending_add(x->held, it->path,
+	    it->from, it->meta_who, it->who == NULL && it->content) == 0;
+}
+
 bool
 explain_hold(struct explain *x, const struct pending_item *it)
 {
 	const struct who *who = it->who != NULL ? it->who : it->meta_who;
 	struct txn *txn;
 
-	if (x->from.dpkg[0] == '\0' ||
-	    txns_role(&x->txns, who, &txn) == TXN_NONE ||
-	    !txn_running(txn, x->wait_ms))
+	if (x->from.dpkg[0] == '\0')
 		return false;
-	x->was_running = true;
-	if (it->who != NULL && pending_add(x->held, it->path, it->from,
-	    it->who, it->content) != 0)
-		return false;
-	return it->meta_who == NULL || pending_add(x->held, it->path,
-	    it->from, it->meta_who, it->who == NULL && it->content) == 0;
+	if (txns_role(&x->txns, who, &txn) != TXN_NONE)
+		return txn_running(txn) && keep(x, it);
+	/* It may belong to the one that runs. */
+	return txn_loose(who) && txns_running(&x->txns, INT64_MAX) &&
+	    keep(x, it);
 }
 
 struct pending_item *
@@ -336,7 +359,7 @@ explain_take(struct explain *x)
 {
 	int64_t now = clock_boot_ms();
 
-	if (txns_running(&x->txns, x->wait_ms))
+	if (txns_running(&x->txns, INT64_MAX))
 		return pending_take(x->held, now - x->wait_ms);
 	if (x->was_running) {
 		x->was_running = false;

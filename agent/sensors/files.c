@@ -35,6 +35,8 @@
 #define COMMIT_CHANGES 8192 /* or so many */
 #define RESCAN_GAP_MS 1000 /* between rescans for lost events */
 #define REHASH_MS (24LL * 3600 * 1000)
+#define HINT_DELAY_MS 500  /* it has done its work by then */
+#define HINT_GAP_MS 10000
 #define BATCH 256 /* paths looked at before the loop gets its turn */
 
 struct files {
@@ -52,6 +54,8 @@ struct files {
 	int64_t rehash_ms; /* boot: from then on a rescan reads contents */
 	int64_t earliest_ms; /* boot: no rescan for losses before */
 	bool lost;	   /* a rescan is owed */
+	int64_t hint_ms;   /* boot: look then for changes without events */
+	int64_t hinted_ms; /* boot: last such look */
 };
 
 /* -- scanning ---------------------------- */
@@ -556,6 +560,29 @@ look_at_held(struct files *f)
 
 /* -- the sensor ---------------------------- */
 
+/* A program like chattr was started: look soon, and not all the time. */
+static void
+take_hint(struct files *f)
+{
+	int64_t now = clock_boot_ms();
+
+	if (f->hint_ms != 0)
+		return;
+	f->hint_ms = now + HINT_DELAY_MS;
+	if (f->hint_ms < f->hinted_ms + HINT_GAP_MS)
+		f->hint_ms = f->hinted_ms + HINT_GAP_MS;
+}
+
+static void
+look_if_hinted(struct files *f)
+{
+	if (f->hint_ms == 0 || clock_boot_ms() < f->hint_ms)
+		return;
+	f->hint_ms = 0;
+	rescan(f, false, true);
+	f->hinted_ms = clock_boot_ms();
+}
+
 static void
 check_loss(struct files *f)
 {
@@ -571,7 +598,9 @@ check_loss(struct files *f)
 		blind_open_lasting(f->env->blind, "/",
 		    "more folders than inotify may watch; only rescans see "
 		    "the rest");
-	if (lost & ~(unsigned int)WATCH_LOST_DIRS) {
+	if (lost & WATCH_HINT)
+		take_hint(f);
+	if (lost & ~(unsigned int)(WATCH_LOST_DIRS | WATCH_HINT)) {
 		blind_open(f->env->blind, "/", f->clear_ms, reason);
 		f->lost = true;
 	} else {
@@ -691,8 +720,10 @@ files_on_timer(struct sensor *s)
 	}
 	held = look_at_held(f);
 	atomic_store(&f->env->watched, baseline_count(f->base));
-	if (!explain_busy(f->explain))
+	if (!explain_busy(f->explain)) {
 		rescan_if_due(f);
+		look_if_hinted(f);
+	}
 	commit_if_due(f);
 	plan_next(f);
 	if (held)

@@ -143,6 +143,18 @@ txns_role(struct txns *t, const struct who *who, struct txn **out)
 	return dpkg == 0 ? TXN_DPKG : TXN_SCRIPT;
 }
 
+bool
+txn_loose(const struct who *who)
+{
+	if (who == NULL)
+		return true;
+	if (who->grade == CORDON__GRADE__GRADE_EXACT ||
+	    who->parents == WHO_PARENTS_MAX)
+		return false;
+	return who->parents == 0 ||
+	    atoi(who->parent[who->parents - 1]) != 1;
+}
+
 static bool
 lives(pid_t pid, uint64_t start)
 {
@@ -150,19 +162,21 @@ lives(pid_t pid, uint64_t start)
 }
 
 bool
-txn_running(const struct txn *txn, int64_t wait_ms)
+txn_running(const struct txn *txn)
 {
-	return clock_boot_ms() < txn->opened_ms + wait_ms &&
+	return lives(txn->outer, txn->outer_start) ||
 	    lives(txn->dpkg, txn->dpkg_start);
 }
 
 bool
-txns_running(const struct txns *t, int64_t wait_ms)
+txns_running(const struct txns *t, int64_t age_ms)
 {
+	int64_t now = clock_boot_ms();
 	unsigned int i;
 
 	for (i = 0; i < t->n; i++)
-		if (txn_running(&t->txn[i], wait_ms))
+		if (now - t->txn[i].opened_ms < age_ms &&
+		    txn_running(&t->txn[i]))
 			return true;
 	return false;
 }
@@ -232,8 +246,7 @@ txns_close(struct txns *t, struct outbox *out, bool all)
 		struct txn *txn = &t->txn[i];
 
 		if (!all && (now < txn->last_ms + LINGER_MS ||
-		    lives(txn->outer, txn->outer_start) ||
-		    lives(txn->dpkg, txn->dpkg_start))) {
+		    txn_running(txn))) {
 			i++;
 			continue;
 		}

@@ -50,9 +50,15 @@ struct txns {
  */
 enum txn_role txns_role(struct txns *t, const struct who *who,
     struct txn **txn);
-/* Is the dpkg of TXN at work, and the transaction younger than WAIT_MS? */
-bool txn_running(const struct txn *txn, int64_t wait_ms);
-bool txns_running(const struct txns *t, int64_t wait_ms);
+/*
+ * Is it not known below whom WHO (or nobody) ran?  Then it may have been
+ * part of a transaction.
+ */
+bool txn_loose(const struct who *who);
+/* Is dpkg, or what it runs below, still there? */
+bool txn_running(const struct txn *txn);
+/* One of them, and for less than AGE_MS so far? */
+bool txns_running(const struct txns *t, int64_t age_ms);
 /* A package of it explained something; each is named once. */
 void txn_package(struct txn *txn, const char *package);
 /* Tell those that have ended in one signal each, and forget them. */

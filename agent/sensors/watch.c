@@ -209,6 +209,23 @@ on_change(struct watch *w, const struct fan_event *ev)
 	who_unref(&who);
 }
 
+/* Inode flags are set by an ioctl(2) that gives no event. */
+static bool
+is_chattr(const char *program)
+{
+	const char *name = strrchr(program, '/');
+
+	return name != NULL && strcmp(name + 1, "chattr") == 0;
+}
+
+static void
+on_exec(struct watch *w, const struct fan_event *ev, const char *path)
+{
+	who_started(w->cache, ev->pid, path);
+	if (is_chattr(path))
+		lose(w, WATCH_HINT);
+}
+
 static void
 on_event(struct watch *w, const struct fan_event *ev)
 {
@@ -221,7 +238,7 @@ on_event(struct watch *w, const struct fan_event *ev)
 	if (ev->pid == getpid())
 		return;
 	if ((ev->mask & FAN_OPEN_EXEC) && place_path(w, &ev->at, true, path))
-		who_started(w->cache, ev->pid, path);
+		on_exec(w, ev, path);
 	if (ev->mask & ~(uint64_t)(FAN_OPEN_EXEC | FAN_ONDIR))
 		on_change(w, ev);
 }

@@ -31,6 +31,8 @@ enum watch_loss {
 	WATCH_LOST_OWN = 2,    /* ours did */
 	WATCH_LOST_FORM = 4,   /* bytes that are no event */
 	WATCH_LOST_DIRS = 8,   /* told once: inotify can watch no more */
+	WATCH_HINT = 16, /* nothing lost, but a program was started that
+			    changes files without an event */
 };
 
 struct watch; /* opaque */

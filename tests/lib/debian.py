@@ -41,15 +41,24 @@ def depends(deb):
     return [re.split(r"[\s(|]", d.strip())[0] for d in text.split(",")]
 
 
-def base_tree(debs):
+def make_initrd(tree):
+    with open(os.path.join(tree, "etc/initramfs-tools/conf.d/small"), "w") as f:
+        f.write("MODULES=list\nCOMPRESS=zstd\n")
+    with open(os.path.join(tree, "etc/initramfs-tools/modules"), "a") as f:
+        f.write("\n".join(INITRD) + "\n")
+    run(["chroot", tree, "update-initramfs", "-u"], timeout=120)
+
+
+def base_tree(debs, packages=None, name="debian"):
     """The folder of a tree that has what DEBS depend on; not to be written
-    to.  CORDON_TREE=DIR takes one that is there.  Failed: none can be had."""
-    if os.environ.get("CORDON_TREE"):
+    to.  CORDON_TREE=DIR takes one that is there.  Failed: none can be had.
+    PACKAGES in place of those that boot, kept in build/NAME."""
+    if packages is None and os.environ.get("CORDON_TREE"):
         return os.environ["CORDON_TREE"]
-    want = sorted(set(PACKAGES).union(*(depends(d) for d in debs)))
+    want = sorted(set(packages or PACKAGES).union(*(depends(d) for d in debs)))
     with open(__file__, "rb") as f:
         key = hashlib.sha256("\n".join(want + [mirror()]).encode() + f.read()).hexdigest()[:12]
-    folder = os.path.join(TOP, "build/debian")
+    folder = os.path.join(TOP, "build", name)
     tree, new = os.path.join(folder, key), os.path.join(folder, "new")
     if os.path.isdir(tree):
         return tree
@@ -61,11 +70,8 @@ def base_tree(debs):
         shutil.rmtree(new, ignore_errors=True)
         raise Failed("debootstrap: " + " / ".join(p.stdout.strip().splitlines()[-3:]))
     shutil.rmtree(os.path.join(new, "var/cache/apt/archives"))
-    with open(os.path.join(new, "etc/initramfs-tools/conf.d/small"), "w") as f:
-        f.write("MODULES=list\nCOMPRESS=zstd\n")
-    with open(os.path.join(new, "etc/initramfs-tools/modules"), "a") as f:
-        f.write("\n".join(INITRD) + "\n")
-    run(["chroot", new, "update-initramfs", "-u"], timeout=120)
+    if "initramfs-tools" in want:
+        make_initrd(new)
     os.rename(new, tree)
     return tree
 

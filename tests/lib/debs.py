@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Small Debian packages of a test's own, and a dpkg database of its own for
 them: the host's real dpkg, but nothing of the host's packages."""
+import hashlib
 import os
 import shutil
 import subprocess
@@ -64,3 +65,83 @@ class Packages:
 
     def install(self, name, version):
         self.dpkg("-i", self.deb(name, version))
+
+
+def stanza(tree, name):
+    """The paragraph of dpkg's status about an installed package, as text."""
+    with open(os.path.join(tree, "var/lib/dpkg/status")) as f:
+        return next(p for p in f.read().split("\n\n") if p.startswith("Package: %s\n" % name))
+
+
+def fields(text):
+    """{field: first line} of a paragraph."""
+    return dict(line.split(": ", 1) for line in text.splitlines() if ": " in line and not line.startswith(" "))
+
+
+def repack(tree, name, folder, older=False):
+    """The package file of what is installed in TREE, with its own scripts
+    and conffiles; OLDER: an earlier version whose files differ a little."""
+    text, root = stanza(tree, name), os.path.join(folder, "repack")
+    f = fields(text)
+    info = os.path.join(tree, "var/lib/dpkg/info")
+    base = name + ":" + f["Architecture"] if f.get("Multi-Arch") == "same" else name
+    os.makedirs(os.path.join(root, "DEBIAN"))
+    with open(os.path.join(info, base + ".list")) as lines:
+        for path in lines.read().splitlines()[1:]:
+            source, to = tree + path, root + path
+            merged = os.path.islink(source) and os.readlink(source) == "usr" + path  # /bin, a folder in packages
+            if os.path.isdir(source) and (merged or not os.path.islink(source)):
+                os.makedirs(to, exist_ok=True)
+                shutil.copystat(source, to)
+            elif os.path.lexists(source):
+                os.makedirs(os.path.dirname(to), exist_ok=True)
+                subprocess.run(["cp", "-a", source, to], check=True)
+    version = f["Version"] + ("~old" if older else "")
+    keep, skip = [], False
+    for line in text.splitlines():
+        if not line.startswith(" "):
+            skip = line.split(":")[0] in ("Status", "Conffiles", "Version")
+        if not skip:
+            keep.append(line)
+    with open(root + "/DEBIAN/control", "w") as out:
+        out.write("\n".join(keep) + "\nVersion: %s\n" % version)
+    for part in ("preinst", "postinst", "prerm", "postrm", "config", "templates", "triggers", "shlibs", "conffiles"):
+        source = os.path.join(info, base + "." + part)
+        if os.path.exists(source):
+            shutil.copy2(source, root + "/DEBIAN/" + part)
+    conffiles = set()
+    if os.path.exists(root + "/DEBIAN/conffiles"):
+        with open(root + "/DEBIAN/conffiles") as lines:
+            conffiles = set(lines.read().split())
+    sums = []
+    for here, _, names in os.walk(root):
+        for n in sorted(names):
+            full = os.path.join(here, n)
+            path = full[len(root):]
+            if path.startswith("/DEBIAN/") or os.path.islink(full) or path in conffiles:
+                continue
+            if older:
+                with open(full, "ab") as out:
+                    out.write(b"\n")
+            with open(full, "rb") as data:
+                sums.append("%s  %s\n" % (hashlib.md5(data.read()).hexdigest(), path[1:]))
+    with open(root + "/DEBIAN/md5sums", "w") as out:
+        out.write("".join(sums))
+    deb = os.path.join(folder, "%s_%s_%s.deb" % (name, version.replace(":", "%3a"), f["Architecture"]))
+    subprocess.run(["dpkg-deb", "-Z", "gzip", "-z1", "-b", root, deb], check=True, capture_output=True)
+    shutil.rmtree(root)
+    return deb
+
+
+def repository(folder):
+    """A Packages file for the package files in FOLDER, for apt's file:."""
+    out = []
+    for name in sorted(os.listdir(folder)):
+        if name.endswith(".deb"):
+            path = os.path.join(folder, name)
+            control = subprocess.run(["dpkg-deb", "-f", path], check=True, capture_output=True, text=True).stdout
+            with open(path, "rb") as f:
+                digest = hashlib.sha256(f.read()).hexdigest()
+            out.append("%sFilename: ./%s\nSize: %d\nSHA256: %s\n" % (control, name, os.path.getsize(path), digest))
+    with open(os.path.join(folder, "Packages"), "w") as f:
+        f.write("\n".join(out))

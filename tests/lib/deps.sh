@@ -14,10 +14,13 @@ isc-dhcp-client isc-dhcp-server'
 packaging='dpkg-dev debhelper fakeroot debootstrap systemd-container'
 boot='qemu-system-x86 e2fsprogs'
 desktop='dbus-daemon'
+# Access lists and inode flags for the triggers; inotifywait as the peer of
+# the loss test.
+files='acl e2fsprogs inotify-tools libcap2-bin'
 bench='aide'
 
 missing=
-for p in $build $tests $packaging $boot $desktop $bench; do
+for p in $build $tests $packaging $boot $desktop $files $bench; do
 	dpkg-query -W -f '${Status}\n' "$p" 2>/dev/null |
 	    grep -q '^install ok installed' || missing="$missing $p"
 done

@@ -39,11 +39,12 @@ class Sensors:
             f.write(text)
 
     def start(self, *more, user=str(UID), wait=True):
-        self.process = subprocess.Popen(
-            [os.path.join(BUILD, "test/sensors-driver"), "--program",
-             os.path.join(BUILD, "bin/agent-sensors"), "--state", self.state, "--user", user,
-             "--watch", self.tree, *more],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.run_driver([os.path.join(BUILD, "test/sensors-driver"), "--program",
+                         os.path.join(BUILD, "bin/agent-sensors"), "--state", self.state, "--user", user,
+                         "--watch", self.tree, *more], wait)
+
+    def run_driver(self, args, wait):
+        self.process = subprocess.Popen(args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.events, self.seen = queue.Queue(), []
         threading.Thread(target=self._read, args=(self.process, self.events),
                          daemon=True).start()
