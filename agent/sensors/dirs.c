@@ -25,9 +25,10 @@ struct known_dir {
 	uint8_t handle[];
 };
 
+/* By path: an open descriptor would keep it from being unmounted. */
 struct mount {
 	uint64_t fsid;
-	int fd;
+	char *path;
 };
 
 struct dirs {
@@ -66,28 +67,52 @@ dirs_free(struct dirs **d)
 		return;
 	dirs_forget(*d);
 	for (i = 0; i < (*d)->mounts; i++)
-		close((*d)->mount[i].fd);
+		free((*d)->mount[i].path);
 	free(*d);
 	*d = NULL;
+}
+
+/* Open PATH and say which file system it is of; -1 with errno. */
+static int
+open_mount(const char *path, uint64_t *fsid)
+{
+	struct statfs sf;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && fstatfs(fd, &sf) != 0) {
+		close(fd);
+		return -1;
+	}
+	if (fd >= 0)
+		memcpy(fsid, &sf.f_fsid, sizeof(*fsid));
+	return fd;
 }
 
 int
 dirs_add_mount(struct dirs *d, const char *path, struct why *why)
 {
-	struct statfs sf;
+	struct mount *m = &d->mount[d->mounts];
+	uint64_t fsid;
+	size_t i;
 	int fd;
 
 	if (d->mounts == DIRS_MOUNTS_MAX)
 		return why_set(why, ERR_LIMIT, "too many file systems");
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	fd = open_mount(path, &fsid);
 	if (fd < 0)
 		return why_sys(why, ERR_IO, "%s", path);
-	if (fstatfs(fd, &sf) != 0) {
-		close(fd);
-		return why_sys(why, ERR_IO, "%s: statfs", path);
-	}
-	memcpy(&d->mount[d->mounts].fsid, &sf.f_fsid, sizeof(uint64_t));
-	d->mount[d->mounts++].fd = fd;
+	close(fd);
+	for (i = 0; i < d->mounts; i++)
+		if (strcmp(d->mount[i].path, path) == 0) {
+			d->mount[i].fsid = fsid; /* another one there now */
+			return 0;
+		}
+	m->path = strdup(path);
+	if (m->path == NULL)
+		return why_set(why, ERR_NOMEM, "file systems");
+	m->fsid = fsid;
+	d->mounts++;
 	return 0;
 }
 
@@ -118,9 +143,9 @@ slot_of(struct dirs *d, const struct fan_place *p)
 	return &d->slot[i];
 }
 
-/* Ask the kernel, below one mount. */
+/* Ask the kernel, below one mount, if it is still that file system. */
 static bool
-resolve(int mount_fd, const struct fan_place *p, char *path)
+resolve(const struct mount *m, const struct fan_place *p, char *path)
 {
 	union {
 		struct file_handle h;
@@ -129,13 +154,18 @@ resolve(int mount_fd, const struct fan_place *p, char *path)
 	char link[64];
 	struct stat st;
 	ssize_t n = -1;
-	int fd;
+	uint64_t fsid;
+	int fd, mount_fd;
 
 	u.h.handle_bytes = (unsigned int)p->handle_len;
 	u.h.handle_type = p->handle_type;
 	memcpy(u.bytes + sizeof(struct file_handle), p->handle,
 	    p->handle_len);
-	fd = open_by_handle_at(mount_fd, &u.h, O_PATH | O_CLOEXEC);
+	mount_fd = open_mount(m->path, &fsid);
+	fd = mount_fd < 0 || fsid != p->fsid ? -1 :
+	    open_by_handle_at(mount_fd, &u.h, O_PATH | O_CLOEXEC);
+	if (mount_fd >= 0)
+		close(mount_fd);
 	if (fd < 0)
 		return false;
 	/* A removed folder has no links; its path would be a guess. */
@@ -164,7 +194,7 @@ dirs_path(struct dirs *d, const struct fan_place *p)
 		return (*slot)->path;
 	for (i = 0; i < d->mounts; i++)
 		if (d->mount[i].fsid == p->fsid &&
-		    resolve(d->mount[i].fd, p, path))
+		    resolve(&d->mount[i], p, path))
 			break;
 	if (i == d->mounts)
 		return NULL;

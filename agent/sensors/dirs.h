@@ -21,7 +21,10 @@ struct dirs; /* opaque; one thread */
 
 struct dirs *dirs_new(void);
 void dirs_free(struct dirs **d);
-/* A file system to look in, by any folder of it. */
+/*
+ * A file system to look in, by any folder of it.  The same PATH again is
+ * looked at anew; nothing is kept open, so that it can be unmounted.
+ */
 int dirs_add_mount(struct dirs *d, const char *path, struct why *why);
 /*
  * The path of PLACE's folder, lent until the next call; NULL when the

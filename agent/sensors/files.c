@@ -74,9 +74,13 @@ add_root(struct files *f, const char *path, bool own)
 	enum rung rung;
 	struct why why;
 
+	int r;
+
 	why.text[0] = '\0';
-	if (watch_root(f->watch, path, &rung, &why) != 0) {
-		log_error("%s", why.text);
+	r = watch_root(f->watch, path, &rung, &why);
+	if (r != 0) {
+		if (r != ERR_EXIST)
+			log_error("%s", why.text);
 		return;
 	}
 	log_info("watching %s by %s%s%s", path, rung_str(rung),
@@ -302,7 +306,7 @@ rescan(struct files *f, bool rehash, bool paced)
 	filed = baseline_filed(f->base);
 	o.known = f->base;
 	o.rehash = rehash;
-	o.on_mount = f->rehash_ms == 0 ? on_mount : NULL;
+	o.on_mount = on_mount; /* also for those that came since */
 	if (!paced) {
 		o.percent = 0;
 		o.threads = f->env->settings->scan_threads;

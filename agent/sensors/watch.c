@@ -459,6 +459,22 @@ mark(struct watch *w, const char *path, bool changes)
 	return false;
 }
 
+/* Is PATH a root already?  Then the file system there now is marked. */
+static bool
+mark_again(struct watch *w, const char *path, struct why *why)
+{
+	size_t i;
+
+	for (i = 0; i < w->roots; i++)
+		if (strcmp(w->root[i].path, path) == 0)
+			break;
+	if (i == w->roots)
+		return false;
+	if (w->root[i].rung == RUNG_FANOTIFY && mark(w, path, true))
+		dirs_add_mount(w->dirs, path, why);
+	return true;
+}
+
 int
 watch_root(struct watch *w, const char *path, enum rung *rung,
     struct why *why)
@@ -467,6 +483,10 @@ watch_root(struct watch *w, const char *path, enum rung *rung,
 	int r = 0;
 
 	pthread_mutex_lock(&w->lock);
+	if (mark_again(w, path, why)) {
+		r = ERR_EXIST;
+		goto done;
+	}
 	root = &w->root[w->roots];
 	if (w->roots == WATCH_ROOTS_MAX) {
 		r = why_set(why, ERR_LIMIT, "more than %d trees",

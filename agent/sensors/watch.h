@@ -43,7 +43,8 @@ int watch_new(struct pending *pending, const struct ignore *ignore,
 /* Before watch_start: L (lent) is told of starts, and asked who did it. */
 void watch_lineage(struct watch *w, struct lineage *l);
 /*
- * Watch the tree at PATH from now on.  *RUNG tells how;
+ * Watch the tree at PATH from now on; once more is ERR_EXIST, and marks
+ * what may have been mounted there since.  *RUNG tells how;
  * WHY why not better.  For inotify watch_dir must see each folder.
  */
 int watch_root(struct watch *w, const char *path, enum rung *rung,
