@@ -171,11 +171,12 @@ floor = $(shell sed -n 's|^$(1) *-> *||p' tests/FLOORS)
 below = $(sort $(call floor,$(1)) $(foreach r,$(call floor,$(1)),$(call floor,$(r))))
 define unit_rule
 $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(1)): $(BUILD)/obj/$(1:.c=.o) $(call room_a,$(call unit_room,$(1))) \
-    $(foreach r,$(call below,$(call unit_room,$(1))),$(call room_a,$(r)))
+    $(foreach r,$(call below,$(call unit_room,$(1))),$(call room_a,$(r))) \
+    $(if $(filter agent,$(call unit_side,$(1))),$(call room_a,common/wire))
 	@mkdir -p $$(@D)
 	@echo "  LD      $$@"
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARDEN) -Wl,--as-needed -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) \
-		$(if $(filter agent,$(call unit_side,$(1))),$(call room_a,common/wire),) -Wl,--end-group $(LIBS_ALL)
+		-Wl,--end-group $(LIBS_ALL)
 endef
 $(foreach t,$(UNIT_SRC),$(eval $(call unit_rule,$(t))))
 
