@@ -5,7 +5,7 @@
 
 PYTHON ?= /usr/bin/python3
 
-.PHONY: deps check demo bench fuzz quick escape strand loss house help
+.PHONY: deps check demo bench fuzz quick escape strand house help
 help:
 	@echo 'make demo    install what is needed, build, show the main job'
 	@echo 'make check   install what is needed, build, run every test'
@@ -15,7 +15,6 @@ help:
 	@echo 'make bench   measure, as ratios against peers and floors'
 	@echo 'make escape  every way out of an isolated host, beside two usual rulesets'
 	@echo 'make strand  what could strand a host, at full length (half an hour)'
-	@echo 'make loss    50,000 files made and removed as fast as can be, beside inotifywait'
 	@echo 'make fuzz    fuzz each parser (FUZZ_SECONDS=120 each)'
 	@echo 'make clean   remove the build folders'
 
@@ -45,10 +44,6 @@ strand: deps
 	@$(MAKE) --no-print-directory -j2 all test-programs
 	@CORDON_STRAND=1 CORDON_ROUNDS=1000 $(PYTHON) -m pytest -q -s -p no:cacheprovider tests/root/test_strand.py \
 		tests/scenario/test_70_strand.py tests/scenario/test_35_rounds.py
-
-loss: deps
-	@$(MAKE) --no-print-directory -j2 all test-programs
-	@CORDON_LOSS=50000 $(PYTHON) -m pytest -q -s -p no:cacheprovider tests/root/test_loss.py
 
 FUZZ_SECONDS ?= 120
 fuzz: deps

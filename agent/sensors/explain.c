@@ -375,7 +375,7 @@ explain_waits(struct explain *x, const char *path)
 }
 
 bool
-explain_busy(const struct explain *x)
+explain_busy(struct explain *x)
 {
 	return txns_running(&x->txns, x->wait_ms);
 }

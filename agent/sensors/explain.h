@@ -51,7 +51,7 @@ struct pending_item *explain_take(struct explain *x);
 /* Does PATH wait?  Its own event names who did it better than a scan. */
 bool explain_waits(struct explain *x, const char *path);
 /* A transaction runs: a look at everything would meet it half-way. */
-bool explain_busy(const struct explain *x);
+bool explain_busy(struct explain *x);
 /* Every second or so: ends transactions, tells counts, frees memory. */
 void explain_turn(struct explain *x);
 

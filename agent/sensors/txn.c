@@ -15,6 +15,7 @@
 #include "common/base/clock.h"
 
 #define DPKG "/usr/bin/dpkg"
+#define ALIVE_MS 100   /* so long it is not asked again */
 #define LINGER_MS 1500 /* events of a process that just ended still come */
 
 static const char *const managers[] = {
@@ -162,14 +163,21 @@ lives(pid_t pid, uint64_t start)
 }
 
 bool
-txn_running(const struct txn *txn)
+txn_running(struct txn *txn)
 {
-	return lives(txn->outer, txn->outer_start) ||
-	    lives(txn->dpkg, txn->dpkg_start);
+	int64_t now = clock_boot_ms();
+
+	if (now < txn->alive_ms + ALIVE_MS)
+		return true;
+	if (!lives(txn->outer, txn->outer_start) &&
+	    !lives(txn->dpkg, txn->dpkg_start))
+		return false;
+	txn->alive_ms = now;
+	return true;
 }
 
 bool
-txns_running(const struct txns *t, int64_t age_ms)
+txns_running(struct txns *t, int64_t age_ms)
 {
 	int64_t now = clock_boot_ms();
 	unsigned int i;

@@ -31,6 +31,7 @@ struct txn {
 	uint64_t dpkg_start;
 	bool direct; /* nobody above dpkg: a package from a file */
 	int64_t opened_ms, last_ms; /* boot */
+	int64_t alive_ms; /* boot: seen running */
 	char cause[ID_MAX];
 	char manager[128];
 	uint64_t explained, removed, generated, scripts;
@@ -56,9 +57,9 @@ enum txn_role txns_role(struct txns *t, const struct who *who,
  */
 bool txn_loose(const struct who *who);
 /* Is dpkg, or what it runs below, still there? */
-bool txn_running(const struct txn *txn);
+bool txn_running(struct txn *txn);
 /* One of them, and for less than AGE_MS so far? */
-bool txns_running(const struct txns *t, int64_t age_ms);
+bool txns_running(struct txns *t, int64_t age_ms);
 /* A package of it explained something; each is named once. */
 void txn_package(struct txn *txn, const char *package);
 /* Tell those that have ended in one signal each, and forget them. */

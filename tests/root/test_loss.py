@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Nothing is lost: many files made and removed as fast as one core can, twice,
 beside inotifywait on the same tree.  Every change is told, or lies in a blind
-interval that a rescan closes.  5,000 here, 50,000 with CORDON_LOSS=50000 (`make loss`)."""
+interval that a rescan closes.  5,000 here, 50,000 with CORDON_LOSS=50000 (`make bench`)."""
 import os
 import shutil
 import subprocess
