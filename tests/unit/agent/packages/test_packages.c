@@ -136,7 +136,7 @@ make_host(void)
 static void
 test_who_says_what(void **state)
 {
-	static const uint8_t zeros[DIGEST_LEN];
+	static const uint8_t zeros[DIGEST_LEN], ones[DIGEST_LEN] = {1};
 	struct packages_file f[PACKAGES_FILES_MAX];
 	struct packages *p;
 	uint32_t mode = 0;
@@ -174,7 +174,7 @@ test_who_says_what(void **state)
 		assert_string_equal(packages_content(p, zeros, NULL),
 		    "two 2 amd64");
 	}
-	assert_null(packages_content(p, (const uint8_t *)dir, NULL));
+	assert_null(packages_content(p, ones, NULL));
 	packages_free(&p);
 	assert_null(p);
 
