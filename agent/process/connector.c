@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define RECEIVE_BYTES (4 * 1024 * 1024) /* about 4,000 events */
+#define RECEIVE_BYTES (4 * 1024 * 1024) /* about 10,000 events */
 #define READ_SIZE 4096
 
 /* What stands before the part that each event has of its own. */

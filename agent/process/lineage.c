@@ -27,6 +27,8 @@ struct slot {
 	bool ids_known, was_root, may_setuid;
 	struct name *program, *before;
 	uint64_t at_ns; /* of the last start or fork */
+	unsigned int marks;
+	uint64_t mark_ns;
 	char cause[ID_MAX];
 };
 
@@ -137,6 +139,23 @@ get(struct lineage *l, pid_t pid)
 	return old;
 }
 
+/* What a child has from its parent, but for the program. */
+static void
+inherit(struct slot *s, const struct slot *p)
+{
+	if (!s->ids_known) {
+		s->ids_known = p->ids_known;
+		s->uid = p->uid;
+		s->was_root = p->was_root;
+		s->may_setuid = p->may_setuid;
+	}
+	if (s->cause[0] == '\0')
+		memcpy(s->cause, p->cause, sizeof(s->cause));
+	s->marks |= p->marks;
+	if (s->mark_ns < p->mark_ns)
+		s->mark_ns = p->mark_ns;
+}
+
 void
 lineage_forked(struct lineage *l, pid_t parent, pid_t child, uint64_t at_ns)
 {
@@ -147,21 +166,19 @@ lineage_forked(struct lineage *l, pid_t parent, pid_t child, uint64_t at_ns)
 		return;
 	pthread_mutex_lock(&l->lock);
 	s = get(l, child);
+	p = find(l, parent);
 	if (s->at_ns <= at_ns) {
 		slot_clear(s);
 		s->pid = child;
 		s->at_ns = at_ns;
-		p = find(l, parent);
-		if (p != NULL && p != s) {
-			*s = *p;
-			s->pid = child;
-			s->at_ns = at_ns;
-			s->before = NULL;
-			if (s->program != NULL)
-				s->program->refs++;
+		if (p != NULL && p != s && p->program != NULL) {
+			s->program = p->program;
+			s->program->refs++;
 		}
 	}
 	s->parent = parent;
+	if (p != NULL && p != s)
+		inherit(s, p);
 	pthread_mutex_unlock(&l->lock);
 }
 
@@ -211,6 +228,20 @@ lineage_ids(struct lineage *l, pid_t pid, pid_t parent, uint32_t uid,
 }
 
 void
+lineage_mark(struct lineage *l, pid_t pid, enum lineage_mark mark)
+{
+	struct slot *s;
+
+	if (pid <= 0)
+		return;
+	pthread_mutex_lock(&l->lock);
+	s = get(l, pid);
+	s->marks |= (unsigned int)mark;
+	s->mark_ns = lineage_now();
+	pthread_mutex_unlock(&l->lock);
+}
+
+void
 lineage_cause(struct lineage *l, pid_t pid, const char *cause)
 {
 	struct slot *s;
@@ -249,6 +280,8 @@ lineage_get(struct lineage *l, pid_t pid, struct lineage_entry *out)
 		out->uid = s->uid;
 		out->was_root = s->was_root;
 		out->may_setuid = s->may_setuid;
+		out->marks = lineage_now() - s->mark_ns < LINEAGE_MARK_NS ?
+		    s->marks : 0;
 		memcpy(out->cause, s->cause, sizeof(out->cause));
 	}
 	pthread_mutex_unlock(&l->lock);

@@ -20,6 +20,14 @@
 #define LINEAGE_PROGRAM_MAX 512
 #define LINEAGE_STARTS_MAX 1024 /* waiting for lineage_next */
 
+#define LINEAGE_MARK_NS (UINT64_C(3600) * 1000000000) /* a mark holds */
+
+/* It is, or came from, one of those. */
+enum lineage_mark {
+	LINEAGE_PACKAGER = 1,
+	LINEAGE_BUILDER = 2,
+};
+
 /* What is known of one process; plain data. */
 struct lineage_entry {
 	pid_t pid, parent; /* parent 0: not known */
@@ -29,6 +37,7 @@ struct lineage_entry {
 	uint32_t uid;	 /* effective */
 	bool was_root;	 /* it may become root again by itself */
 	bool may_setuid; /* it holds CAP_SETUID */
+	unsigned int marks; /* of enum lineage_mark */
 	char cause[ID_MAX]; /* of the first signal about it or those it came
 			       from; "": none */
 };
@@ -45,6 +54,8 @@ void lineage_started(struct lineage *l, pid_t pid, const char *program,
     uint64_t at_ns);
 void lineage_ids(struct lineage *l, pid_t pid, pid_t parent, uint32_t uid,
     bool was_root, bool may_setuid);
+/* PID and all that is split from it later. */
+void lineage_mark(struct lineage *l, pid_t pid, enum lineage_mark mark);
 void lineage_cause(struct lineage *l, pid_t pid, const char *cause);
 bool lineage_get(struct lineage *l, pid_t pid, struct lineage_entry *out);
 uint64_t lineage_now(void); /* ns, for AT_NS */

@@ -43,16 +43,38 @@ read_text(const struct process_seen *s, const char *name, char *out,
 	return len;
 }
 
+static void
+begin(struct process_seen *s, pid_t pid)
+{
+	memset(s, 0, sizeof(*s));
+	s->pid = pid;
+	s->dir = -1;
+	s->uid = s->euid = SEEN_UID_UNKNOWN;
+	s->login_uid = UINT32_MAX;
+}
+
+int
+seen_peek(struct process_seen *s, const char *proc, pid_t pid)
+{
+	char path[300], link[SEEN_PATH_MAX + 16];
+	ssize_t n;
+
+	begin(s, pid);
+	snprintf(path, sizeof(path), "%s/%d/exe", proc, (int)pid);
+	n = readlink(path, link, sizeof(link));
+	if (n <= 0)
+		return ERR_NOENT;
+	seen_take_exe(s, link, (size_t)n);
+	return 0;
+}
+
 int
 seen_open(struct process_seen *s, const char *proc, pid_t pid)
 {
 	char path[300], link[SEEN_PATH_MAX + 16];
 	ssize_t n;
 
-	memset(s, 0, sizeof(*s));
-	s->pid = pid;
-	s->uid = s->euid = SEEN_UID_UNKNOWN;
-	s->login_uid = UINT32_MAX;
+	begin(s, pid);
 	snprintf(path, sizeof(path), "%s/%d", proc, (int)pid);
 	s->dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (s->dir < 0)
@@ -118,12 +140,23 @@ seen_preload(struct process_seen *s)
 }
 
 void
+seen_root(struct process_seen *s)
+{
+	char link[SEEN_PATH_MAX];
+	ssize_t n = readlinkat(s->dir, "root", link, sizeof(link));
+
+	if (n > 1 && n < (ssize_t)sizeof(link) && s->root[0] == '\0')
+		seen_take_root(s, link, (size_t)n);
+}
+
+void
 seen_file(struct process_seen *s)
 {
 	char path[SEEN_PATH_MAX + 64], cap[64];
 	struct stat st, at;
 	char *slash;
 
+	seen_root(s);
 	if (s->file_known || fstatat(s->dir, "exe", &st, 0) != 0)
 		return;
 	s->file_known = true;
@@ -202,14 +235,17 @@ look_at_socket(const struct process_seen *s, const char *name,
 	free(text);
 }
 
-/* Descriptor NAME of the folder "fd"; DIR is it, opened. */
+/* Descriptor NAME of the process. */
 static void
-look_at_fd(const struct process_seen *s, int dir, const char *name,
+look_at_fd(const struct process_seen *s, const char *name,
     struct seen_fd *f)
 {
-	char link[64];
+	char path[32], link[64];
 	unsigned long long inode;
-	ssize_t n = readlinkat(dir, name, link, sizeof(link) - 1);
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "fd/%.16s", name);
+	n = readlinkat(s->dir, path, link, sizeof(link) - 1);
 
 	memset(f, 0, sizeof(*f));
 	if (n <= 0)
@@ -232,14 +268,10 @@ void
 seen_fds(struct process_seen *s)
 {
 	static const char *const names[3] = {"0", "1", "2"};
-	int dir = openat(s->dir, "fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	size_t i;
 
-	if (dir < 0)
-		return;
 	for (i = 0; i < 3; i++)
-		look_at_fd(s, dir, names[i], &s->fd[i]);
-	close(dir);
+		look_at_fd(s, names[i], &s->fd[i]);
 }
 
 /* -- others ------------------------------------------------------------ */
@@ -267,6 +299,8 @@ seen_parents(struct process_seen *s, const char *proc)
 		seen_done(p);
 	}
 	free(p);
+	if (s->root[0] != '\0')
+		seen_take_root(s, s->root, strlen(s->root));
 }
 
 /* Has P a socket with a peer?  PIPE: 0, or one of its ends must be that. */
@@ -283,7 +317,7 @@ is_relay(const struct process_seen *p, uint64_t pipe, struct seen_relay *r)
 	while (d != NULL && left-- > 0 && (e = readdir(d)) != NULL) {
 		if (e->d_name[0] == '.')
 			continue;
-		look_at_fd(p, dirfd(d), e->d_name, &f);
+		look_at_fd(p, e->d_name, &f);
 		joined |= f.kind == SEEN_PIPE && f.inode == pipe;
 		if (f.kind != SEEN_NET)
 			continue;

@@ -73,9 +73,12 @@ struct process_seen {
 	pid_t pid;
 	int dir; /* /proc/PID, O_PATH; -1 */
 	bool walk; /* found by a walk, not at its start */
+	bool packager, builder; /* it came from one that may be gone */
 
 	char exe[SEEN_PATH_MAX]; /* without " (deleted)"; "": not known */
 	bool cut;     /* exe was longer */
+	char root[SEEN_PATH_MAX]; /* its root folder; "": ours, or not read.
+				     Paths below it are as it sees them */
 	bool deleted; /* the program's file is gone */
 	bool memory;  /* it never had one (memfd_create(2)) */
 	bool again;   /* another file stands at that path now */
@@ -104,6 +107,11 @@ struct process_seen {
 };
 
 /*
+ * The program of PID alone, by one system call: nothing is opened, and all
+ * else is empty.  ERR_NOENT as below.
+ */
+int seen_peek(struct process_seen *s, const char *proc, pid_t pid);
+/*
  * Begin with PID: its folder and program.  PROC is "/proc", or a test's.
  * ERR_NOENT: there is no such process (any more), or it is the kernel's.
  * With ERR_NOENT and 0 alike call seen_done.
@@ -117,7 +125,8 @@ void seen_login(struct process_seen *s);
 void seen_args(struct process_seen *s);
 void seen_fds(struct process_seen *s);
 void seen_preload(struct process_seen *s);
-void seen_file(struct process_seen *s);
+void seen_file(struct process_seen *s); /* first seen_root */
+void seen_root(struct process_seen *s);
 /* After seen_status. */
 void seen_parents(struct process_seen *s, const char *proc);
 /* After seen_fds and seen_parents. */
@@ -127,6 +136,8 @@ void seen_relay(struct process_seen *s, const char *proc);
 
 /* What readlink of /proc/PID/exe gave. */
 void seen_take_exe(struct process_seen *s, const char *link, size_t len);
+/* What readlink of /proc/PID/root gave: EXE and the parents lose it. */
+void seen_take_root(struct process_seen *s, const char *link, size_t len);
 /* Text of /proc/PID/status; false if it is none. */
 bool seen_take_status(struct process_seen *s, const char *text);
 /* LEN bytes of /proc/PID/cmdline. */

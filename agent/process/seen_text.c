@@ -33,6 +33,32 @@ seen_take_exe(struct process_seen *s, const char *link, size_t len)
 	s->memory = strncmp(s->exe, "/memfd:", 7) == 0;
 }
 
+/* PATH as it is seen from below ROOT. */
+static void
+strip(char *path, const char *root)
+{
+	size_t n = strlen(root);
+
+	if (strncmp(path, root, n) == 0 && path[n] == '/')
+		memmove(path, path + n, strlen(path + n) + 1);
+}
+
+void
+seen_take_root(struct process_seen *s, const char *link, size_t len)
+{
+	char root[SEEN_PATH_MAX];
+	size_t i;
+
+	if (len >= sizeof(root) || len < 2)
+		return;
+	memcpy(root, link, len);
+	root[len] = '\0';
+	memcpy(s->root, root, len + 1);
+	strip(s->exe, root);
+	for (i = 0; i < s->ups; i++)
+		strip(s->up[i].exe, root);
+}
+
 /* The text behind the line that begins with KEY; NULL. */
 static const char *
 field(const char *text, const char *key)

@@ -82,7 +82,7 @@ by_packager(const struct process_seen *s)
 	bool named = false;
 	size_t i, k;
 
-	if (has_parent(s, path_is_packager))
+	if (s->packager || has_parent(s, path_is_packager))
 		return true;
 	for (i = 0; i < s->ups; i++) {
 		if (!name_is_interpreter(s->up[i].exe))
@@ -98,29 +98,43 @@ by_packager(const struct process_seen *s)
 
 /* configure runs its programs by a shell. */
 static bool
-by_configure(const struct process_seen *s)
+is_configure(const char *exe, const struct seen_args *args)
 {
 	struct seen_script script;
+
+	if (!name_is_shell(exe))
+		return false;
+	seen_script(exe, args, &script);
+	return script.path != NULL &&
+	    strcmp(name_of(script.path), "configure") == 0;
+}
+
+static bool
+by_configure(const struct process_seen *s)
+{
 	size_t i;
 
-	for (i = 0; i < s->ups; i++) {
-		if (!name_is_shell(s->up[i].exe))
-			continue;
-		seen_script(s->up[i].exe, &s->up[i].args, &script);
-		if (script.path != NULL &&
-		    strcmp(name_of(script.path), "configure") == 0)
+	for (i = 0; i < s->ups; i++)
+		if (is_configure(s->up[i].exe, &s->up[i].args))
 			return true;
-	}
 	return false;
 }
 
-/* A build runs what it made: its own file, of one who is no service. */
+bool
+suspect_is_builder(const struct process_seen *s)
+{
+	return path_is_builder(s->exe) || is_configure(s->exe, &s->args);
+}
+
+/* A build runs what it made: its own file, of one who is no service.  Of
+ * a short test nothing is left to look at but its parents. */
 static bool
 by_builder(const struct process_seen *s)
 {
-	return s->file_known && s->file_owner == s->euid &&
+	return (!s->file_known || s->file_owner == s->euid) &&
 	    !uid_is_service(s->euid) && (s->dir_mode & S_IWOTH) == 0 &&
-	    (has_parent(s, path_is_builder) || by_configure(s));
+	    (s->builder || has_parent(s, path_is_builder) ||
+	    by_configure(s));
 }
 
 /* Somebody who logged in, at a terminal, runs his own file. */
@@ -454,11 +468,11 @@ unsigned int
 suspect_need(const struct process_seen *s)
 {
 	if (name_is_shell(s->exe) || name_is_interpreter(s->exe))
-		return NEED_ARGS | NEED_FDS | NEED_PARENTS |
-		    (place_of(s->exe) != PLACE_SYSTEM ? NEED_FILE : 0);
+		return place_of(s->exe) != PLACE_SYSTEM ? NEED_ALL :
+		    NEED_ARGS | NEED_FDS | NEED_PARENT;
 	if (place_of(s->exe) == PLACE_SYSTEM && !s->deleted && !s->memory)
 		return NEED_NOTHING;
-	return NEED_FILE | NEED_ARGS | NEED_FDS | NEED_PARENTS;
+	return NEED_ALL;
 }
 
 bool

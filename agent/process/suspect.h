@@ -4,7 +4,8 @@
  * pure, no /proc, no clock.  One process gives at most one verdict, the
  * worst; what else was found stands beside it.  Package managers, builds
  * and container runtimes are known by their whole path among the parents,
- * as the kernel tells it, and silent.
+ * as the kernel tells it, and silent.  Of a process with a root folder of
+ * its own the paths below that count.
  */
 #ifndef CORDON_PROCESS_SUSPECT_H
 #define CORDON_PROCESS_SUSPECT_H
@@ -41,10 +42,18 @@ enum suspect_need {
 	NEED_FILE = 1,	  /* seen_file */
 	NEED_ARGS = 2,	  /* seen_args */
 	NEED_FDS = 4,	  /* seen_fds */
-	NEED_PARENTS = 8, /* seen_status, seen_login, seen_parents */
+	NEED_PARENT = 8,  /* pid and program of the first, from anywhere */
+	NEED_PARENTS = 16, /* seen_status, seen_login, seen_parents */
+	NEED_ALL = 31,
 };
-/* By its path alone (seen_open): the cheap first look. */
+/*
+ * By its path alone: the cheap first look.  A verdict over less than
+ * NEED_ALL is to be judged again with all: more may excuse it.
+ */
 unsigned int suspect_need(const struct process_seen *s);
+
+/* Is S the beginning of a build: make, a script "configure", ...? */
+bool suspect_is_builder(const struct process_seen *s);
 
 /* A program was started (or, with s->walk, found running). */
 bool suspect_exec(const struct process_seen *s,

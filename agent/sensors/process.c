@@ -32,6 +32,7 @@
 #define FED_AGAIN_MS 2000
 #define ROOT_MS 60 /* a set-uid program is in place by then */
 #define SKIPPED_MS 1000
+#define STORM_US 2000
 #define WALK_MS (15 * 60 * 1000)
 
 /* Why a process is looked at again. */
@@ -123,17 +124,16 @@ say(struct process *p, const struct process_seen *s, pid_t actor)
 		p->told++;
 }
 
-/* Its ids, read again only where they are not those of its parent. */
+/*
+ * Its ids: a change is told as it happens (on_uid), and a child has those
+ * of its parent.  Without the connector each start may have others.
+ */
 static void
-note_ids(struct process *p, struct process_seen *s)
+note_ids(struct process *p, struct process_seen *s,
+    const struct lineage_entry *e)
 {
-	struct lineage_entry e;
-	struct stat st;
-
-	if (lineage_get(p->lineage, s->pid, &e) && e.ids_known &&
-	    !e.may_setuid && fstat(s->dir, &st) == 0 &&
-	    st.st_uid == e.uid && (e.uid == 0 || !e.was_root)) {
-		s->euid = e.uid;
+	if (e->ids_known && p->fd >= 0) {
+		s->euid = e->uid;
 		return;
 	}
 	seen_status(s);
@@ -143,24 +143,37 @@ note_ids(struct process *p, struct process_seen *s)
 }
 
 static void
-read_parents(struct process_seen *s)
-{
-	seen_status(s);
-	seen_login(s);
-	seen_parents(s, "/proc");
-}
-
-static void
 read_needed(struct process_seen *s, unsigned int need)
 {
 	if (need & NEED_ARGS)
 		seen_args(s);
 	if (need & NEED_FDS)
 		seen_fds(s);
-	if (need & NEED_PARENTS)
-		read_parents(s);
 	if (need & NEED_FILE)
 		seen_file(s);
+	if (need & NEED_PARENTS) {
+		seen_status(s);
+		seen_login(s);
+		seen_parents(s, "/proc");
+	}
+}
+
+/* The parent as the kernel told it, without asking for it. */
+static void
+know_parent(struct process *p, struct process_seen *s, pid_t parent)
+{
+	struct lineage_entry e;
+
+	s->parent = parent;
+	if (parent <= 0 || !lineage_get(p->lineage, parent, &e) ||
+	    e.program[0] == '\0') {
+		read_needed(s, NEED_PARENTS);
+		return;
+	}
+	s->ups = 1;
+	s->up[0].pid = parent;
+	s->up[0].uid = e.uid;
+	memcpy(s->up[0].exe, e.program, sizeof(s->up[0].exe));
 }
 
 /* Is there still time in this second to read S in full? */
@@ -181,29 +194,26 @@ may_read_full(struct process *p)
 	return false;
 }
 
-/*
- * Read what is needed and judge.  What was found with little read is read
- * in full before it is told: more may excuse it.
- */
+/* Read what is needed and judge; PARENT as far as it is known, else 0. */
 static void
-judge_one(struct process *p, struct process_seen *s)
+judge_one(struct process *p, struct process_seen *s, bool full,
+    pid_t parent)
 {
 	unsigned int need = suspect_need(s);
-	bool full = s->walk || may_read_full(p);
 
-	if (need == NEED_NOTHING && !full)
-		return;
 	if (full) {
 		seen_args(s);
 		seen_preload(s);
 	}
+	if ((need & NEED_PARENT) != 0 && (need & NEED_PARENTS) == 0)
+		know_parent(p, s, parent);
 	read_needed(s, need);
-	if ((need & NEED_PARENTS) != 0 && suspect_may_be_fed(s))
+	if (suspect_is_builder(s))
+		lineage_mark(p->lineage, s->pid, LINEAGE_BUILDER);
+	if (suspect_may_be_fed(s))
 		seen_relay(s, "/proc");
-	if (suspect_exec(s, &p->rules, &p->verdict) &&
-	    need != (NEED_ARGS | NEED_FDS | NEED_PARENTS | NEED_FILE)) {
-		read_needed(s, NEED_ARGS | NEED_FDS | NEED_PARENTS |
-		    NEED_FILE);
+	if (suspect_exec(s, &p->rules, &p->verdict) && need != NEED_ALL) {
+		read_needed(s, NEED_ALL);
 		suspect_exec(s, &p->rules, &p->verdict);
 	}
 	if (p->verdict.kind != NULL)
@@ -212,17 +222,21 @@ judge_one(struct process *p, struct process_seen *s)
 		look_later(p, LATE_FED, s->pid, 0, FED_MS);
 }
 
-/* A set-uid program in between: that is how one becomes root. */
-static void
-excuse_root(struct process *p, struct process_seen *s)
+static const struct late *
+find_later(const struct process *p, enum late_kind kind, pid_t pid)
 {
 	size_t i;
 
 	for (i = 0; i < p->nlate; i++)
-		if (p->late[i].kind == LATE_ROOT && p->late[i].pid == s->pid)
-			break;
-	if (i == p->nlate)
-		return;
+		if (p->late[i].kind == kind && p->late[i].pid == pid)
+			return &p->late[i];
+	return NULL;
+}
+
+/* A set-uid program in between: that is how one becomes root. */
+static void
+excuse_root(struct process *p, struct process_seen *s)
+{
 	seen_file(s);
 	if (s->file_known && ((s->file_mode & S_ISUID) != 0 ||
 	    s->file_caps))
@@ -233,14 +247,30 @@ static void
 on_exec(struct process *p, pid_t pid, uint64_t at_ns)
 {
 	struct process_seen *s = &p->seen;
+	struct lineage_entry e = {0};
+	bool full, root = find_later(p, LATE_ROOT, pid) != NULL;
 
-	if (seen_open(s, "/proc", pid) != 0) {
+	if (seen_peek(s, "/proc", pid) != 0) {
 		look_later(p, LATE_GONE, pid, 0, GONE_MS);
+		return;
+	}
+	lineage_started(p->lineage, pid, s->exe, at_ns);
+	if (path_is_packager(s->exe))
+		lineage_mark(p->lineage, pid, LINEAGE_PACKAGER);
+	if (path_is_builder(s->exe))
+		lineage_mark(p->lineage, pid, LINEAGE_BUILDER);
+	lineage_get(p->lineage, pid, &e);
+	full = may_read_full(p);
+	if (suspect_need(s) == NEED_NOTHING && !full && !root &&
+	    e.ids_known && p->fd >= 0)
+		return; /* most of a storm ends here */
+	if (seen_open(s, "/proc", pid) == 0) {
+		if (root)
+			excuse_root(p, s);
+		note_ids(p, s, &e);
+		judge_one(p, s, full, e.parent);
 	} else {
-		lineage_started(p->lineage, pid, s->exe, at_ns);
-		excuse_root(p, s);
-		note_ids(p, s);
-		judge_one(p, s);
+		look_later(p, LATE_GONE, pid, 0, GONE_MS);
 	}
 	seen_done(s);
 }
@@ -304,6 +334,32 @@ on_name(struct process *p, const struct connector_event *ev)
 
 /* -- those that are looked at again ------------------------------------- */
 
+/* Parents that may be gone as well: what the kernel told of each, and its
+ * arguments if it lives. */
+static void
+remember_parents(struct process *p, struct process_seen *s)
+{
+	struct lineage_entry e;
+	pid_t pid = s->parent;
+
+	for (s->ups = 0; pid > 0 && s->ups < SEEN_PARENTS_MAX; s->ups++) {
+		struct seen_parent *up = &s->up[s->ups];
+
+		if (!lineage_get(p->lineage, pid, &e) ||
+		    e.program[0] == '\0')
+			break;
+		up->pid = pid;
+		up->uid = e.uid;
+		memcpy(up->exe, e.program, sizeof(up->exe));
+		if (seen_open(&p->other, "/proc", pid) == 0) {
+			seen_args(&p->other);
+			up->args = p->other.args;
+		}
+		seen_done(&p->other);
+		pid = e.parent;
+	}
+}
+
 /* Only its program is known, from the one source that has it. */
 static void
 judge_gone(struct process *p, pid_t pid)
@@ -323,7 +379,9 @@ judge_gone(struct process *p, pid_t pid)
 	if (name_is_shell(s->exe) || name_is_interpreter(s->exe) ||
 	    suspect_need(s) == NEED_NOTHING)
 		return;
-	seen_parents(s, "/proc");
+	s->packager = (e.marks & LINEAGE_PACKAGER) != 0;
+	s->builder = (e.marks & LINEAGE_BUILDER) != 0;
+	remember_parents(p, s);
 	if (suspect_exec(s, &p->rules, &p->verdict))
 		say(p, s, pid);
 }
@@ -334,8 +392,7 @@ judge_fed(struct process *p, pid_t pid, bool again)
 	struct process_seen *s = &p->seen;
 
 	if (seen_open(s, "/proc", pid) == 0) {
-		read_needed(s, NEED_ARGS | NEED_FDS | NEED_PARENTS |
-		    NEED_FILE);
+		read_needed(s, NEED_ALL);
 		if (suspect_may_be_fed(s))
 			seen_relay(s, "/proc");
 		if (suspect_exec(s, &p->rules, &p->verdict))
@@ -404,7 +461,7 @@ static void
 walk_one(struct process *p, pid_t pid)
 {
 	struct process_seen *s = &p->seen;
-	struct lineage_entry e;
+	struct lineage_entry e = {0};
 
 	if (pid == getpid())
 		return;
@@ -412,10 +469,12 @@ walk_one(struct process *p, pid_t pid)
 		s->walk = true;
 		/* As of now: no fork that waits to be read is younger. */
 		lineage_started(p->lineage, pid, s->exe, lineage_now());
-		note_ids(p, s);
-		if (!lineage_get(p->lineage, pid, &e) ||
-		    e.cause[0] == '\0')
-			judge_one(p, s);
+		seen_status(s);
+		lineage_ids(p->lineage, pid, s->parent, s->euid,
+		    s->was_root, s->may_setuid);
+		lineage_get(p->lineage, pid, &e);
+		if (e.cause[0] == '\0')
+			judge_one(p, s, true, s->parent);
 	}
 	seen_done(s);
 }
@@ -541,11 +600,22 @@ read_starts(struct sensor *s)
 	}
 }
 
+/* More starts than can be read in full: being woken for each one of them
+ * would cost more than looking at it. */
+static bool
+storms(const struct process *p)
+{
+	return p->full >= PROCESS_FULL_MAX &&
+	    clock_boot_ms() - p->second_ms < 1000;
+}
+
 static void
 on_fd(struct sensor *s)
 {
 	const struct process *p = s->state;
 
+	if (storms(p))
+		usleep(STORM_US);
 	if (p->fd >= 0)
 		read_connector(s);
 	else

@@ -60,16 +60,23 @@ process_tell_free(struct process_tell **t)
 
 /* -- folding ----------------------------------------------------------- */
 
+/*
+ * What counts as the same: within one cause (a process and all that came
+ * from it) the kind alone, else the thing as well.
+ */
 static void
 sum_of(const struct process_seen *s, const struct suspect *v,
-    uint8_t out[DIGEST_LEN])
+    const char *cause, uint8_t out[DIGEST_LEN])
 {
 	char text[3 * SEEN_PATH_MAX];
 	int n;
 
-	n = snprintf(text, sizeof(text), "%s|%s|%u|%s|%s", v->kind,
-	    v->object, s->euid, s->ups > 0 ? s->up[0].exe : "",
-	    s->fd[0].peer);
+	if (cause[0] != '\0')
+		n = snprintf(text, sizeof(text), "%s|%s", v->kind, cause);
+	else
+		n = snprintf(text, sizeof(text), "%s|%s|%u|%s|%s", v->kind,
+		    v->object, s->euid, s->ups > 0 ? s->up[0].exe : "",
+		    s->fd[0].peer);
 	if (n < 0 || (size_t)n >= sizeof(text))
 		n = sizeof(text) - 1;
 	digest_of(text, (size_t)n, out);
@@ -132,6 +139,8 @@ add_seen(struct emit_signal *out, const struct process_seen *s)
 	emit_addf(out, "process", "%d", (int)s->pid);
 	if (s->exe[0] != '\0')
 		emit_add(out, "executable", s->exe);
+	if (s->root[0] != '\0')
+		emit_add(out, "root", s->root);
 	add_args(out, &s->args);
 	for (i = 0; i < 3; i++)
 		if (s->fd[i].kind == SEEN_NET) {
@@ -147,22 +156,15 @@ add_seen(struct emit_signal *out, const struct process_seen *s)
 		emit_add(out, "preload", s->preload);
 }
 
-/* The cause of the process it came from, or a new one for its children. */
+/* A new cause, for it and its children. */
 static void
-find_cause(struct process_tell *t, pid_t pid, const struct who *who,
+make_cause(struct process_tell *t, pid_t pid, const struct who *who,
     char cause[ID_MAX])
 {
-	struct lineage_entry e;
-
-	if (lineage_get(t->lineage, pid, &e) && e.cause[0] != '\0') {
-		memcpy(cause, e.cause, ID_MAX);
-		return;
-	}
-	if (who == NULL || who->pid <= 0) {
+	if (who != NULL && who->pid > 0)
+		who_cause_id(who, cause);
+	else
 		id_new(cause, "U", 10);
-		return;
-	}
-	who_cause_id(who, cause);
 	lineage_cause(t->lineage, pid, cause);
 }
 
@@ -184,25 +186,31 @@ process_tell(struct process_tell *t, const struct process_seen *s,
     pid_t actor, const struct suspect *v, const char *source)
 {
 	struct emit_signal *out = &t->signal;
-	uint8_t sum[DIGEST_LEN];
-	char cause[ID_MAX];
+	struct lineage_entry e;
+	uint8_t sum[DIGEST_LEN], own[DIGEST_LEN];
 	struct who *who;
-	uint64_t folded;
+	uint64_t folded, rest;
 	int pidfd;
 
-	sum_of(s, v, sum);
+	if (!lineage_get(t->lineage, actor, &e))
+		e.cause[0] = '\0';
+	sum_of(s, v, e.cause, sum);
 	if (fold(t, sum, &folded))
 		return false;
 	pidfd = (int)syscall(SYS_pidfd_open, actor, 0);
 	who = who_find(t->who, actor, pidfd);
 	if (pidfd >= 0)
 		close(pidfd);
-	find_cause(t, actor, who, cause);
+	if (e.cause[0] == '\0') {
+		make_cause(t, actor, who, e.cause);
+		sum_of(s, v, e.cause, own);
+		fold(t, own, &rest);
+	}
 	emit_init(out, v->kind, v->object);
 	out->text = v->text;
 	out->severity = v->severity;
 	out->who = who;
-	out->cause_id = cause;
+	out->cause_id = e.cause;
 	add_seen(out, s);
 	add_also(out, v);
 	if (folded > 0)

@@ -28,6 +28,8 @@
 #define NO_UID UINT32_MAX /* not known */
 #define FRESH_MS 1000 /* an exact answer is good for so long */
 #define PROC_TEXT 4096
+#define WAIT_US 2000
+#define WAITS_MAX 50 /* a second: a tenth of the watch thread's time */
 
 /* One process as the cache knows it. */
 struct slot {
@@ -47,6 +49,8 @@ struct who_cache {
 	struct slot slot[WHO_CACHE_MAX];
 	uint64_t clock;
 	struct lineage *lineage; /* NULL: none */
+	int64_t second_ms;
+	unsigned int waits; /* in this second */
 };
 
 #define WAYS 8
@@ -418,6 +422,28 @@ ask_lineage(struct who_cache *c, pid_t pid)
 	s->known = e.parent > 0;
 }
 
+/*
+ * The kernel told of a fork before the child did anything, but another
+ * thread has to read it: give it a moment, now and then.
+ */
+static bool
+wait_for_lineage(struct who_cache *c, pid_t pid)
+{
+	int64_t now = clock_boot_ms();
+	struct lineage_entry e;
+
+	if (c->lineage == NULL || lineage_get(c->lineage, pid, &e))
+		return false;
+	if (now - c->second_ms >= 1000) {
+		c->second_ms = now;
+		c->waits = 0;
+	}
+	if (c->waits++ >= WAITS_MAX)
+		return false;
+	usleep(WAIT_US);
+	return true;
+}
+
 /* Parents from the live process table, names from the cache if gone. */
 static void
 add_parents(struct who_cache *c, struct who *w, pid_t parent)
@@ -498,6 +524,9 @@ from_cache(struct who_cache *c, pid_t pid)
 	struct who *w;
 
 	ask_lineage(c, pid);
+	s = slot_find(c, pid);
+	if ((s == NULL || s->program == NULL) && wait_for_lineage(c, pid))
+		ask_lineage(c, pid);
 	s = slot_find(c, pid);
 	if (s == NULL || s->program == NULL) {
 		w = who_new(pid, "", "", "");

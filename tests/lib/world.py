@@ -293,6 +293,7 @@ class Host(Machine):
                       "guard_user": UID["cordon-guard"],
                       "notice": "no"},  # the terminals are those of the machine under the world
             "enforcer": {"prove_every": "10s"},
+            "processes": {"processes": "no"},  # and so are the processes
             "files": {"watch": watch or [self.path("ledger")], "rescan_every": "1h"},
         }
         for key, value in settings.items():

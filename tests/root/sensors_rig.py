@@ -38,8 +38,8 @@ class Sensors:
         with open(self.path(name), mode) as f:
             f.write(text)
 
-    def start(self, *more, user=str(UID), wait=True):
-        self.run_driver([os.path.join(BUILD, "test/sensors-driver"), "--program",
+    def start(self, *more, user=str(UID), wait=True, prefix=()):
+        self.run_driver([*prefix, os.path.join(BUILD, "test/sensors-driver"), "--program",
                          os.path.join(BUILD, "bin/agent-sensors"), "--state", self.state, "--user", user,
                          "--watch", self.tree, *more], wait)
 

@@ -47,15 +47,20 @@ test_a_fork_that_comes_late_takes_nothing_back(void **state)
 	(void)state;
 	lineage_started(l, 10, "/usr/bin/bash", 5);
 	lineage_started(l, 11, "/tmp/x", 7); /* fanotify was faster */
+	lineage_cause(l, 10, "U-1");
+	lineage_mark(l, 10, LINEAGE_BUILDER);
 	lineage_forked(l, 10, 11, 6);
 	assert_true(lineage_get(l, 11, &e));
 	assert_string_equal(e.program, "/tmp/x");
 	assert_int_equal(e.parent, 10);
+	assert_string_equal(e.cause, "U-1");
+	assert_int_equal(e.marks, LINEAGE_BUILDER);
 	/* The number is used again, by one whose parent is not known. */
 	lineage_forked(l, 99, 11, 8);
 	assert_true(lineage_get(l, 11, &e));
 	assert_string_equal(e.program, "");
 	assert_false(e.ids_known);
+	assert_int_equal(e.marks, 0);
 	lineage_free(&l);
 }
 
