@@ -137,7 +137,7 @@ send_watch(struct hub *h)
 static void
 send_ready_items(struct hub *h)
 {
-	struct ready_item items[READY_ITEMS_MAX];
+	struct ready_item items[READY_ITEMS_MAX + 1];
 	Cordon__ReadinessItem m = CORDON__READINESS_ITEM__INIT;
 	uint8_t data[READY_TEXT_MAX + 128];
 	size_t i, n;
@@ -145,6 +145,8 @@ send_ready_items(struct hub *h)
 	if (h->network == NULL)
 		return;
 	n = ready_look("", h->env.settings->state_dir, items);
+	if (h->env.settings->processes)
+		ready_processes(h->env.connector_fd >= 0, &items[n++]);
 	for (i = 0; i < n; i++) {
 		m.id = (char *)(uintptr_t)items[i].id;
 		m.ok = items[i].ok;

@@ -306,3 +306,13 @@ ready_look(const char *root, const char *state_dir,
 	look_at_disk(state_dir, &items[DISK]);
 	return ITEMS;
 }
+
+void
+ready_processes(bool connector, struct ready_item *item)
+{
+	set(item, "process-events", false);
+	if (!connector)
+		lost(item, "the kernel's process connector is refused: starts "
+		    "are seen by fanotify, changes of name and user and "
+		    "tracing are not");
+}

@@ -25,5 +25,7 @@ struct ready_item {
  */
 size_t ready_look(const char *root, const char *state_dir,
     struct ready_item items[READY_ITEMS_MAX]);
+/* Who tells of processes: the kernel's CONNECTOR, or only fanotify. */
+void ready_processes(bool connector, struct ready_item *item);
 
 #endif

@@ -65,6 +65,20 @@ setup(void **state)
 	return 0;
 }
 
+static void
+test_who_tells_of_processes(void **state)
+{
+	struct ready_item i;
+
+	(void)state;
+	ready_processes(true, &i);
+	assert_true(i.ok && !i.blocks);
+	ready_processes(false, &i);
+	assert_false(i.ok || i.blocks);
+	assert_string_equal(i.id, "process-events");
+	assert_non_null(strstr(i.text, "connector is refused"));
+}
+
 static int
 teardown(void **state)
 {
@@ -188,6 +202,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_who_tells_of_processes),
 		cmocka_unit_test_setup_teardown(
 		    test_an_ordinary_host_is_ready, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_who_else_manages_rules,
