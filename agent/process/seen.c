@@ -53,15 +53,13 @@ begin(struct process_seen *s, pid_t pid)
 	s->login_uid = UINT32_MAX;
 }
 
-int
-seen_peek(struct process_seen *s, const char *proc, pid_t pid)
+/* The link at PATH below DIR is the program. */
+static int
+read_exe(struct process_seen *s, int dir, const char *path)
 {
-	char path[300], link[SEEN_PATH_MAX + 16];
-	ssize_t n;
+	char link[SEEN_PATH_MAX + 16];
+	ssize_t n = readlinkat(dir, path, link, sizeof(link));
 
-	begin(s, pid);
-	snprintf(path, sizeof(path), "%s/%d/exe", proc, (int)pid);
-	n = readlink(path, link, sizeof(link));
 	if (n <= 0)
 		return ERR_NOENT;
 	seen_take_exe(s, link, (size_t)n);
@@ -69,22 +67,24 @@ seen_peek(struct process_seen *s, const char *proc, pid_t pid)
 }
 
 int
+seen_peek(struct process_seen *s, const char *proc, pid_t pid)
+{
+	char path[300];
+
+	begin(s, pid);
+	snprintf(path, sizeof(path), "%s/%d/exe", proc, (int)pid);
+	return read_exe(s, AT_FDCWD, path);
+}
+
+int
 seen_open(struct process_seen *s, const char *proc, pid_t pid)
 {
-	char path[300], link[SEEN_PATH_MAX + 16];
-	ssize_t n;
+	char path[300];
 
 	begin(s, pid);
 	snprintf(path, sizeof(path), "%s/%d", proc, (int)pid);
 	s->dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (s->dir < 0)
-		return ERR_NOENT;
-	n = readlinkat(s->dir, "exe", link, sizeof(link));
-	if (n <= 0)
-		return ERR_NOENT;
-	s->cut = n == (ssize_t)sizeof(link);
-	seen_take_exe(s, link, (size_t)n);
-	return 0;
+	return s->dir < 0 ? ERR_NOENT : read_exe(s, s->dir, "exe");
 }
 
 void

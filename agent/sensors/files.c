@@ -25,6 +25,7 @@
 #include "agent/sensors/path.h"
 #include "agent/sensors/pending.h"
 #include "agent/sensors/scan.h"
+#include "agent/sensors/self.h"
 #include "agent/sensors/watch.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
@@ -44,6 +45,8 @@ struct files {
 	struct sensor_env *env;
 	struct pending *pending;
 	struct watch *watch;
+	struct self_writes writes;
+	char state_top[PATH_LEN]; /* of all our processes */
 	struct inspect *inspect;
 	struct baseline *base;
 	struct explain *explain;
@@ -747,6 +750,23 @@ files_on_fd(struct sensor *s)
 		plan_next(f);
 }
 
+static void
+on_own(void *arg, const char *path, const struct who *who)
+{
+	self_on_write(arg, path, who);
+}
+
+static void
+watch_ourselves(struct files *f)
+{
+	const char *name;
+
+	watch_lineage(f->watch, f->env->lineage);
+	f->writes.env = f->env;
+	if (path_split(f->env->settings->state_dir, f->state_top, &name) == 0)
+		watch_own(f->watch, f->state_top, on_own, &f->writes);
+}
+
 static int
 files_start(struct sensor *s, struct why *why)
 {
@@ -774,7 +794,7 @@ files_start(struct sensor *s, struct why *why)
 		return r;
 	r = watch_new(f->pending, s->env->ignore, s->fd, &f->watch, why);
 	if (r == 0)
-		watch_lineage(f->watch, s->env->lineage);
+		watch_ourselves(f);
 	if (r != 0)
 		return r;
 	log_info("events: %s", watch_abilities(f->watch));

@@ -304,6 +304,8 @@ on_trace(struct process *p, const struct connector_event *ev)
 		return;
 	if (seen_open(s, "/proc", ev->pid) == 0) {
 		read_needed(s, NEED_ARGS | NEED_PARENTS);
+		if (s->parent == getppid() || s->pid == getppid())
+			goto done; /* ours: the self sensor tells */
 		if (seen_open(t, "/proc", ev->parent) == 0) {
 			seen_status(t);
 			seen_login(t);
@@ -313,6 +315,7 @@ on_trace(struct process *p, const struct connector_event *ev)
 			say(p, s, ev->parent);
 		seen_done(t);
 	}
+done:
 	seen_done(s);
 }
 

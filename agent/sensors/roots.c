@@ -114,10 +114,37 @@ roots_done(struct roots *r)
 	memset(r, 0, sizeof(*r));
 }
 
+/* "X/cordon-agent*.service", or a file in "X/cordon-agent*.service.d". */
+static bool
+is_unit(const char *path)
+{
+	static const char *const dirs[] = {"/etc/systemd/system/",
+	    "/run/systemd/system/", "/usr/lib/systemd/system/",
+	    "/usr/local/lib/systemd/system/"};
+	const char *rest, *end;
+	size_t i, n;
+
+	for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		n = strlen(dirs[i]);
+		if (strncmp(path, dirs[i], n) != 0)
+			continue;
+		rest = path + n;
+		end = strstr(rest, ".service");
+		/* What dpkg lays down beside it has another end. */
+		return strncmp(rest, "cordon-agent", 12) == 0 &&
+		    end != NULL && (end[8] == '\0' ||
+		    strncmp(end + 8, ".d/", 3) == 0);
+	}
+	return false;
+}
+
 bool
 roots_is_own(const struct roots *r, const char *path)
 {
 	size_t i;
+
+	if (is_unit(path))
+		return true;
 
 	for (i = r->watched; i < r->n; i++)
 		if (strcmp(r->path[i], path) == 0)

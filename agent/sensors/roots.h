@@ -28,6 +28,8 @@ struct roots {
 int roots_init(struct roots *r, char *const *watch, size_t n,
     const char *own_dir, const char *conf_path, struct why *why);
 void roots_done(struct roots *r);
+/* One of ours: programs, configuration, units of systemd and what is laid
+ * over them (systemd.unit(5)). */
 bool roots_is_own(const struct roots *r, const char *path);
 /* Below one of the watched trees? */
 bool roots_has(const struct roots *r, const char *path);

@@ -13,6 +13,7 @@
 #include "agent/sensors/data.h"
 #include "agent/sensors/files.h"
 #include "agent/sensors/process.h"
+#include "agent/sensors/self.h"
 #include "common/base/clock.h"
 
 #define CPU_PERCENT 25 /* where the settings do not say */
@@ -22,6 +23,7 @@ const struct sensor_kind *const sensor_kinds[] = {
 	&bypass_sensor,
 	&process_sensor,
 	&data_sensor,
+	&self_sensor,
 	NULL,
 };
 

@@ -56,6 +56,9 @@ struct watch {
 	size_t roots;
 	struct dirs *dirs;
 	struct who_cache *cache;
+	const char *own_dir; /* the agent's state; NULL: none */
+	watch_own_fn *own_fn;
+	void *own_arg;
 	atomic_uint lost;
 	pthread_mutex_t ino_lock;
 	char **ino_path; /* by watch descriptor; owned */
@@ -93,6 +96,8 @@ near(const struct watch *w, const char *dir)
 {
 	size_t i;
 
+	if (w->own_dir != NULL && path_under(dir, w->own_dir))
+		return true;
 	for (i = 0; i < w->roots; i++)
 		if (path_under(dir, w->root[i].path) ||
 		    path_under(w->root[i].path, dir))
@@ -192,6 +197,13 @@ on_change(struct watch *w, const struct fan_event *ev)
 		dirs_forget(w->dirs);
 	if (!has_at && !has_from)
 		return;
+	if (content && w->own_dir != NULL &&
+	    path_under(has_at ? at : from, w->own_dir)) {
+		who = who_find(w->cache, ev->pid, ev->pidfd);
+		w->own_fn(w->own_arg, has_at ? at : from, who);
+		who_unref(&who);
+		return;
+	}
 	data_at = has_at && is_data(w, at);
 	data_from = has_from && is_data(w, from);
 	if (!(has_at && matters(w, at)) && !(has_from && matters(w, from)) &&
@@ -427,6 +439,14 @@ void
 watch_lineage(struct watch *w, struct lineage *l)
 {
 	who_cache_lineage(w->cache, l);
+}
+
+void
+watch_own(struct watch *w, const char *dir, watch_own_fn *fn, void *arg)
+{
+	w->own_dir = dir;
+	w->own_fn = fn;
+	w->own_arg = arg;
 }
 
 /* Mark the file system of PATH with as much as the kernel takes. */

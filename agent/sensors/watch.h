@@ -13,6 +13,7 @@
 #include "agent/sensors/feed.h"
 #include "agent/sensors/ignore.h"
 #include "agent/sensors/pending.h"
+#include "agent/sensors/who.h"
 #include "common/base/err.h"
 
 #define WATCH_ROOTS_MAX 64
@@ -45,6 +46,16 @@ void watch_lineage(struct watch *w, struct lineage *l);
 /*
  * Watch the tree at PATH from now on; once more is ERR_EXIST, and marks
  * what may have been mounted there since.  *RUNG tells how;
+ * Before watch_start: call FN, on the watch thread, for each change of
+ * content at or below DIR (lent) that is not this process's own.  These
+ * paths are not put into PENDING.
+ */
+typedef void watch_own_fn(void *arg, const char *path,
+    const struct who *who);
+void watch_own(struct watch *w, const char *dir, watch_own_fn *fn,
+    void *arg);
+/*
+ * Watch the tree at PATH from now on.  *RUNG tells how;
  * WHY why not better.  For inotify watch_dir must see each folder.
  */
 int watch_root(struct watch *w, const char *path, enum rung *rung,

@@ -11,7 +11,7 @@ import subprocess
 import time
 
 LIBC = ctypes.CDLL(None, use_errno=True)
-PTRACE_ATTACH, PTRACE_DETACH, PR_SET_NAME = 16, 17, 15
+PTRACE_ATTACH, PTRACE_DETACH, PTRACE_SEIZE, PR_SET_NAME = 16, 17, 0x4206, 15
 NOBODY_MUCH, SERVICE = 4711, 33
 SH = os.path.realpath("/bin/sh")
 
@@ -223,6 +223,40 @@ def became_root(rig):
     return of(p.pid)
 
 
+# -- against the agent itself -----------------------------------------------------
+
+def parent_stopped(rig):
+    os.kill(rig.process.pid, signal.SIGSTOP)
+    time.sleep(3)
+    os.kill(rig.process.pid, signal.SIGCONT)
+    return lambda m: "pid %d" % rig.process.pid in m["text"]
+
+
+def sensors_traced(rig):
+    pid = os.fork()
+    if pid == 0:
+        LIBC.ptrace(PTRACE_SEIZE, rig.pid, 0, 0)
+        time.sleep(3)
+        os._exit(0)
+    os.waitpid(pid, 0)
+    return lambda m: "pid %d" % rig.pid in m["text"] and m["pid"] == pid
+
+
+def own_path_covered(rig):
+    cover = os.path.join(rig.work, "cover")
+    os.makedirs(cover, exist_ok=True)
+    subprocess.run(["mount", "--bind", cover, rig.own], check=True)
+    time.sleep(3)
+    subprocess.run(["umount", "-l", rig.own], check=True)
+    return about(rig.own)
+
+
+def state_written(rig):
+    path = os.path.join(os.path.dirname(rig.state), "identity")
+    run("/bin/cp", "/bin/true", path)
+    return lambda m: m["object"] == path and m["program"].endswith("/cp")
+
+
 TRIGGERS = [
     ("T1059", "program from /tmp", from_tmp, "process.volatile-exec"),
     ("T1059.004", "script from /tmp", script_in_tmp, "process.volatile-exec"),
@@ -240,4 +274,8 @@ TRIGGERS = [
     ("T1190", "a web server starts a shell", service_shell, "process.service-shell"),
     ("T1055.008", "a process takes hold of another", traced, "process.traced"),
     ("T1068", "root without a set-uid program", became_root, "process.became-root"),
+    ("T1562.001", "a process of the agent is stopped", parent_stopped, "agent.frozen"),
+    ("T1055.008", "a process of the agent is traced", sensors_traced, "agent.traced"),
+    ("T1564.013", "a mount over the agent's path", own_path_covered, "agent.covered"),
+    ("T1562.001", "the agent's state is written", state_written, "agent.self-changed"),
 ]
