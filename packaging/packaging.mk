@@ -21,6 +21,8 @@ install-agent: all
 	ln -sf /run/issue.d/cordon.issue $(DESTDIR)/etc/issue.d/cordon.issue
 	$(call put,0644,$(P)/systemd/cordon-agent.service,/usr/lib/systemd/system/cordon-agent.service)
 	$(call put,0644,$(P)/systemd/cordon-agent-restore.service,/usr/lib/systemd/system/cordon-agent-restore.service)
+	$(call put,0644,$(P)/systemd/cordon-agent-canary.service,/usr/lib/systemd/system/cordon-agent-canary.service)
+	$(call put,0644,$(P)/systemd/cordon-agent-canary.timer,/usr/lib/systemd/system/cordon-agent-canary.timer)
 	$(call put,0644,$(P)/sysusers/cordon-agent.conf,/usr/lib/sysusers.d/cordon-agent.conf)
 	$(call put,0644,$(P)/tmpfiles/cordon-agent.conf,/usr/lib/tmpfiles.d/cordon-agent.conf)
 	$(call put,0644,$(P)/man/cordon-agent.8,/usr/share/man/man8/cordon-agent.8)

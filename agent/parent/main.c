@@ -28,6 +28,7 @@
 #include "common/proc/rights.h"
 
 #define LIBEXEC "/usr/lib/cordon"
+#define VALUE_MAX (64 * 1024) /* bytes of a list that --print tells */
 
 /* The parent keeps the union: no_new_privs lets no child gain what its
  * parent has not.  The last two rows are for the guard alone and go where
@@ -199,7 +200,8 @@ answer_only(const struct options *o, const struct settings *s)
 {
 	const struct syscall_rule *r;
 	struct why why = {0};
-	const char *text;
+	struct buf value;
+	int rc = -1;
 
 	if (o->check) {
 		puts("configuration OK");
@@ -212,11 +214,12 @@ answer_only(const struct options *o, const struct settings *s)
 		return 1;
 	}
 	if (o->print != NULL) {
-		text = settings_text(s, o->print);
-		if (text == NULL)
-			return usage();
-		puts(text);
-		return 0;
+		buf_init(&value, VALUE_MAX);
+		if (settings_value(s, o->print, &value) == 0 &&
+		    file_write_all(STDOUT_FILENO, value.data, value.len) == 0)
+			rc = 0;
+		buf_done(&value);
+		return rc == 0 ? 0 : usage();
 	}
 	if (o->show_rights) {
 		rights_print(&rights, NULL);

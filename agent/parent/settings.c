@@ -304,13 +304,35 @@ settings_free(struct settings *s)
 	conf_free(table, s);
 }
 
-const char *
-settings_text(const struct settings *s, const char *key)
+int
+settings_value(const struct settings *s, const char *key, struct buf *out)
 {
 	const struct conf_key *k;
+	const struct conf_list *list;
+	const char *at;
+	size_t i;
+	int err = 0;
 
 	for (k = table; k->section != NULL; k++)
-		if (k->type == CONF_STRING && strcmp(k->key, key) == 0)
-			return *(char *const *)((const char *)s + k->offset);
-	return NULL;
+		if (strcmp(k->key, key) == 0)
+			break;
+	at = (const char *)s + k->offset;
+	if (k->section == NULL)
+		return ERR_NOENT;
+	switch (k->type) {
+	case CONF_STRING:
+		return buf_printf(out, "%s\n", *(char *const *)at);
+	case CONF_BOOL:
+		return buf_add_str(out, *(const bool *)at ? "yes\n" : "no\n");
+	case CONF_INT:
+		return buf_printf(out, "%lld\n",
+		    (long long)*(const int64_t *)at);
+	case CONF_LIST:
+		list = (const struct conf_list *)at;
+		for (i = 0; err == 0 && i < list->n; i++)
+			err = buf_printf(out, "%s\n", list->item[i]);
+		return err == 0 && i == 0 ? buf_add_str(out, "-\n") : err;
+	default:
+		return ERR_NOENT;
+	}
 }

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/base/buf.h"
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "common/conf/conf.h"
@@ -50,9 +51,10 @@ void settings_free(struct settings *s);
 
 /*
  * The value of KEY for a script, as the tool asks for it: "state_dir",
- * "run_dir", "network_user", "enforcer_user", "sensors_user", "guard_user",
- * "package_lists"; NULL if KEY is none of them.
+ * "package_lists", "canaries", "tree"; a line each of a list, "-" for an
+ * empty one.  ERR_NOENT for a key that is none, or of another type.
  */
-const char *settings_text(const struct settings *s, const char *key);
+int settings_value(const struct settings *s, const char *key,
+    struct buf *out);
 
 #endif

@@ -30,8 +30,8 @@ struct canary {
 	uint8_t sha256[DIGEST_LEN];
 	bool old;     /* taken away by ourselves */
 	bool told;    /* it was touched, and that was told */
-	int64_t gone_ms; /* missing since; 0: not known to be */
-	struct who *who; /* who took it away */
+	int64_t doubt_ms; /* not as it was, since then; 0: it is */
+	struct who *who;  /* who last had to do with it */
 };
 
 struct canaries {
@@ -40,7 +40,7 @@ struct canaries {
 	size_t n, told;
 	struct timespec list_ctime;
 	int64_t check_ms; /* next check of all */
-	bool some_gone;
+	bool doubts;
 	uint8_t data[CANARY_SIZE_MAX];
 };
 
@@ -234,25 +234,26 @@ tell(struct canaries *c, struct canary *one, const char *how,
 	emit_send(c->env->out, &s);
 }
 
+/*
+ * CLOSED: somebody has just finished writing it.  Otherwise it may be on
+ * its way back, and is looked at again a moment later.
+ */
 static void
-check(struct canaries *c, struct canary *one, const struct who *who)
+check(struct canaries *c, struct canary *one, bool closed)
 {
+	enum state state;
+
 	if (one->old || one->told)
 		return;
-	switch (look(c, one)) {
-	case CANARY_CHANGED:
-		tell(c, one, "written", who, NULL);
-		break;
-	case CANARY_GONE:
-		if (one->gone_ms == 0)
-			one->gone_ms = clock_boot_ms();
-		c->some_gone = true;
-		break;
-	case CANARY_SAME:
-		one->gone_ms = 0;
-		break;
-	case CANARY_UNREAD:
-		break; /* not known; the next check asks again */
+	state = look(c, one);
+	if (state == CANARY_CHANGED && closed) {
+		tell(c, one, "written", one->who, NULL);
+	} else if (state == CANARY_SAME) {
+		one->doubt_ms = 0;
+	} else if (state != CANARY_UNREAD) { /* that the next check asks */
+		if (one->doubt_ms == 0)
+			one->doubt_ms = clock_boot_ms();
+		c->doubts = true;
 	}
 }
 
@@ -288,28 +289,32 @@ canaries_event(struct canaries *c, const struct feed_event *ev)
 		who_unref(&one->who);
 		one->who = who_ref(ev->who);
 	}
-	check(c, one, ev->who);
+	check(c, one, (ev->what & (FEED_WRITTEN | FEED_MOVED)) != 0);
 }
 
 /* Those that did not come back. */
 static void
-tell_gone(struct canaries *c, int64_t now_ms)
+tell_doubtful(struct canaries *c, int64_t now_ms)
 {
 	struct canary *one;
+	enum state state;
 	bool more = false;
 
 	for (one = c->at; one < c->at + c->n; one++) {
-		if (one->gone_ms == 0 || one->told || one->old)
+		if (one->doubt_ms == 0 || one->told || one->old)
 			continue;
-		if (now_ms - one->gone_ms < CANARY_GONE_MS) {
+		if (now_ms - one->doubt_ms < CANARY_GONE_MS) {
 			more = true;
 			continue;
 		}
-		if (look(c, one) == CANARY_GONE)
+		state = look(c, one);
+		if (state == CANARY_GONE)
 			tell(c, one, "deleted", one->who, NULL);
-		one->gone_ms = 0;
+		else if (state == CANARY_CHANGED)
+			tell(c, one, "written", one->who, NULL);
+		one->doubt_ms = 0;
 	}
-	c->some_gone = more;
+	c->doubts = more;
 }
 
 struct canaries *
@@ -331,9 +336,9 @@ canaries_tick(struct canaries *c, int64_t now_ms)
 	if (now_ms >= c->check_ms) {
 		c->told = 0;
 		for (i = 0; i < c->n; i++)
-			check(c, &c->at[i], c->at[i].who);
+			check(c, &c->at[i], false);
 		c->check_ms = now_ms + CANARY_CHECK_MS;
 	}
-	if (c->some_gone)
-		tell_gone(c, now_ms);
+	if (c->doubts)
+		tell_doubtful(c, now_ms);
 }

@@ -26,6 +26,8 @@
 #define ENDED_MS 3000	/* an incident is quiet for so long: last counts */
 #define INCIDENTS 8
 #define ANCESTORS 3	/* counted by */
+#define LATER_MAX 64
+#define LATER_MS 300
 
 /* An incident that was told, until its last counts are. */
 struct incident {
@@ -45,6 +47,12 @@ struct data {
 	struct canaries *canaries;
 	struct sample sample;
 	char looks[128]; /* of the last harm */
+	struct later {
+		struct feed_event *ev;
+		int64_t due_ms;
+	} later[LATER_MAX]; /* oldest first */
+	size_t laters;
+	bool looking_again;
 	struct incident incident[INCIDENTS];
 };
 
@@ -324,6 +332,25 @@ judge_gone(struct data *d, const char *path, uint32_t now_s,
 	before_gone(d->before, f->path);
 }
 
+/*
+ * An empty file may be about to be written anew: look a moment later.
+ * False: it was put off already, or too many are.
+ */
+static bool
+put_off(struct data *d, const struct feed_event *ev, int64_t now)
+{
+	struct later *l = &d->later[d->laters];
+
+	if (d->looking_again || d->laters == LATER_MAX)
+		return false;
+	l->ev = feed_event_new(ev->path, ev->from, ev->what, ev->who);
+	if (l->ev == NULL)
+		return false;
+	l->due_ms = now + LATER_MS;
+	d->laters++;
+	return true;
+}
+
 static void
 on_file(struct data *d, const struct feed_event *ev)
 {
@@ -333,7 +360,6 @@ on_file(struct data *d, const struct feed_event *ev)
 	struct burst_key key[BURST_KEYS];
 	struct burst_file f = {0};
 	struct burst_count count;
-	bool there;
 	size_t n;
 
 	if (tree < 0 || ev->path[0] == '\0')
@@ -347,16 +373,36 @@ on_file(struct data *d, const struct feed_event *ev)
 		before_made(d->before, f.path, now_s);
 	if (!(ev->what & (FEED_WRITTEN | FEED_MOVED | FEED_GONE)))
 		return;
-	there = take_sample(ev->path, &d->sample) == 0;
-	if (there)
+	/* What came back after it went is judged when it is closed. */
+	if ((ev->what & (FEED_WRITTEN | FEED_MOVED)) &&
+	    take_sample(ev->path, &d->sample) == 0) {
+		if (d->sample.size == 0 && put_off(d, ev, now))
+			return;
 		judge_there(d, ev, now_s, &f);
-	else if (ev->what & FEED_GONE)
+	} else if (ev->what & FEED_GONE) {
 		judge_gone(d, ev->path, now_s, &f);
-	else
+	} else {
 		return; /* it has gone on; the next event tells */
+	}
 	n = causes_of(ev->who, tree, key);
 	told_of(d, ev, burst_add(d->burst, key, n, &f, now, &count), tree,
 	    &count);
+}
+
+static void
+look_again(struct data *d, int64_t now)
+{
+	size_t i, n = 0;
+
+	d->looking_again = true;
+	while (n < d->laters && d->later[n].due_ms <= now) {
+		on_file(d, d->later[n].ev);
+		feed_event_free(&d->later[n++].ev);
+	}
+	d->looking_again = false;
+	for (i = n; i < d->laters; i++)
+		d->later[i - n] = d->later[i];
+	d->laters -= n;
 }
 
 /* -- the sensor ---------------------------- */
@@ -370,6 +416,8 @@ plan(struct data *d, bool more)
 		d->s->due_ms = now;
 	else if (d->learn != NULL)
 		d->s->due_ms = now + LEARN_PAUSE_MS;
+	else if (d->laters > 0)
+		d->s->due_ms = now + LATER_MS;
 	else
 		d->s->due_ms = now + 1000;
 }
@@ -411,6 +459,7 @@ data_on_timer(struct sensor *s)
 		    before_count(d->before));
 		learn_free(&d->learn);
 	}
+	look_again(d, now);
 	canaries_tick(d->canaries, now);
 	end_incidents(d, now);
 	plan(d, more);
@@ -451,6 +500,8 @@ data_stop(struct sensor *s)
 
 	if (d == NULL)
 		return;
+	while (d->laters > 0)
+		feed_event_free(&d->later[--d->laters].ev);
 	canaries_free(&d->canaries);
 	learn_free(&d->learn);
 	burst_free(&d->burst);

@@ -142,24 +142,34 @@ feed_fd(const struct feed *f)
 	return f->fd;
 }
 
-int
-feed_add(struct feed *f, const char *path, const char *from,
-    unsigned int what, struct who *who)
+struct feed_event *
+feed_event_new(const char *path, const char *from, unsigned int what,
+    struct who *who)
 {
 	size_t len = strlen(path) + 1;
 	size_t more = from != NULL ? strlen(from) + 1 : 0;
-	const uint64_t one = 1;
-	struct feed_event *e;
-	bool first = false, room;
+	struct feed_event *e = malloc(sizeof(*e) + len + more);
 
-	e = malloc(sizeof(*e) + len + more);
 	if (e == NULL)
-		return ERR_NOMEM;
+		return NULL;
 	e->next = NULL;
 	e->what = what;
 	e->who = who_ref(who);
 	memcpy(e->path, path, len);
 	e->from = from != NULL ? memcpy(e->path + len, from, more) : NULL;
+	return e;
+}
+
+int
+feed_add(struct feed *f, const char *path, const char *from,
+    unsigned int what, struct who *who)
+{
+	struct feed_event *e = feed_event_new(path, from, what, who);
+	const uint64_t one = 1;
+	bool first = false, room;
+
+	if (e == NULL)
+		return ERR_NOMEM;
 	pthread_mutex_lock(&f->lock);
 	room = f->n < FEED_MAX;
 	if (room) {

@@ -49,6 +49,9 @@ int feed_fd(const struct feed *f);
 /* One event (FROM may be NULL, WHO is counted by us); ERR_LIMIT: lost. */
 int feed_add(struct feed *f, const char *path, const char *from,
     unsigned int what, struct who *who);
+/* The same apart from any queue; NULL: no memory. */
+struct feed_event *feed_event_new(const char *path, const char *from,
+    unsigned int what, struct who *who);
 /* The oldest; the caller frees it.  NULL: none. */
 struct feed_event *feed_take(struct feed *f);
 void feed_event_free(struct feed_event **e);

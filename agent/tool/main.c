@@ -29,6 +29,7 @@ static const char help[] =
 "  cordon-agent status\n"
 "  cordon-agent order FILE\n"
 "  cordon-agent packages FILE...\n"
+"  cordon-agent canaries keep | list | remove\n"
 "  cordon-agent run | restore | check-config\n"
 "  cordon-agent may-remove | clear\n"
 "\n"
@@ -58,6 +59,10 @@ static const char help[] =
 "                SHA-256, mode and owner of each path, for the sensors to\n"
 "                explain changes with; \"-\" reads their names from standard\n"
 "                input, as apt's DPkg::Pre-Install-Pkgs gives them.\n"
+"  canaries WHAT keep: make and renew the canary files in the data trees that\n"
+"                agent.conf names (its timer does so every day).  list: say\n"
+"                which they are and whether they are as they were made.\n"
+"                remove: take them away, before the agent is removed.\n"
 "  run           Start the agent in the foreground (what its unit does).\n"
 "  restore       Put the isolation that was ordered in force again, and end\n"
 "                (what the early unit does before the network comes up).\n"
@@ -115,6 +120,7 @@ static const struct command {
 	{"status", tool_status, 0, true},
 	{"order", tool_order, 1, true},
 	{"packages", tool_packages, -1, true},
+	{"canaries", tool_canaries, 1, true},
 	{"run", tool_run, 0, true},
 	{"restore", tool_restore, 0, true},
 	{"check-config", tool_check_config, 0, false},
@@ -308,7 +314,8 @@ main(int argc, char **argv)
 	t.files = argv + optind + 1;
 	t.nfiles = argc - optind - 1;
 	if (cmd->args < 0 ? t.nfiles == 0 : t.nfiles != cmd->args)
-		return usage(cmd->args != 0 ? "FILE is missing, or too much"
+		return usage(cmd->args < 0 ? "name the files" :
+		    cmd->args > 0 ? "one argument is needed"
 					   : "too many arguments");
 	if (cmd->args > 0)
 		t.file = argv[optind + 1];

@@ -29,7 +29,7 @@ struct tool {
 	size_t ncollectors;
 	const char *token, *token_file, *ca_sha256;
 	bool force;
-	/* order */
+	/* order, canaries */
 	const char *file;
 	/* packages */
 	char *const *files;
@@ -45,5 +45,6 @@ int tool_enrol(struct tool *t);
 int tool_order(struct tool *t);
 int tool_status(struct tool *t);
 int tool_packages(struct tool *t);
+int tool_canaries(struct tool *t);
 
 #endif

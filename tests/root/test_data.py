@@ -248,3 +248,113 @@ def test_20_use_is_silent(d, use):
     d.spoil("inplace", 0)  # it was awake all the time
     d.raised()
     print("%s: silent in %.1f s" % (use.__name__, took))
+
+
+# -- canaries -----------------------------------------------------------------
+
+def tripped(d, path):
+    return d.expect("signal", lambda s: s["kind"] == "data.canary" and s["object"] == path)
+
+
+@pytest.fixture
+def c(d):
+    d.tool("canaries", "keep")
+    d.birds = sorted(d.list_canaries())
+    d.watch()
+    return d
+
+
+def test_30_canaries_stand_first_and_last(d):
+    d.tool("canaries", "keep")
+    birds = d.list_canaries()
+    assert len(birds) == 2 * 5 and set(birds.values()) == {"good"}
+    for folder in {os.path.dirname(b) for b in birds}:
+        names = sorted(os.fsencode(n) for n in os.listdir(folder) if not n.startswith("."))
+        assert {os.fsdecode(names[0]), os.fsdecode(names[-1])} == {
+            os.path.basename(b) for b in birds if os.path.dirname(b) == folder}
+    assert os.path.dirname(min(birds)) == d.data
+    for b in birds:  # like their neighbours
+        st = os.stat(b)
+        assert st.st_uid == 0 and 3000 < st.st_size < 65536 and st.st_mtime <= time.time()
+    st = os.stat(d.canaries)
+    assert st.st_mode & 0o7777 == 0o600 and st.st_uid == 0
+
+
+def test_31_reading_and_restoring_is_nothing(c):
+    for bird in c.birds:
+        subprocess.run(["cat", bird], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["grep", "-r", "balance", c.data], check=True, stdout=subprocess.DEVNULL)
+    with open(c.birds[0], "r+b"):
+        pass  # opened for writing, not written
+    os.utime(c.birds[1])
+    tar_restore(c)
+    assert [s for s in c.quiet(3) if s["kind"].startswith("data.")] == []
+
+
+@pytest.mark.parametrize("how", ["written", "renamed", "deleted", "replaced"])
+def test_32_touching_is_critical(c, how):
+    bird = c.birds[3]
+    do = {"written": ["sh", "-c", 'echo more >> "$1"'], "renamed": ["mv", "$1", "$1.locked"],
+          "deleted": ["rm", "$1"], "replaced": ["cp", "--remove-destination", "/etc/hostname", "$1"]}[how]
+    subprocess.run([a.replace("$1", bird) if do[0] != "sh" else a for a in do] +
+                   (["sh", bird] if do[0] == "sh" else []), check=True)
+    m = tripped(c, bird)
+    assert m["severity"] == CRITICAL and m["how"] == {"replaced": "written"}.get(how, how)
+    assert os.path.basename(m["program"]) in ("sh", "dash", "mv", "rm", "cp") and m["user"] == "root"
+    if how == "renamed":
+        assert m["path.new"] == bird + ".locked"
+    assert [s for s in c.quiet(1.5) if s["kind"].startswith("data.")] == []
+
+
+def test_33_renewing_and_removing_is_silent(c):
+    c.tool("canaries", "remove")
+    assert c.list_canaries() == {} and not os.path.exists(c.birds[0]) and not os.path.exists(c.canaries)
+    c.tool("canaries", "keep")
+    assert len(c.list_canaries()) == 10 and set(c.list_canaries()) != set(c.birds)
+    with open(c.conf, "a") as f:
+        f.write("canaries = no\n")
+    assert [s for s in c.quiet(2) if s["kind"].startswith("data.")] == []
+    bird = min(c.list_canaries())
+    os.unlink(bird)
+    tripped(c, bird)
+    c.tool("canaries", "keep")
+    assert c.list_canaries() == {}
+    assert [s for s in c.quiet(2) if s["kind"].startswith("data.")] == []
+    assert sorted(c.files) == sorted(p for p in c.files if os.path.exists(p))  # nothing of others
+
+
+def test_34_touched_while_nobody_looked(d):
+    d.tool("canaries", "keep")
+    birds = sorted(d.list_canaries())
+    with open(birds[0], "ab") as f:
+        f.write(b"x")
+    os.unlink(birds[1])
+    d.watch(known=False)
+    assert tripped(d, birds[0])["found-by"] == "check"
+    assert tripped(d, birds[1])["how"] == "deleted"
+    d.tool("canaries", "keep")
+    assert os.path.exists(birds[0]) and birds[0] not in d.list_canaries()  # evidence stays
+
+
+def test_35_links_lead_nowhere(d):
+    """A folder that becomes a link to another place gets no canary there, and takes none away there."""
+    away = os.path.join(d.work, "away")
+    os.makedirs(away)
+    d.tool("canaries", "keep")
+    bird = sorted(b for b in d.list_canaries() if os.path.dirname(b) != d.data)[0]
+    folder = os.path.dirname(bird)
+    shutil.copy(bird, away)
+    os.rename(folder, folder + ".moved")
+    os.symlink(away, folder)
+    d.tool("canaries", "remove")
+    assert os.listdir(away) == [os.path.basename(bird)]
+    d.tool("canaries", "keep")
+    assert os.listdir(away) == [os.path.basename(bird)]
+
+
+def test_36_the_first_file_that_an_encryptor_meets(c):
+    c.spoil("inplace", 30)
+    m = c.expect("signal", lambda s: s["kind"] == "data.canary")
+    print("canary: %d files lost before the signal" % m["counter"])
+    assert m["counter"] <= 3 and m["program"].endswith("encrypt-load")
+    assert c.raised()["cause_id"] == m["cause_id"]

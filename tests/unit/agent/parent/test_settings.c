@@ -84,6 +84,20 @@ test_defaults(void **state)
 	assert_int_not_equal(settings_load("/nonexistent/a", &s, &why), 0);
 }
 
+/* What a script is told of KEY; NULL: nothing. */
+static void
+value_is(const struct settings *s, const char *key, const char *want)
+{
+	struct buf b;
+
+	buf_init(&b, 4096);
+	assert_int_equal(settings_value(s, key, &b), want == NULL ?
+	    ERR_NOENT : 0);
+	if (want != NULL)
+		assert_string_equal(buf_str(&b), want);
+	buf_done(&b);
+}
+
 static void
 test_all(void **state)
 {
@@ -111,10 +125,13 @@ test_all(void **state)
 	assert_string_equal(s.package_database, "none");
 	assert_int_equal(s.package_wait, 60);
 	assert_int_equal(s.spool_max, 16 << 20);
-	assert_string_equal(settings_text(&s, "run_dir"), "/srv/b");
-	assert_string_equal(settings_text(&s, "network_user"), "61001");
-	assert_null(settings_text(&s, "scan_threads"));
-	assert_null(settings_text(&s, "nothing"));
+	value_is(&s, "run_dir", "/srv/b\n");
+	value_is(&s, "network_user", "61001\n");
+	value_is(&s, "canaries", "yes\n");
+	value_is(&s, "canary_folders", "8\n");
+	value_is(&s, "tree", "-\n");
+	value_is(&s, "nothing", NULL);
+	value_is(&s, "rescan_every", NULL);
 	settings_free(&s);
 }
 
