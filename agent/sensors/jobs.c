@@ -250,7 +250,7 @@ do_manifest(struct jobs *j, const struct job *job)
 		return;
 	}
 	log_info("manifest %s made", job->msg.manifest->manifest_id);
-	manifest_trim(state_dir);
+	manifest_trim(state_dir, MANIFEST_PREFIX, MANIFEST_KEEP);
 	send_manifest(j, job, path, digest);
 }
 

@@ -14,6 +14,7 @@
 #include "agent/process/connector.h"
 #include "agent/sensors/hub.h"
 #include "agent/sensors/peer.h"
+#include "agent/sensors/tree.h"
 #include "common/base/log.h"
 #include "common/proc/rights.h"
 
@@ -69,36 +70,84 @@ static const struct syscall_rule calls[] = {
 
 static const char usage[] =
 "usage: agent-sensors [--user USER]\n"
+"       agent-sensors --make TREE | --verify TREE [--manifest ID]\n"
+"                     --state DIR [--host ID] [--user USER]\n"
 "       agent-sensors --rights | --version | --help\n";
 
-static const char *
-parse(int argc, char **argv)
+/* Of a command for one tree; TREE NULL: none, watch. */
+struct options {
+	const char *user;
+	bool make;
+	struct tree_job job;
+};
+
+static void
+parse(int argc, char **argv, struct options *o)
 {
-	const char *user = AGENT_USER_SENSORS, *state; /* settings say where */
-	const struct options_of of = {"agent-sensors", usage, &user, keep,
+	const char *verify = NULL;
+	const struct options_of of = {"agent-sensors", usage, &o->user, keep,
 	    calls};
 	const struct option_row own[] = {
-		{"user", &user, NULL, 0},
-		{"state", &state, NULL, 0}, /* for people who read ps */
+		{"user", &o->user, NULL, 0},
+		/* Watching, the settings say it: for people who read ps. */
+		{"state", &o->job.state_dir, NULL, 0},
+		{"make", &o->job.tree, NULL, 0},
+		{"verify", &verify, NULL, 0},
+		{"manifest", &o->job.manifest, NULL, 0},
+		{"host", &o->job.host_id, NULL, 0},
 		{NULL, NULL, NULL, 0},
 	};
 
 	options_parse(argc, argv, &of, own);
-	return user;
+	o->make = verify == NULL;
+	if (verify != NULL && o->job.tree != NULL)
+		options_wrong(&of);
+	if (verify != NULL)
+		o->job.tree = verify;
+	if (o->job.tree != NULL && o->job.state_dir == NULL)
+		options_wrong(&of);
+}
+
+/* The command: no right but to read, and nobody to talk to. */
+static int
+one_tree(const struct options *o)
+{
+	static const struct right reads[] = {
+		{CAP_DAC_READ_SEARCH, "read what is in the tree"},
+		{-1, NULL},
+	};
+	const struct rights rights = {.user = o->user, .keep = reads};
+	struct why why;
+	int r;
+
+	r = rights_drop(&rights, &why);
+	if (r == 0)
+		r = sandbox_enter(calls, &why);
+	if (r == 0)
+		r = o->make ? tree_make(&o->job, &why) :
+			      tree_verify(&o->job, &why);
+	if (r != 0)
+		log_error("%s", why.text);
+	return r != 0;
 }
 
 int
 main(int argc, char **argv)
 {
 	struct rights rights = {.keep = keep};
+	struct options o = {.user = AGENT_USER_SENSORS,
+	    .job.host_id = ""};
 	Cordon__Settings *settings;
 	struct why why, refused;
 	int r, connector = -1;
 
-	rights.user = parse(argc, argv);
+	parse(argc, argv, &o);
+	rights.user = o.user;
 	log_init("agent-sensors", LOG_LEVEL_INFO);
 	mallopt(M_ARENA_MAX, 1); /* threads come and go: keep one heap */
 	mallopt(M_MMAP_THRESHOLD, 64 * 1024);
+	if (o.job.tree != NULL)
+		return one_tree(&o);
 	if (settings_wait(IPC_FD_PARENT, &settings, &why) != 0 ||
 	    peer_check_settings(settings, &why) != 0)
 		goto fail;

@@ -21,7 +21,6 @@
 #include "common/base/id.h"
 
 #define HEAD "cordon-manifest 1"
-#define PREFIX "manifest-"
 #define LINE_LEN (4 * PATH_LEN + 256)
 
 struct manifest {
@@ -39,7 +38,7 @@ manifest_path(char *out, const char *state_dir, const char *id)
 {
 	if (!id_valid(id))
 		return ERR_RANGE;
-	return snprintf(out, PATH_LEN, "%s/" PREFIX "%s", state_dir, id) <
+	return snprintf(out, PATH_LEN, "%s/" MANIFEST_PREFIX "%s", state_dir, id) <
 	    PATH_LEN ? 0 : ERR_RANGE;
 }
 
@@ -397,6 +396,12 @@ manifest_id(const struct manifest *m)
 	return m->id;
 }
 
+void
+manifest_digest(const struct manifest *m, uint8_t digest[DIGEST_LEN])
+{
+	digest_of(m->data, m->len, digest);
+}
+
 int
 manifest_next(const struct manifest *m, size_t *at, struct manifest_file *f)
 {
@@ -529,7 +534,7 @@ manifest_compare(const struct manifest *m, const struct rec *now, size_t n,
 /* -- keeping few ---------------------------- */
 
 void
-manifest_trim(const char *state_dir)
+manifest_trim(const char *state_dir, const char *prefix, unsigned int keep)
 {
 	char path[PATH_LEN], oldest[PATH_LEN];
 	const struct dirent *de;
@@ -542,7 +547,7 @@ manifest_trim(const char *state_dir)
 		n = 0;
 		d = opendir(state_dir);
 		while (d != NULL && (de = readdir(d)) != NULL) {
-			if (strncmp(de->d_name, PREFIX, strlen(PREFIX)) !=
+			if (strncmp(de->d_name, prefix, strlen(prefix)) !=
 			    0 || path_join(path, state_dir, de->d_name) !=
 			    0 || lstat(path, &st) != 0)
 				continue;
@@ -553,5 +558,5 @@ manifest_trim(const char *state_dir)
 		}
 		if (d != NULL)
 			closedir(d);
-	} while (n > MANIFEST_KEEP && unlink(oldest) == 0);
+	} while (n > keep && unlink(oldest) == 0);
 }

@@ -29,6 +29,7 @@
 #include "common/base/err.h"
 
 #define MANIFEST_MAX (1024UL * 1024 * 1024)
+#define MANIFEST_PREFIX "manifest-"
 #define MANIFEST_KEEP 8 /* files in the state folder; oldest go first */
 
 /* "STATE/manifest-ID" into OUT[PATH_LEN]; ERR_RANGE for a bad id. */
@@ -43,8 +44,9 @@ struct manifest_source {
 /* Write the file, fsync, rename; *DIGEST of all its bytes. */
 int manifest_write(const char *path, const struct manifest_source *src,
     uint8_t digest[DIGEST_LEN], struct why *why);
-/* Remove all but the newest MANIFEST_KEEP in STATE_DIR. */
-void manifest_trim(const char *state_dir);
+/* Remove all but the newest KEEP whose names in STATE_DIR begin so. */
+void manifest_trim(const char *state_dir, const char *prefix,
+    unsigned int keep);
 
 struct manifest; /* opaque, mapped */
 
@@ -58,6 +60,7 @@ int manifest_from(const void *data, size_t len, struct manifest **m,
     struct why *why);
 void manifest_free(struct manifest **m);
 const char *manifest_id(const struct manifest *m);
+void manifest_digest(const struct manifest *m, uint8_t digest[DIGEST_LEN]);
 
 /* One file of it. */
 struct manifest_file {

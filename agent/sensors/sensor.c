@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "agent/sensors/backup.h"
 #include "agent/sensors/bypass.h"
 #include "agent/sensors/data.h"
 #include "agent/sensors/files.h"
@@ -24,6 +25,7 @@ const struct sensor_kind *const sensor_kinds[] = {
 	&process_sensor,
 	&data_sensor,
 	&self_sensor,
+	&backup_sensor,
 	NULL,
 };
 

@@ -30,6 +30,7 @@ static const char help[] =
 "  cordon-agent order FILE\n"
 "  cordon-agent packages FILE...\n"
 "  cordon-agent canaries keep | list | remove\n"
+"  cordon-agent manifest make | verify TREE [--manifest ID]\n"
 "  cordon-agent run | restore | check-config\n"
 "  cordon-agent may-remove | clear\n"
 "\n"
@@ -63,6 +64,12 @@ static const char help[] =
 "                agent.conf names (its timer does so every day).  list: say\n"
 "                which they are and whether they are as they were made.\n"
 "                remove: take them away, before the agent is removed.\n"
+"  manifest WHAT make: write down every file of a folder (names, digests,\n"
+"                owners, modes) while it is known to be good, a backup set or\n"
+"                the data itself, and tell the collector the digest of that\n"
+"                list.  verify: hold the folder, or a restored copy of it,\n"
+"                against the newest list of it, or that with --manifest.\n"
+"                What is missing, extra or changed is named; exit status 1.\n"
 "  run           Start the agent in the foreground (what its unit does).\n"
 "  restore       Put the isolation that was ordered in force again, and end\n"
 "                (what the early unit does before the network comes up).\n"
@@ -83,6 +90,7 @@ static const char help[] =
 "                          where other users of the host cannot see it\n"
 "      --token-file FILE   the same from a file\n"
 "      --ca-sha256 DIGEST  SHA-256 of the collector's CA certificate\n"
+"      --manifest ID       of manifest verify\n"
 "      --force             enrol again although this host is enrolled\n"
 "      --state DIR         state folder (default: as configured)\n"
 "      --run DIR           run folder (default: as configured)\n"
@@ -121,6 +129,7 @@ static const struct command {
 	{"order", tool_order, 1, true},
 	{"packages", tool_packages, -1, true},
 	{"canaries", tool_canaries, 1, true},
+	{"manifest", tool_manifest, 2, true},
 	{"run", tool_run, 0, true},
 	{"restore", tool_restore, 0, true},
 	{"check-config", tool_check_config, 0, false},
@@ -151,7 +160,7 @@ set_folder(char *to, const char *from, const char *option)
 static int
 read_options(int argc, char **argv, struct tool *t)
 {
-	enum { COLLECTOR = 256, TOKEN, TOKEN_FILE, CA, FORCE, STATE, RUN,
+	enum { COLLECTOR = 256, TOKEN, TOKEN_FILE, CA, FORCE, MANIFEST, STATE, RUN,
 	    LIBEXEC_DIR, VERSION };
 	static const struct option longs[] = {
 		{"config", required_argument, NULL, 'c'},
@@ -159,6 +168,7 @@ read_options(int argc, char **argv, struct tool *t)
 		{"token", required_argument, NULL, TOKEN},
 		{"token-file", required_argument, NULL, TOKEN_FILE},
 		{"ca-sha256", required_argument, NULL, CA},
+		{"manifest", required_argument, NULL, MANIFEST},
 		{"force", no_argument, NULL, FORCE},
 		{"state", required_argument, NULL, STATE},
 		{"run", required_argument, NULL, RUN},
@@ -188,6 +198,9 @@ read_options(int argc, char **argv, struct tool *t)
 			break;
 		case CA:
 			t->ca_sha256 = optarg;
+			break;
+		case MANIFEST:
+			t->manifest = optarg;
 			break;
 		case FORCE:
 			t->force = true;
@@ -315,10 +328,13 @@ main(int argc, char **argv)
 	t.nfiles = argc - optind - 1;
 	if (cmd->args < 0 ? t.nfiles == 0 : t.nfiles != cmd->args)
 		return usage(cmd->args < 0 ? "name the files" :
+		    cmd->args > 1 ? "two arguments are needed" :
 		    cmd->args > 0 ? "one argument is needed"
 					   : "too many arguments");
 	if (cmd->args > 0)
 		t.file = argv[optind + 1];
+	if (cmd->args > 1)
+		t.tree = argv[optind + 2];
 	if (cmd->run == tool_enrol &&
 	    (t.ncollectors == 0 || t.ca_sha256 == NULL ||
 		(t.token == NULL) == (t.token_file == NULL)))

@@ -29,11 +29,12 @@ struct tool {
 	size_t ncollectors;
 	const char *token, *token_file, *ca_sha256;
 	bool force;
-	/* order, canaries */
+	/* order, canaries, manifest: the first argument */
 	const char *file;
 	/* packages */
 	char *const *files;
 	int nfiles;
+	const char *tree, *manifest; /* manifest */
 };
 
 int tool_run(struct tool *t);
@@ -46,5 +47,6 @@ int tool_order(struct tool *t);
 int tool_status(struct tool *t);
 int tool_packages(struct tool *t);
 int tool_canaries(struct tool *t);
+int tool_manifest(struct tool *t);
 
 #endif

@@ -5,7 +5,7 @@ import random
 import subprocess
 import zlib
 
-from sensors_rig import BUILD, Sensors
+from sensors_rig import BUILD, UID, Sensors
 
 WORDS = ("invoice ledger account total payment due balance transfer bank quarter report "
          "audit customer supplier amount currency approved reconciled closing opening").split()
@@ -51,10 +51,11 @@ class Data(Sensors):
         super().__init__()
         self.data = os.path.join(self.work, "data")
         self.counter = os.path.join(self.work, "counter")
-        self.canaries = os.path.join(self.work, "canaries")
+        self.canaries = os.path.join(os.path.dirname(self.state), "canaries")
         self.conf = os.path.join(self.work, "agent.conf")
         with open(self.conf, "w") as f:
-            f.write("[agent]\nstate_dir = %s\n[data]\ntree = %s\ncanary_folders = 4\n" % (self.work, self.data))
+            f.write("[agent]\nstate_dir = %s\nsensors_user = %d\n[data]\ntree = %s\ncanary_folders = 4\n" % (
+                os.path.dirname(self.state), UID, self.data))
         with open(self.counter, "wb") as f:
             f.write(bytes(8))
         rng = random.Random(seed)
@@ -77,9 +78,14 @@ class Data(Sensors):
             # It learns 32 files at a time with 10 ms between; earlier ones are judged by their names.
             self.quiet(0.5 + len(self.files) / 1000)
 
-    def tool(self, *args):
+    def run(self, *args):
         return subprocess.run([os.path.join(BUILD, "bin/cordon-agent"), "-c", self.conf, "--libexec",
-                               os.path.join(BUILD, "bin"), *args], check=True, capture_output=True, text=True).stdout
+                               os.path.join(BUILD, "bin"), *args], capture_output=True, text=True, check=False)
+
+    def tool(self, *args):
+        done = self.run(*args)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def list_canaries(self):
         """{path: state}"""

@@ -358,3 +358,98 @@ def test_36_the_first_file_that_an_encryptor_meets(c):
     print("canary: %d files lost before the signal" % m["counter"])
     assert m["counter"] <= 3 and m["program"].endswith("encrypt-load")
     assert c.raised()["cause_id"] == m["cause_id"]
+
+
+# -- manifests and backups ----------------------------------------------------
+
+def test_40_manifest_of_a_tree(d):
+    d.start()
+    made = d.tool("manifest", "make", d.data)
+    name, digest = made.split()[0], made.split()[2]
+    m = d.signal("data.manifest-made", d.data)
+    assert m["manifest"] == name and m["sha256"] == digest and int(m["files"]) > len(d.files)
+    d.tool("manifest", "verify", d.data)
+    assert d.signal("data.verified", d.data)["differences"] == "0"
+    # A restored copy elsewhere, then one that is not as it was.
+    copy = os.path.join(d.work, "copy")
+    subprocess.run(["cp", "-a", d.data, copy], check=True)
+    assert digest in d.tool("manifest", "verify", copy, "--manifest", name)
+    with open(os.path.join(copy, os.path.relpath(d.files[0], d.data)), "ab") as f:
+        f.write(b"x")
+    os.unlink(os.path.join(copy, os.path.relpath(d.files[1], d.data)))
+    with open(os.path.join(copy, "tax", "more.exe"), "w") as f:
+        f.write("x")
+    bad = d.run("manifest", "verify", copy, "--manifest", name)
+    assert bad.returncode == 1 and "3 differences" in bad.stderr
+    told = {line.split()[0]: line.split()[1] for line in bad.stdout.splitlines()[1:]}
+    assert told["file.missing"].endswith(os.path.basename(d.files[1]))
+    assert told["file.extra"] == "/tax/more.exe" and "file.changed" in told
+    m = d.signal("data.verify-failed", copy)
+    assert m["severity"] == 4 and m["differences"] == "3" and m["manifest"] == name
+
+
+def test_41_manifest_refuses(d):
+    for args, says in ((("verify", d.data), "no manifest"), (("make", os.path.join(d.work, "nowhere")), "nowhere"),
+                       (("make", d.files[0]), "folder"), (("make", "/"), "below /"),
+                       (("verify", d.data, "--manifest", "M-NOTTHERE01"), "no manifest")):
+        done = d.run("manifest", *args)
+        assert done.returncode == 1 and says in done.stderr, done.stderr
+    assert d.run("manifest", "burn", d.data).returncode == 64
+    assert d.run("manifest", "make").returncode == 64
+    name = d.tool("manifest", "make", d.data).split()[0]
+    path = [os.path.join(d.state, n) for n in os.listdir(d.state) if n.endswith(name)][0]
+    assert os.stat(path).st_mode & 0o7777 == 0o600 and os.stat(path).st_uid == os.stat(d.state).st_uid
+    with open(path, "r+b") as f:
+        f.seek(300)
+        f.write(b"\0\n\0")
+    done = d.run("manifest", "verify", d.data)
+    assert done.returncode == 1 and "not in form" in done.stderr
+
+
+def put_set(folder, name, size, age_s):
+    path = os.path.join(folder, name)
+    os.makedirs(path)
+    for i in range(10):
+        with open(os.path.join(path, "part%d" % i), "wb") as f:
+            f.write(os.urandom(size // 10))
+    when = time.time() - age_s
+    os.utime(path, (when, when))
+    return path
+
+
+def test_50_backup_sets(d):
+    folder = os.path.join(d.work, "backup")
+    os.makedirs(folder)
+    d.start("--backup", folder, "--backup-age", "3600", "--backup-drop", "30")
+    m = d.signal("data.backup-old", folder)
+    assert m["set"] == "none is there" and m["severity"] == 4
+    d.stop()
+    put_set(folder, "monday", 100000, 3000)
+    d.start("--backup", folder, "--backup-age", "50", wait=False)  # looks every 5 s
+    assert d.signal("data.backup-old", folder)["set"] == "monday"
+    put_set(folder, "tuesday", 100000, 10)
+    assert [s for s in d.quiet(6) if s["kind"].startswith("data.")] == []  # it is still being made
+    d.stop()
+    d.start("--backup", folder, "--backup-age", "80", wait=False)
+    os.utime(os.path.join(folder, "tuesday"), (time.time() - 62, time.time() - 62))
+    d.quiet(9)
+    put_set(folder, "wednesday", 30000, 61)
+    m = d.signal("data.backup-small", folder, 30)
+    assert m["set"] == "wednesday" and m["set.before"] == "tuesday" and m["size.before"] == "100000"
+
+
+def test_51_backup_against_its_manifest(d):
+    folder = os.path.join(d.work, "backup")
+    os.makedirs(folder)
+    path = put_set(folder, "monday", 100000, 100)
+    d.tool("manifest", "make", path)
+    d.start("--backup", folder, "--backup-age", "50000")
+    assert [s["kind"] for s in d.quiet(1) if s["kind"].startswith("data.")] == ["data.manifest-made"]
+    d.stop()
+    os.unlink(os.path.join(path, "part3"))
+    with open(os.path.join(path, "part4"), "ab") as f:
+        f.write(b"x")
+    os.utime(path, (time.time() - 100, time.time() - 100))
+    d.start("--backup", folder, "--backup-age", "50000", wait=False)
+    m = d.signal("data.backup-incomplete", folder)
+    assert m["missing"] == "2" and m["set"] == "monday"

@@ -206,7 +206,7 @@ def test_completion_offers_what_the_program_takes(program, name):
     options = set(re.findall(r"^ +(?:-\w, +)?(--[a-z0-9-]+)", said, re.M)) | {"--help", "--version"}
     function = "_" + program.replace("-", "_")
     at = offered(name, function, program, "")
-    for command in ("enrol", "init"):
+    for command in ("enrol", "init", "manifest"):
         at |= offered(name, function, program, command, "--")
     assert options <= {w for w in at if w.startswith("--")}
     assert {w for w in at if not w.startswith("-")} <= set(re.findall(r"[a-z-]+", said))
