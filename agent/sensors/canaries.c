@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -41,6 +42,9 @@ struct canaries {
 	struct timespec list_ctime;
 	int64_t check_ms; /* next check of all */
 	bool doubts;
+	char cause[ID_MAX]; /* last told; of processes of PARENT */
+	char parent[WHO_TEXT_MAX + 16];
+	int64_t cause_ms;
 	uint8_t data[CANARY_SIZE_MAX];
 };
 
@@ -214,6 +218,28 @@ done:
 	return state;
 }
 
+const char *
+canaries_cause(const struct canaries *c, const struct who *who)
+{
+	if (who == NULL || who->parents == 0 || c->cause[0] == '\0' ||
+	    clock_boot_ms() - c->cause_ms > CANARIES_SAME_MS ||
+	    strcmp(who->parent[0], c->parent) != 0)
+		return NULL;
+	return c->cause;
+}
+
+static void
+remember_cause(struct canaries *c, const struct who *who)
+{
+	if (who == NULL || who->pid <= 0 || who->parents == 0)
+		return;
+	if (canaries_cause(c, who) == NULL) {
+		who_cause_id(who, c->cause);
+		snprintf(c->parent, sizeof(c->parent), "%s", who->parent[0]);
+	}
+	c->cause_ms = clock_boot_ms();
+}
+
 static void
 tell(struct canaries *c, struct canary *one, const char *how,
     const struct who *who, const char *to)
@@ -226,6 +252,8 @@ tell(struct canaries *c, struct canary *one, const char *how,
 	c->told++;
 	emit_init(&s, "data.canary", one->path);
 	s.who = who;
+	remember_cause(c, who);
+	s.cause_id = canaries_cause(c, who);
 	emit_add(&s, "how", how);
 	if (to != NULL)
 		emit_add(&s, "path.new", to);

@@ -18,6 +18,7 @@
 #define CANARY_SIZE_MAX (1024 * 1024)
 #define CANARY_CHECK_MS 60000 /* all of them, whatever events said */
 #define CANARY_GONE_MS 500 /* a restore takes a file away and puts it back */
+#define CANARIES_SAME_MS 60000 /* canaries_cause */
 #define CANARIES_TOLD_MAX 8 /* between two checks; the rest with the next */
 
 struct canaries; /* opaque; one thread */
@@ -27,6 +28,11 @@ struct canaries *canaries_new(struct sensor_env *env);
 void canaries_free(struct canaries **c);
 /* Was it one of ours, and is it still as it was? */
 void canaries_event(struct canaries *c, const struct feed_event *ev);
+/*
+ * The cause that was told of another canary a short while ago, by a process
+ * of the same parent: one cause, many processes.  NULL: none was.
+ */
+const char *canaries_cause(const struct canaries *c, const struct who *who);
 /* Every second or so. */
 void canaries_tick(struct canaries *c, int64_t now_ms);
 

@@ -193,7 +193,9 @@ tell_mass(struct data *d, const struct feed_event *ev, int tree,
 	in->last_ms = clock_boot_ms();
 	snprintf(in->tree, sizeof(in->tree), "%s", feed_tree(d->feed,
 	    (size_t)tree));
-	if (ev->who != NULL && ev->who->pid > 0)
+	if (canaries_cause(d->canaries, ev->who) != NULL)
+		strcpy(in->cause, canaries_cause(d->canaries, ev->who));
+	else if (ev->who != NULL && ev->who->pid > 0)
 		who_cause_id(ev->who, in->cause);
 	else
 		id_new(in->cause, "U", 10);

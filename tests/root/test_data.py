@@ -10,6 +10,7 @@ import zlib
 
 import pytest
 from data_rig import Data, document
+from triggers_finance import TRIGGERS, make_rig
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 CRITICAL, INFO = 5, 1
@@ -453,3 +454,25 @@ def test_51_backup_against_its_manifest(d):
     d.start("--backup", folder, "--backup-age", "50000", wait=False)
     m = d.signal("data.backup-incomplete", folder)
     assert m["missing"] == "2" and m["set"] == "monday"
+
+
+# -- techniques ---------------------------------------------------------------
+
+@pytest.mark.parametrize("row", TRIGGERS, ids=lambda r: "%s %s" % (r[0], r[1]))
+def test_60_technique(row):
+    _, what, do, kind = row
+    rig = make_rig()
+    try:
+        start = time.clock_gettime(time.CLOCK_BOOTTIME) * 1000
+        try:
+            do(rig)
+        except LookupError as e:
+            pytest.skip(str(e))
+        m = rig.expect("signal", lambda s: s["kind"] == kind, 70)
+        rest = [s for s in rig.quiet(1) if s["kind"].startswith("data.") and s["severity"] > 2]
+        print("%s: %s in %.0f ms, by %s, %d more causes" % (what, kind, m["ms"] - start, m.get("program", "-"),
+                                                          len({s["cause_id"] for s in rest} - {m["cause_id"]})))
+        if kind in ("data.mass-change", "data.canary"):
+            assert m["program"] != "" and m["pid"] > 0
+    finally:
+        rig.close()
