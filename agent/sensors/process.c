@@ -31,7 +31,7 @@
 #define FED_MS 300  /* a relay connects after its shell was started */
 #define FED_AGAIN_MS 2000
 #define ROOT_MS 60 /* a set-uid program is in place by then */
-#define SKIPPED_MS 1000
+#define SKIPPED_MS 5000
 #define STORM_US 2000
 #define WALK_MS (15 * 60 * 1000)
 
