@@ -49,7 +49,8 @@ GUARD := $(shell pkg-config --exists libbpf && echo 'int x;' | \
 	$(CLANG) -target bpf -c -x c -o /dev/null - 2>/dev/null && echo guard)
 
 ROOMS := common/base common/wire common/conf common/net common/proc \
-	agent/links agent/packages agent/process agent/parent agent/network agent/enforcer agent/sensors \
+	agent/links agent/packages agent/process agent/state agent/parent agent/network \
+	agent/enforcer agent/sensors \
 	agent/notice $(GUARD:%=agent/%) agent/tool server/links server/model server/store server/audit \
 	server/policy server/orders server/cases server/flow server/reports \
 	server/listener server/http server/signer server/ctl
@@ -67,7 +68,7 @@ ROOMS_agent-network := agent/network agent/links common/net common/proc common/w
 LIBS_agent-network := -levent_openssl -levent_core -levent_extra -lssl -lcrypto -lprotobuf-c -lseccomp -lcap-ng
 ROOMS_agent-enforcer := agent/enforcer agent/links common/proc common/wire common/base
 LIBS_agent-enforcer := -levent_core -lcrypto -lnftnl -lmnl -lprotobuf-c -lseccomp -lcap-ng
-ROOMS_agent-sensors := agent/sensors agent/packages agent/process agent/links common/proc common/wire common/base
+ROOMS_agent-sensors := agent/sensors agent/packages agent/process agent/state agent/links common/proc common/wire common/base
 LIBS_agent-sensors := -levent_core -lcrypto -lprotobuf-c -lseccomp -lcap-ng
 ROOMS_agent-notice := agent/notice agent/links common/proc common/wire common/base
 LIBS_agent-notice := -lsystemd -levent_core -lcrypto -lprotobuf-c -lseccomp -lcap-ng
@@ -162,7 +163,7 @@ UNIT_SRC := $(sort $(wildcard tests/unit/*/*/test_*.c))
 UNIT_SRC := $(if $(GUARD),$(UNIT_SRC),$(filter-out tests/unit/agent/guard/%,$(UNIT_SRC)))
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
 SIDE_common := $(COMMON)
-SIDE_agent = agent/packages agent/parent agent/network agent/enforcer agent/sensors agent/notice $(GUARD:%=agent/%) agent/tool agent/process agent/links $(COMMON)
+SIDE_agent = agent/packages agent/parent agent/network agent/enforcer agent/sensors agent/notice $(GUARD:%=agent/%) agent/tool agent/process agent/state agent/links $(COMMON)
 SIDE_server = $(SERVER) server/signer server/ctl $(COMMON)
 unit_room = $(patsubst %/,%,$(dir $(patsubst tests/unit/%,%,$(1))))
 unit_side = $(firstword $(subst /, ,$(call unit_room,$(1))))

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The table of sources.  A new one is a row here and a file of its own.
+ */
+#include "agent/state/source.h"
+
+#include <stddef.h>
+
+const struct state_source *const state_sources[] = {
+	/* read from files */
+	/* asked of the kernel */
+	NULL,
+};
