@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/sensors/content.h"
-#include "agent/sensors/passwd.h"
+#include "agent/state/content.h"
+#include "agent/state/passwd.h"
 #include "agent/sensors/path.h"
 #include "common/base/digest.h"
 #include "common/base/id.h"
@@ -29,20 +29,17 @@ const struct account_files account_files_host = {
 
 typedef int line_fn(void *arg, char *line, size_t nr);
 
-/* The lines of PATH; a NUL inside ends its line early, as for the libc. */
+/* The lines of PATH; a NUL inside ends its line, as for the libc. */
 static int
 each_line(const char *path, line_fn *fn, void *arg)
 {
 	struct buf text;
-	char *rest, *line;
+	char *rest = NULL, *line;
 	size_t nr = 0;
 	int r;
 
 	buf_init(&text, PASSWD_FILE_MAX);
-	r = content_read(path, &text);
-	if (r == 0 && text.len > 0 && buf_str(&text) == NULL)
-		r = ERR_NOMEM;
-	rest = r == 0 ? (char *)text.data : NULL;
+	r = content_text(path, &text, &rest);
 	while (r == 0 && (line = strsep(&rest, "\n")) != NULL) {
 		nr++;
 		if (line[0] != '\0')

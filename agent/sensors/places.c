@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/sensors/content.h"
+#include "agent/state/content.h"
 #include "agent/sensors/entry.h"
 #include "agent/sensors/path.h"
 #include "common/base/digest.h"

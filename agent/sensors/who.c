@@ -16,7 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "agent/sensors/passwd.h"
+#include "agent/state/passwd.h"
 #include "agent/sensors/path.h"
 #include "common/base/clock.h"
 #include "common/base/digest.h"

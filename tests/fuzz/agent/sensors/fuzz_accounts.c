@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "agent/sensors/own.h"
-#include "agent/sensors/passwd.h"
+#include "agent/state/passwd.h"
 #include "agent/sensors/path.h"
 #include "agent/sensors/picture.h"
 #include "agent/sensors/places.h"

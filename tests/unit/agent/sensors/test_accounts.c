@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "agent/sensors/accounts.h"
-#include "agent/sensors/passwd.h"
+#include "agent/state/passwd.h"
 #include "common/base/file.h"
 
 static void

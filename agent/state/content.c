@@ -3,7 +3,7 @@
  * Opened first without access (O_PATH), looked at, and only then for
  * reading: a link to a device or FIFO has no effect.
  */
-#include "agent/sensors/content.h"
+#include "agent/state/content.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -69,4 +69,22 @@ content_read(const char *path, struct buf *out)
 	} while (r == 0 && n > 0);
 	close(fd);
 	return r;
+}
+
+int
+content_text(const char *path, struct buf *out, char **text)
+{
+	size_t i;
+	int r;
+
+	r = content_read(path, out);
+	if (r != 0)
+		return r;
+	if (buf_str(out) == NULL)
+		return ERR_NOMEM;
+	for (i = 0; i < out->len; i++)
+		if (out->data[i] == '\0')
+			out->data[i] = '\n';
+	*text = (char *)out->data;
+	return 0;
 }

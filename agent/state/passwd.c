@@ -3,7 +3,7 @@
  * Parsers of the account files.  Run in the sensors process; the files are
  * what an intruder edits first, so every line may be malformed.
  */
-#include "agent/sensors/passwd.h"
+#include "agent/state/passwd.h"
 
 #include <string.h>
 
@@ -34,6 +34,26 @@ password_parse(const char *field)
 		return PASSWORD_EMPTY;
 	return field[0] == '!' || field[0] == '*' ? PASSWORD_LOCKED :
 						    PASSWORD_SET;
+}
+
+const char *
+password_hash(const char *field)
+{
+	static const struct {
+		const char *begin, *name;
+	} rows[] = {
+		{"$y$", "yescrypt"}, {"$gy$", "gost-yescrypt"},
+		{"$7$", "scrypt"}, {"$6$", "sha512"}, {"$5$", "sha256"},
+		{"$2", "bcrypt"}, {"$1$", "md5"}, {"$sha1", "sha1"},
+		{"$3$", "nt"},
+	};
+	size_t i;
+
+	field += strspn(field, "!");
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (strncmp(field, rows[i].begin, strlen(rows[i].begin)) == 0)
+			return rows[i].name;
+	return strlen(field) == 13 ? "des" : "unknown";
 }
 
 /* Cut LINE at its colons into exactly N fields. */
@@ -88,8 +108,8 @@ shadow_parse(char *line, struct shadow_line *out)
 
 	if (split(line, f, 9) != 0 || f[0][0] == '\0')
 		return ERR_SYNTAX;
-	out->name = f[0];
-	out->password = f[1];
+	*out = (struct shadow_line){f[0], f[1], f[2], f[3], f[4], f[5], f[6],
+	    f[7]};
 	return 0;
 }
 

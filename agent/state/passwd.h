@@ -4,8 +4,8 @@
  * through name services while a host is cut off.  passwd(5), shadow(5),
  * group(5).
  */
-#ifndef CORDON_SENSORS_PASSWD_H
-#define CORDON_SENSORS_PASSWD_H
+#ifndef CORDON_STATE_PASSWD_H
+#define CORDON_STATE_PASSWD_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,6 +25,8 @@ enum password {
 };
 const char *password_str(enum password p);
 enum password password_parse(const char *field);
+/* "yescrypt", "sha512", ...: crypt(5); never more of it.  "unknown". */
+const char *password_hash(const char *field);
 
 /* One line, split in place; pointers into the line. */
 struct passwd_line {
@@ -33,6 +35,7 @@ struct passwd_line {
 };
 struct shadow_line {
 	char *name, *password;
+	char *changed, *min, *max, *warn, *inactive, *expire; /* days */
 };
 struct group_line {
 	char *name, *members; /* comma separated, as it stands */
