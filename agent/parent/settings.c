@@ -146,6 +146,17 @@ check_guard(const char *value, struct why *why)
 	return 0;
 }
 
+/* The names are the sensors'; they tell in the log if there is none. */
+static int
+check_source(const char *value, struct why *why)
+{
+	if (value[0] == '\0' || strlen(value) > 32 ||
+	    value[strspn(value, "abcdefghijklmnopqrstuvwxyz-")] != '\0')
+		return why_set(why, ERR_RANGE, "write the name of a source, "
+		    "for example accounts, or all");
+	return 0;
+}
+
 #define AT(field) offsetof(struct settings, field)
 #define DAY 86400
 
@@ -206,6 +217,8 @@ static const struct conf_key table[] = {
 	    400 * DAY, true, NULL},
 	{"data", "backup_drop", CONF_INT, AT(backup_drop), "30", 1, 100,
 	    true, NULL},
+	{"state", "leave_out", CONF_LIST, AT(leave_out), NULL, 0, 0, false,
+	    check_source},
 	{"spool", "max_size", CONF_SIZE, AT(spool_max), "256M", 1 << 20,
 	    INT64_C(64) << 30, true, NULL},
 	{NULL, NULL, CONF_STRING, 0, NULL, 0, 0, false, NULL},

@@ -39,6 +39,7 @@ struct settings {
 	int64_t canary_folders; /* of a tree that get some, besides its top */
 	int64_t backup_age;	/* seconds */
 	int64_t backup_drop;	/* percent */
+	struct conf_list leave_out; /* sources of facts */
 	int64_t spool_max; /* bytes */
 };
 

@@ -804,6 +804,7 @@ files_start(struct sensor *s, struct why *why)
 		watch_feed(f->watch, s->env->feed);
 	for (i = 0; i < feed_trees(s->env->feed); i++)
 		add_data_tree(f, feed_tree(s->env->feed, i));
+	watch_tap(f->watch, s->env->tap);
 	s->due_ms = clock_boot_ms();
 	return watch_start(f->watch, why);
 }

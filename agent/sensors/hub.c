@@ -22,6 +22,7 @@
 #include "agent/sensors/peer.h"
 #include "agent/sensors/ready.h"
 #include "agent/sensors/sensor.h"
+#include "agent/sensors/state.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
@@ -349,6 +350,10 @@ prepare(struct hub *h, struct why *why)
 	if (r == 0)
 		r = blind_new(s->state_dir, h->env.out, &h->env.blind,
 		    &h->env.last_seen_ms, why);
+	h->env.tap = tap_new();
+	if (r == 0 && (h->env.tap == NULL ||
+	    state_listen(h->env.tap, s) != 0))
+		r = why_set(why, ERR_NOMEM, "changed paths");
 	h->env.roots = &h->roots;
 	h->env.ignore = h->ignore;
 	h->gate.env = &h->env;
@@ -421,6 +426,7 @@ stop_all(struct hub *h)
 		close(h->env.connector_fd);
 	blind_free(&h->env.blind);
 	outbox_free(&h->env.out);
+	tap_free(&h->env.tap);
 	own_free(&h->own);
 	feed_free(&h->env.feed);
 	ignore_free(&h->ignore);

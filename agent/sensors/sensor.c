@@ -15,6 +15,7 @@
 #include "agent/sensors/files.h"
 #include "agent/sensors/process.h"
 #include "agent/sensors/self.h"
+#include "agent/sensors/state.h"
 #include "common/base/clock.h"
 
 #define CPU_PERCENT 25 /* where the settings do not say */
@@ -26,6 +27,7 @@ const struct sensor_kind *const sensor_kinds[] = {
 	&data_sensor,
 	&self_sensor,
 	&backup_sensor,
+	&state_sensor,
 	NULL,
 };
 

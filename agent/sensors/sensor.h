@@ -21,6 +21,7 @@
 #include "agent/sensors/ignore.h"
 #include "agent/sensors/outbox.h"
 #include "agent/sensors/roots.h"
+#include "agent/sensors/tap.h"
 #include "common/base/err.h"
 
 /* What main gives to every sensor; lent, lives longer than they do. */
@@ -31,6 +32,7 @@ struct sensor_env {
 	struct feed *feed; /* the data trees and what happens there */
 	struct outbox *out;
 	struct blind *blind;
+	struct tap *tap; /* changed paths, from files to state */
 	int64_t last_seen_ms; /* wall time, of the process before; 0: none */
 	atomic_bool stop;     /* end long work soon */
 	atomic_bool cut;      /* the enforcer says: this host is cut off */

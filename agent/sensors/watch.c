@@ -17,6 +17,7 @@
 #include <sys/eventfd.h>
 #include <sys/fanotify.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/sensors/dirs.h"
@@ -47,6 +48,7 @@ struct watch {
 	struct pending *pending;
 	const struct ignore *ignore;
 	struct feed *feed; /* NULL: no data trees */
+	struct tap *tap; /* NULL: nobody listens */
 	int wake_fd, stop_fd, fan_fd, ino_fd;
 	bool running;
 	bool news; /* of the watch thread: the checker should look */
@@ -110,6 +112,7 @@ lose(struct watch *w, enum watch_loss what)
 {
 	w->news = true;
 	atomic_fetch_or(&w->lost, (unsigned int)what);
+	tap_lose(w->tap);
 }
 
 static void
@@ -118,6 +121,7 @@ note(struct watch *w, const char *path, const char *from, struct who *who,
 {
 	size_t i;
 
+	tap_put(w->tap, path, who);
 	w->news = true;
 	if (matters(w, path)) {
 		if (pending_add(w->pending, path, from, who, content) != 0)
@@ -140,11 +144,21 @@ place_path(struct watch *w, const struct fan_place *p, bool any, char *out)
 {
 	const char *dir = dirs_path(w->dirs, p);
 
-	if (dir == NULL || (!any && !near(w, dir)))
+	if (dir == NULL)
 		return false;
-	if (p->name[0] == '\0' || strcmp(p->name, ".") == 0)
-		return snprintf(out, PATH_LEN, "%s", dir) < PATH_LEN;
-	return path_join(out, dir, p->name) == 0;
+	if (p->name[0] == '\0' || strcmp(p->name, ".") == 0) {
+		if (snprintf(out, PATH_LEN, "%s", dir) >= PATH_LEN)
+			return false;
+	} else if (path_join(out, dir, p->name) != 0) {
+		return false;
+	}
+	return any || near(w, dir) || tap_wants(w->tap, out);
+}
+
+static bool
+heard(const struct watch *w, const char *path)
+{
+	return matters(w, path) || tap_wants(w->tap, path);
 }
 
 static bool
@@ -206,7 +220,7 @@ on_change(struct watch *w, const struct fan_event *ev)
 	}
 	data_at = has_at && is_data(w, at);
 	data_from = has_from && is_data(w, from);
-	if (!(has_at && matters(w, at)) && !(has_from && matters(w, from)) &&
+	if (!(has_at && heard(w, at)) && !(has_from && heard(w, from)) &&
 	    !data_at && !data_from && !(ev->mask & FAN_ONDIR))
 		return;
 	who = who_find(w->cache, ev->pid, ev->pidfd);
@@ -551,6 +565,37 @@ watch_data(struct watch *w, const char *path, struct why *why)
 		ok = false;
 	pthread_mutex_unlock(&w->lock);
 	return ok;
+}
+
+/* File systems that hold what the tap wants and no tree lies on. */
+void
+watch_tap(struct watch *w, struct tap *tap)
+{
+	static const char *const places[] = {"/etc", "/home", "/root",
+	    "/usr/local", "/var/spool", "/var/lib", "/var/log",
+	    "/run/systemd", "/boot", NULL};
+	dev_t seen[WATCH_ROOTS_MAX + 16];
+	struct stat st;
+	size_t i, k, n = 0;
+	struct why why;
+
+	w->tap = tap;
+	for (i = 0; i < w->roots; i++)
+		if (w->root[i].rung == RUNG_FANOTIFY &&
+		    lstat(w->root[i].path, &st) == 0)
+			seen[n++] = st.st_dev;
+	for (i = 0; places[i] != NULL; i++) {
+		if (lstat(places[i], &st) != 0 || !S_ISDIR(st.st_mode))
+			continue;
+		for (k = 0; k < n && seen[k] != st.st_dev; k++)
+			;
+		if (k < n)
+			continue;
+		seen[n++] = st.st_dev;
+		/* Where it cannot be marked it is looked at now and then. */
+		if (mark(w, places[i], true))
+			dirs_add_mount(w->dirs, places[i], &why);
+	}
 }
 
 /* -- the thread ---------------------------- */

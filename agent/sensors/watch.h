@@ -14,6 +14,7 @@
 #include "agent/sensors/ignore.h"
 #include "agent/sensors/pending.h"
 #include "agent/sensors/who.h"
+#include "agent/sensors/tap.h"
 #include "common/base/err.h"
 
 #define WATCH_ROOTS_MAX 64
@@ -66,6 +67,12 @@ int watch_root(struct watch *w, const char *path, enum rung *rung,
  */
 void watch_feed(struct watch *w, struct feed *feed);
 bool watch_data(struct watch *w, const char *path, struct why *why);
+/*
+ * Changes of paths that TAP (lent) wants go there as well, also outside of
+ * the trees where fanotify sees the file system.  Before watch_start, after
+ * the trees.
+ */
+void watch_tap(struct watch *w, struct tap *tap);
 /* A folder FD of a tree is about to be read; any thread. */
 void watch_dir(struct watch *w, int fd, const char *path);
 int watch_start(struct watch *w, struct why *why);

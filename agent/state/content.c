@@ -72,19 +72,23 @@ content_read(const char *path, struct buf *out)
 }
 
 int
-content_text(const char *path, struct buf *out, char **text)
+content_as_text(struct buf *b, char **text)
 {
 	size_t i;
-	int r;
 
-	r = content_read(path, out);
-	if (r != 0)
-		return r;
-	if (buf_str(out) == NULL)
+	if (buf_str(b) == NULL)
 		return ERR_NOMEM;
-	for (i = 0; i < out->len; i++)
-		if (out->data[i] == '\0')
-			out->data[i] = '\n';
-	*text = (char *)out->data;
+	for (i = 0; i < b->len; i++)
+		if (b->data[i] == '\0')
+			b->data[i] = '\n';
+	*text = (char *)b->data;
 	return 0;
+}
+
+int
+content_text(const char *path, struct buf *out, char **text)
+{
+	int r = content_read(path, out);
+
+	return r != 0 ? r : content_as_text(out, text);
 }

@@ -13,10 +13,12 @@
 /* Append the content of PATH; ERR_NOENT, ERR_LIMIT, ERR_PERM, ERR_IO. */
 int content_read(const char *path, struct buf *out);
 /*
- * The same as text: *TEXT is in OUT (empty before), terminated, and may be
- * changed.  A NUL in it becomes a new line: programs that read lines go on
- * behind it, so nothing may hide there.
+ * The bytes of B as text, terminated, which may be changed.  A NUL becomes
+ * a new line: programs that read lines go on behind it, so nothing may hide
+ * there.
  */
+int content_as_text(struct buf *b, char **text);
+/* Both; OUT is empty before. */
 int content_text(const char *path, struct buf *out, char **text);
 
 #endif

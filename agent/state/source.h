@@ -22,6 +22,9 @@
 /* Where a source looks; lent. */
 struct state_env {
 	const char *root; /* before every path: "" on a host, a test tree */
+	/* What this source said last, sealed; NULL: nothing yet.  To take
+	 * over what need not be read again. */
+	const struct facts *was;
 	int route_fd;	  /* NETLINK_ROUTE; -1: none */
 	int diag_fd;	  /* NETLINK_SOCK_DIAG; -1: none */
 };

@@ -2,7 +2,7 @@
 /*
  * The table of sources.  A new one is a row here and a file of its own.
  */
-#include "agent/state/source.h"
+#include "agent/state/sources.h"
 
 #include <stddef.h>
 

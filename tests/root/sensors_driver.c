@@ -11,6 +11,7 @@
  *       [--data TREE]... [--canaries FILE]
  *       [--backup DIR]... [--backup-age S] [--backup-drop PERCENT]
  *       [--counter FILE]     8 bytes of encrypt-load, told with each signal
+ *       [--state-without S]...
  *
  *   check RUN G01,G02 MANIFEST|- [forge]   run a gate
  *   manifest ID | snapshot ORDER | full
@@ -54,6 +55,7 @@ static struct {
 	char *watch[LIST_MAX], *ignore[LIST_MAX];
 	char *exec_allow[LIST_MAX], *shell_allow[LIST_MAX];
 	char *data[LIST_MAX], *backup[LIST_MAX];
+	char *without[LIST_MAX];
 	struct sign_key *key;
 	uint8_t public[SIGN_KEY_LEN];
 	pid_t pid;
@@ -130,6 +132,7 @@ on_signal(const uint8_t *data, size_t len)
 	put_text("kind", s->kind);
 	put_text("text", s->text);
 	put_text("object", s->object);
+	put_text("text", s->text);
 	put_text("cause_id", s->cause_id);
 	printf(",\"severity\":%d,\"boot_ms\":%llu", (int)s->severity,
 	    (unsigned long long)s->boot_ms);
@@ -425,6 +428,7 @@ options(int argc, char **argv)
 	    {"counter", required_argument, NULL, 'n'},
 	    {"backup-age", required_argument, NULL, 'A'},
 	    {"backup-drop", required_argument, NULL, 'D'},
+	    {"state-without", required_argument, NULL, 'a'},
 	    {NULL, 0, NULL, 0},
 	};
 	static uint8_t key[SIGN_KEY_LEN];
@@ -441,6 +445,7 @@ options(int argc, char **argv)
 	d.s.backup_age_s = 26 * 3600;
 	d.s.backup_drop = 30;
 	d.s.canary_list = strdup(none);
+	d.s.state_without = d.without;
 	d.s.own_dir = strdup(none);
 	d.s.conf_path = strdup(none);
 	d.s.host_id = strdup("H-TEST0001");
@@ -484,6 +489,10 @@ options(int argc, char **argv)
 			break;
 		case 'D':
 			d.s.backup_drop = (uint32_t)atoi(optarg);
+			break;
+		case 'a':
+			if (d.s.n_state_without < LIST_MAX)
+				d.without[d.s.n_state_without++] = optarg;
 			break;
 		case 'o':
 			d.s.own_dir = optarg;

@@ -41,16 +41,20 @@ class Sensors:
     def start(self, *more, user=str(UID), wait=True, prefix=()):
         self.run_driver([*prefix, os.path.join(BUILD, "test/sensors-driver"), "--program",
                          os.path.join(BUILD, "bin/agent-sensors"), "--state", self.state, "--user", user,
-                         "--watch", self.tree, *more], wait)
+                         "--watch", self.tree, "--state-without", "all", *more], wait)
 
     def run_driver(self, args, wait):
-        self.process = subprocess.Popen(args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.events, self.seen = queue.Queue(), []
-        threading.Thread(target=self._read, args=(self.process, self.events),
-                         daemon=True).start()
+        self.spawn(args)
         self.pid = self.expect("ready")["pid"]
         if wait:
             self.expect("signal", lambda m: m["kind"] in ("files.baseline", "agent.blind-closed"))
+
+    def spawn(self, command):
+        """Start a driver and listen to it."""
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.events, self.seen = queue.Queue(), []
+        threading.Thread(target=self._read, args=(self.process, self.events),
+                         daemon=True).start()
 
     @staticmethod
     def _read(process, events):

@@ -172,6 +172,7 @@ static const struct {
 	{"[files]\nscan_threads = 0\n", "out of bounds"},
 	{"[files]\nscan_threads = two\n", "whole number"},
 	{"[files]\ncpu_percent = 101\n", "out of bounds"},
+	{"[state]\nleave_out = Ports!\n", "write the name of a source"},
 	{"[files]\nrescan_every = 8d\n", "out of bounds"},
 	{"[data]\ntree = srv\n", "absolute path"},
 	{"[data]\ntree = //\n", "below /"},
