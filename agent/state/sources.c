@@ -8,6 +8,8 @@
 
 const struct state_source *const state_sources[] = {
 	/* read from files */
+	&state_accounts,
+	&state_groups,
 	/* asked of the kernel */
 	NULL,
 };
