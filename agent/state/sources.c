@@ -10,6 +10,9 @@ const struct state_source *const state_sources[] = {
 	/* read from files */
 	&state_accounts,
 	&state_groups,
+	&state_sudo,
+	&state_pam,
+	&state_polkit,
 	/* asked of the kernel */
 	NULL,
 };
