@@ -13,6 +13,8 @@ const struct state_source *const state_sources[] = {
 	&state_sudo,
 	&state_pam,
 	&state_polkit,
+	&state_sshd,
+	&state_keys,
 	/* asked of the kernel */
 	NULL,
 };
