@@ -8,7 +8,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,87 +15,11 @@
 #include <unistd.h>
 
 #include "agent/state/content.h"
+#include "agent/state/place_table.h"
 #include "agent/sensors/entry.h"
 #include "agent/sensors/path.h"
 #include "common/base/digest.h"
 #include "common/base/id.h"
-
-/* Files and whole trees. */
-static const char *const system_places[] = {
-	/* systemd units, generators, timers; also made at run time */
-	"/etc/systemd", "/usr/lib/systemd/system", "/usr/lib/systemd/user",
-	"/usr/lib/systemd/system-generators",
-	"/usr/lib/systemd/user-generators",
-	"/usr/lib/systemd/system-shutdown", "/usr/lib/systemd/system-sleep",
-	"/usr/local/lib/systemd", "/run/systemd/system",
-	"/run/systemd/transient", "/run/systemd/generator",
-	"/run/systemd/generator.early", "/run/systemd/generator.late",
-	"/run/systemd/user",
-	/* cron and at */
-	"/etc/crontab", "/etc/cron.d", "/etc/cron.hourly", "/etc/cron.daily",
-	"/etc/cron.weekly", "/etc/cron.monthly", "/etc/anacrontab",
-	"/var/spool/cron", "/var/spool/anacron",
-	/* rc and init */
-	"/etc/rc.local", "/etc/init.d", "/etc/rc0.d", "/etc/rc1.d",
-	"/etc/rc2.d", "/etc/rc3.d", "/etc/rc4.d", "/etc/rc5.d", "/etc/rc6.d",
-	"/etc/rcS.d", "/etc/inittab", "/etc/init",
-	/* shells and sessions */
-	"/etc/profile", "/etc/profile.d", "/etc/bash.bashrc",
-	"/etc/environment", "/etc/environment.d", "/etc/zsh", "/etc/skel",
-	"/etc/xdg/autostart", "/usr/share/autostart", "/etc/X11/Xsession.d",
-	"/etc/X11/xinit", "/etc/ssh/sshrc", "/etc/ssh/sshd_config",
-	"/etc/ssh/sshd_config.d",
-	/* devices and buses */
-	"/etc/udev/rules.d", "/usr/lib/udev/rules.d", "/run/udev/rules.d",
-	"/etc/dbus-1", "/usr/share/dbus-1/system-services",
-	"/usr/share/dbus-1/services", "/usr/share/dbus-1/system.d",
-	/* the loader, PAM, polkit */
-	"/etc/ld.so.preload", "/etc/ld.so.conf", "/etc/ld.so.conf.d",
-	"/etc/pam.d", "/etc/pam.conf", "/etc/security",
-	"/etc/nsswitch.conf", "/etc/polkit-1",
-	"/usr/share/polkit-1/rules.d", "/usr/share/polkit-1/actions",
-	/* package managers */
-	"/etc/apt/apt.conf", "/etc/apt/apt.conf.d", "/etc/dpkg",
-	"/etc/dnf", "/etc/yum", "/etc/yum.conf", "/etc/zypp",
-	/* login messages, network, logs */
-	"/etc/update-motd.d", "/etc/network", "/etc/NetworkManager",
-	"/usr/lib/NetworkManager/dispatcher.d",
-	"/etc/networkd-dispatcher", "/usr/lib/networkd-dispatcher",
-	"/etc/ppp/ip-up.d", "/etc/ppp/ip-down.d", "/etc/dhcp",
-	"/etc/logrotate.d", "/etc/rsyslog.conf", "/etc/rsyslog.d",
-	"/etc/acpi", "/etc/binfmt.d", "/etc/tmpfiles.d", "/etc/sysctl.conf",
-	"/etc/sysctl.d",
-	/* kernel and boot */
-	"/etc/modules", "/etc/modules-load.d", "/usr/lib/modules-load.d",
-	"/etc/modprobe.d", "/usr/lib/modprobe.d", "/etc/initramfs-tools",
-	"/usr/share/initramfs-tools/hooks",
-	"/usr/share/initramfs-tools/scripts", "/etc/dracut.conf",
-	"/etc/dracut.conf.d", "/etc/kernel", "/etc/default/grub",
-	"/etc/default/grub.d", "/etc/grub.d", "/boot/grub/grub.cfg",
-	"/boot/grub2/grub.cfg", "/boot/loader",
-	NULL,
-};
-
-/* Below each home. */
-static const char *const home_places[] = {
-	".profile", ".bash_profile", ".bash_login", ".bashrc",
-	".bash_logout", ".zshenv", ".zprofile", ".zshrc", ".zlogin",
-	".config/fish", ".xprofile", ".xsession", ".xsessionrc", ".xinitrc",
-	".pam_environment", ".ssh/rc", ".ssh/environment",
-	".config/autostart", ".config/autostart-scripts",
-	".config/plasma-workspace", ".config/systemd",
-	".config/environment.d", ".local/share/systemd",
-	".local/share/dbus-1",
-	NULL,
-};
-
-/* Come and go with every login or service start. */
-static const char *const volatile_places[] = {
-	"/run/systemd/transient/session-*.scope*",
-	"/run/systemd/transient/user-*.slice*",
-	"/var/spool/anacron/*",
-	NULL,
-};
 
 struct place_walk {
 	struct picture *p;
@@ -104,17 +27,6 @@ struct place_walk {
 	const atomic_bool *stop;
 	const char *prefix;
 };
-
-static bool
-is_volatile(const char *path)
-{
-	size_t i;
-
-	for (i = 0; volatile_places[i] != NULL; i++)
-		if (fnmatch(volatile_places[i], path, 0) == 0)
-			return true;
-	return false;
-}
 
 static void
 add_entry(struct place_walk *w, const char *path, const struct entry *e)
@@ -160,7 +72,7 @@ add_place(struct place_walk *w, int at, const char *name, const char *path,
 	struct entry e;
 	int fd, r;
 
-	if (is_volatile(path))
+	if (place_is_volatile(path))
 		return;
 	r = inspect_at(w->inspect, at, name, NULL, &e);
 	if (r == ERR_NOENT || r == ERR_CLOSED)
@@ -207,8 +119,8 @@ add_home(void *arg, const char *home)
 {
 	size_t i;
 
-	for (i = 0; home_places[i] != NULL; i++)
-		add_path(arg, home, home_places[i]);
+	for (i = 0; home_places[i].path != NULL; i++)
+		add_path(arg, home, home_places[i].path);
 	return 0;
 }
 
@@ -258,8 +170,8 @@ places_picture(const char *prefix, const struct account_files *files,
 
 	if (w.inspect == NULL)
 		return ERR_NOMEM;
-	for (i = 0; system_places[i] != NULL; i++)
-		add_path(&w, prefix, system_places[i]);
+	for (i = 0; system_places[i].path != NULL; i++)
+		add_path(&w, prefix, system_places[i].path);
 	if (accounts_homes(files, add_home, &w) != 0)
 		picture_miss(p, files->passwd);
 	add_cmdline(&w);

@@ -11,8 +11,6 @@
 #include "agent/sensors/accounts.h"
 #include "agent/sensors/picture.h"
 
-#define PLACES_DEPTH_MAX 8
-
 /* PREFIX stands before every path ("" on a host).  Sorted. */
 int places_picture(const char *prefix, const struct account_files *files,
     const atomic_bool *stop, struct picture *p);

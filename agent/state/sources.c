@@ -15,6 +15,7 @@ const struct state_source *const state_sources[] = {
 	&state_polkit,
 	&state_sshd,
 	&state_keys,
+	&state_places,
 	/* asked of the kernel */
 	NULL,
 };

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Persistence places, as lists.  Linux as Debian, Red Hat and SUSE lay it
+ * out; what is not there costs one failed look.
+ */
+#include "agent/state/place_table.h"
+
+#include <fnmatch.h>
+#include <stddef.h>
+#include <string.h>
+
+/* clang-format off */
+#define SYSTEM_PLACES(X) \
+	/* systemd units, generators, timers; also made at run time */ \
+	X("/etc/systemd", "persist.session") \
+	X("/etc/systemd/system", "persist.service") \
+	X("/etc/systemd/user", "persist.service") \
+	X("/etc/systemd/system.conf.d", "persist.boot") \
+	X("/etc/systemd/system.conf", "persist.boot") \
+	X("/etc/systemd/user.conf", "persist.boot") \
+	X("/etc/systemd/network", "persist.network-hook") \
+	X("/usr/lib/systemd/system", "persist.service") \
+	X("/usr/lib/systemd/user", "persist.service") \
+	X("/usr/local/lib/systemd", "persist.service") \
+	X("/run/systemd/system", "persist.service") \
+	X("/run/systemd/transient", "persist.service") \
+	X("/run/systemd/generator", "persist.service") \
+	X("/run/systemd/generator.early", "persist.service") \
+	X("/run/systemd/generator.late", "persist.service") \
+	X("/run/systemd/user", "persist.service") \
+	X("/etc/systemd/system-generators", "persist.generator") \
+	X("/etc/systemd/user-generators", "persist.generator") \
+	X("/etc/systemd/system-environment-generators", "persist.generator") \
+	X("/etc/systemd/system-shutdown", "persist.generator") \
+	X("/etc/systemd/system-sleep", "persist.generator") \
+	X("/usr/lib/systemd/system-generators", "persist.generator") \
+	X("/usr/lib/systemd/user-generators", "persist.generator") \
+	X("/usr/lib/systemd/system-environment-generators", \
+	    "persist.generator") \
+	X("/usr/lib/systemd/user-environment-generators", \
+	    "persist.generator") \
+	X("/usr/lib/systemd/system-shutdown", "persist.generator") \
+	X("/usr/lib/systemd/system-sleep", "persist.generator") \
+	/* cron and at */ \
+	X("/etc/crontab", "persist.cron") \
+	X("/etc/cron.d", "persist.cron") \
+	X("/etc/cron.hourly", "persist.cron") \
+	X("/etc/cron.daily", "persist.cron") \
+	X("/etc/cron.weekly", "persist.cron") \
+	X("/etc/cron.monthly", "persist.cron") \
+	X("/etc/cron.yearly", "persist.cron") \
+	X("/etc/anacrontab", "persist.cron") \
+	X("/etc/cron.allow", "persist.cron") \
+	X("/etc/cron.deny", "persist.cron") \
+	X("/var/spool/cron/atjobs", "persist.at") \
+	X("/var/spool/cron/tabs", "persist.cron") \
+	X("/var/spool/cron/crontabs", "persist.cron") \
+	X("/var/spool/cron", "persist.cron") \
+	X("/var/spool/at", "persist.at") \
+	X("/var/spool/anacron", "persist.cron") \
+	X("/etc/at.allow", "persist.at") \
+	X("/etc/at.deny", "persist.at") \
+	/* rc and init */ \
+	X("/etc/rc.local", "persist.boot-script") \
+	X("/etc/rc.d", "persist.boot-script") \
+	X("/etc/init.d", "persist.boot-script") \
+	X("/etc/rc0.d", "persist.boot-script") \
+	X("/etc/rc1.d", "persist.boot-script") \
+	X("/etc/rc2.d", "persist.boot-script") \
+	X("/etc/rc3.d", "persist.boot-script") \
+	X("/etc/rc4.d", "persist.boot-script") \
+	X("/etc/rc5.d", "persist.boot-script") \
+	X("/etc/rc6.d", "persist.boot-script") \
+	X("/etc/rcS.d", "persist.boot-script") \
+	X("/etc/inittab", "persist.boot-script") \
+	X("/etc/init", "persist.boot-script") \
+	/* shells and sessions */ \
+	X("/etc/profile", "persist.profile") \
+	X("/etc/profile.d", "persist.profile") \
+	X("/etc/bash.bashrc", "persist.profile") \
+	X("/etc/bash_completion.d", "persist.profile") \
+	X("/etc/bashrc", "persist.profile") \
+	X("/etc/csh.cshrc", "persist.profile") \
+	X("/etc/csh.login", "persist.profile") \
+	X("/etc/zsh", "persist.profile") \
+	X("/etc/fish", "persist.profile") \
+	X("/etc/environment", "persist.profile") \
+	X("/etc/environment.d", "persist.profile") \
+	X("/usr/lib/environment.d", "persist.profile") \
+	X("/etc/skel", "persist.profile") \
+	X("/etc/ssh/sshrc", "persist.profile") \
+	X("/etc/ssh/sshd_config", "persist.session") \
+	X("/etc/ssh/sshd_config.d", "persist.session") \
+	X("/etc/xdg/autostart", "persist.autostart") \
+	X("/usr/share/autostart", "persist.autostart") \
+	X("/usr/share/gnome/autostart", "persist.autostart") \
+	X("/etc/X11/Xsession.d", "persist.autostart") \
+	X("/etc/X11/xinit", "persist.autostart") \
+	X("/etc/lightdm", "persist.autostart") \
+	X("/etc/gdm3", "persist.autostart") \
+	/* devices and buses */ \
+	X("/etc/udev/rules.d", "persist.udev") \
+	X("/usr/lib/udev/rules.d", "persist.udev") \
+	X("/run/udev/rules.d", "persist.udev") \
+	X("/etc/dbus-1", "persist.dbus") \
+	X("/usr/share/dbus-1/system-services", "persist.dbus") \
+	X("/usr/share/dbus-1/services", "persist.dbus") \
+	X("/usr/share/dbus-1/system.d", "persist.dbus") \
+	X("/usr/local/share/dbus-1", "persist.dbus") \
+	/* the loader, PAM, polkit */ \
+	X("/etc/ld.so.preload", "persist.preload") \
+	X("/etc/ld.so.conf", "persist.loader") \
+	X("/etc/ld.so.conf.d", "persist.loader") \
+	X("/etc/pam.d", "persist.session") \
+	X("/etc/pam.conf", "persist.session") \
+	X("/etc/security", "persist.session") \
+	X("/etc/nsswitch.conf", "persist.session") \
+	X("/etc/polkit-1", "persist.session") \
+	X("/usr/share/polkit-1/rules.d", "persist.session") \
+	X("/usr/share/polkit-1/actions", "persist.session") \
+	/* package managers */ \
+	X("/etc/apt/apt.conf", "persist.package-hook") \
+	X("/etc/apt/apt.conf.d", "persist.package-hook") \
+	X("/etc/dpkg", "persist.package-hook") \
+	X("/etc/dnf", "persist.package-hook") \
+	X("/etc/yum", "persist.package-hook") \
+	X("/etc/yum.conf", "persist.package-hook") \
+	X("/etc/zypp", "persist.package-hook") \
+	/* login messages, network, logs */ \
+	X("/etc/update-motd.d", "persist.motd") \
+	X("/etc/network", "persist.network-hook") \
+	X("/etc/NetworkManager", "persist.network-hook") \
+	X("/usr/lib/NetworkManager/dispatcher.d", "persist.network-hook") \
+	X("/etc/networkd-dispatcher", "persist.network-hook") \
+	X("/usr/lib/networkd-dispatcher", "persist.network-hook") \
+	X("/etc/ppp/ip-up.d", "persist.network-hook") \
+	X("/etc/ppp/ip-down.d", "persist.network-hook") \
+	X("/etc/dhcp", "persist.network-hook") \
+	X("/etc/logrotate.d", "persist.cron") \
+	X("/etc/logrotate.conf", "persist.cron") \
+	X("/etc/rsyslog.conf", "persist.session") \
+	X("/etc/rsyslog.d", "persist.session") \
+	X("/etc/acpi", "persist.network-hook") \
+	X("/etc/binfmt.d", "persist.binfmt") \
+	X("/usr/lib/binfmt.d", "persist.binfmt") \
+	X("/etc/tmpfiles.d", "persist.session") \
+	X("/etc/sysctl.conf", "persist.session") \
+	X("/etc/sysctl.d", "persist.session") \
+	/* kernel and boot */ \
+	X("/etc/modules", "persist.module") \
+	X("/etc/modules-load.d", "persist.module") \
+	X("/usr/lib/modules-load.d", "persist.module") \
+	X("/etc/modprobe.d", "persist.module") \
+	X("/usr/lib/modprobe.d", "persist.module") \
+	X("/etc/initramfs-tools", "persist.initramfs") \
+	X("/usr/share/initramfs-tools/hooks", "persist.initramfs") \
+	X("/usr/share/initramfs-tools/scripts", "persist.initramfs") \
+	X("/etc/dracut.conf", "persist.initramfs") \
+	X("/etc/dracut.conf.d", "persist.initramfs") \
+	X("/etc/kernel", "persist.initramfs") \
+	X("/etc/default/grub", "persist.boot") \
+	X("/etc/default/grub.d", "persist.boot") \
+	X("/etc/grub.d", "persist.boot") \
+	X("/boot/grub/grub.cfg", "persist.boot") \
+	X("/boot/grub2/grub.cfg", "persist.boot") \
+	X("/boot/loader", "persist.boot")
+
+/* Below each home. */
+#define HOME_PLACES(X) \
+	X(".profile", "persist.profile") \
+	X(".bash_profile", "persist.profile") \
+	X(".bash_login", "persist.profile") \
+	X(".bashrc", "persist.profile") \
+	X(".bash_aliases", "persist.profile") \
+	X(".bash_logout", "persist.profile") \
+	X(".zshenv", "persist.profile") \
+	X(".zprofile", "persist.profile") \
+	X(".zshrc", "persist.profile") \
+	X(".zlogin", "persist.profile") \
+	X(".zlogout", "persist.profile") \
+	X(".cshrc", "persist.profile") \
+	X(".tcshrc", "persist.profile") \
+	X(".login", "persist.profile") \
+	X(".kshrc", "persist.profile") \
+	X(".inputrc", "persist.profile") \
+	X(".config/fish", "persist.profile") \
+	X(".pam_environment", "persist.profile") \
+	X(".config/environment.d", "persist.profile") \
+	X(".ssh/rc", "persist.profile") \
+	X(".ssh/environment", "persist.profile") \
+	X(".xprofile", "persist.autostart") \
+	X(".xsession", "persist.autostart") \
+	X(".xsessionrc", "persist.autostart") \
+	X(".xinitrc", "persist.autostart") \
+	X(".config/autostart", "persist.autostart") \
+	X(".config/autostart-scripts", "persist.autostart") \
+	X(".config/plasma-workspace", "persist.autostart") \
+	X(".config/systemd", "persist.service") \
+	X(".local/share/systemd", "persist.service") \
+	X(".local/share/dbus-1", "persist.dbus")
+
+#define PLACE_ROW(path, kind) {path, kind},
+#define SYSTEM_PATHS(path, kind) path, path "/*",
+#define HOME_PATHS(path, kind) "*/" path, "*/" path "/*",
+/* clang-format on */
+
+const struct place system_places[] = {
+	SYSTEM_PLACES(PLACE_ROW) {NULL, NULL}};
+
+const struct place home_places[] = {HOME_PLACES(PLACE_ROW) {NULL, NULL}};
+
+const char *const place_paths[] = {
+	SYSTEM_PLACES(SYSTEM_PATHS) HOME_PLACES(HOME_PATHS)
+	/* found by name, below folders of many versions */
+	"*/sitecustomize.py", "*/usercustomize.py", "*/python*.pth",
+	"/usr/lib/*/security/*", "/usr/lib64/security/*",
+	"/usr/lib/security/*",
+	NULL,
+};
+
+bool
+place_is_volatile(const char *path)
+{
+	static const char *const volatile_places[] = {
+		"/run/systemd/transient/session-*.scope*",
+		"/run/systemd/transient/user-*.slice*",
+		"/var/spool/anacron/*",
+		"/var/spool/cron/atspool*",
+		"/var/spool/cron/*/.SEQ",
+		"/var/spool/at/.SEQ",
+		"/var/spool/at/spool*",
+		"/var/spool/cron/crontabs/tmp.*",
+		"*.dpkg-new",
+		"*.dpkg-tmp",
+		NULL,
+	};
+	size_t i;
+
+	for (i = 0; volatile_places[i] != NULL; i++)
+		if (fnmatch(volatile_places[i], path, 0) == 0)
+			return true;
+	return false;
+}
+
+const char *
+place_kind(const char *kind, const char *path)
+{
+	size_t n = strlen(path);
+
+	if (strcmp(kind, "persist.service") == 0 && n > 6 &&
+	    strcmp(path + n - 6, ".timer") == 0)
+		return "persist.timer";
+	return kind;
+}
