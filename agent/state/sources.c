@@ -16,6 +16,11 @@ const struct state_source *const state_sources[] = {
 	&state_sshd,
 	&state_keys,
 	&state_places,
+	&state_authorities,
+	&state_names,
+	&state_login,
+	&state_logging,
+	&state_logs,
 	/* asked of the kernel */
 	NULL,
 };
