@@ -98,7 +98,7 @@ is_of(const struct state_source *source, const char *path)
  * anything of the source, if that was one only.
  */
 static const struct who *
-find_who(const struct state *st, const char *path)
+find_who(const struct state *st, const char *path, unsigned int *writers)
 {
 	const struct tap_item *it;
 	const struct who *only = NULL;
@@ -108,13 +108,16 @@ find_who(const struct state *st, const char *path)
 		if (it->who == NULL)
 			continue;
 		if (path[0] != '\0' && path_under(path, it->path))
-			return it->who;
+			goto found;
 		if (!is_of(st->now->source, it->path))
 			continue;
 		several |= only != NULL && only->pid != it->who->pid;
 		only = it->who;
 	}
 	return several ? NULL : only;
+found:
+	*writers = it->writers;
+	return it->who;
 }
 
 /* -- telling ---------------------------- */
@@ -168,17 +171,20 @@ on_change(void *arg, const struct fact_change *c)
 static void
 tell_one(struct state *st, const struct state_told *told)
 {
+	unsigned int writers = 0;
 	struct emit_signal s;
 
 	emit_init(&s, told->kind, told->object);
 	s.text = told->text[0] != '\0' ? told->text : NULL;
 	s.severity = told->severity;
-	s.who = find_who(st, told->path);
+	s.who = find_who(st, told->path, &writers);
 	s.cause_id = s.who == NULL || s.who->pid <= 0 ? st->cause : NULL;
 	emit_add(&s, "source", st->now->source->name);
 	emit_add(&s, "found-by", st->found_by);
 	if (told->path[0] != '\0')
 		emit_add(&s, "path", told->path);
+	if (writers > 1)
+		emit_addf(&s, "writers", "%u", writers);
 	if (emit_send(st->s->env->out, &s) == ERR_RANGE)
 		log_error("state: no kind %s", told->kind);
 }

@@ -165,6 +165,7 @@ tap_put(struct tap *t, const char *path, struct who *who)
 	if (it == NULL) {
 		t->lost = true;
 	} else if (who != NULL && it->who != who) {
+		it->writers += it->who == NULL || it->who->pid != who->pid;
 		who_unref(&it->who);
 		it->who = who_ref(who);
 	}

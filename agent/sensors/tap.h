@@ -18,6 +18,7 @@ struct tap_item {
 	struct tap_item *next;
 	char *path;
 	struct who *who; /* the last; NULL: not known */
+	unsigned int writers; /* different processes */
 };
 
 struct tap; /* opaque, has its own lock */
