@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "agent/state/content.h"
+#include "agent/state/look.h"
 #include "agent/state/passwd.h"
 #include "agent/sensors/path.h"
 #include "common/base/digest.h"
@@ -276,51 +277,27 @@ struct home_walk {
 	const char *root;
 	home_fn *fn;
 	void *arg;
-	char *seen[HOMES_MAX];
-	size_t n;
 };
 
 static int
-home_line(void *arg, char *line, size_t nr)
+one_home(void *arg, const char *user, const char *home)
 {
-	struct home_walk *w = arg;
-	struct passwd_line l;
-	char home[PATH_LEN];
-	size_t i;
+	const struct home_walk *w = arg;
+	char path[PATH_LEN];
 
-	(void)nr;
-	if (passwd_parse(line, &l) != 0 || !path_clean(l.home) ||
-	    l.home[1] == '\0' || w->n == HOMES_MAX ||
-	    snprintf(home, sizeof(home), "%s%s", w->root, l.home) >=
-	    PATH_LEN)
+	(void)user;
+	if (!path_clean(home) || snprintf(path, sizeof(path), "%s%s",
+	    w->root, home) >= PATH_LEN)
 		return 0;
-	for (i = 0; i < w->n; i++)
-		if (strcmp(w->seen[i], home) == 0)
-			return 0;
-	w->seen[w->n] = strdup(home);
-	if (w->seen[w->n] == NULL)
-		return ERR_NOMEM;
-	w->n++;
-	return w->fn(w->arg, home);
+	return w->fn(w->arg, path);
 }
 
 int
 accounts_homes(const struct account_files *files, home_fn *fn, void *arg)
 {
-	struct home_walk *w = calloc(1, sizeof(*w));
-	size_t i;
-	int r;
+	struct home_walk w = {files->root, fn, arg};
 
-	if (w == NULL)
-		return ERR_NOMEM;
-	w->root = files->root;
-	w->fn = fn;
-	w->arg = arg;
-	r = each_line(files->passwd, home_line, w);
-	for (i = 0; i < w->n; i++)
-		free(w->seen[i]);
-	free(w);
-	return r;
+	return look_homes_of(files->passwd, one_home, &w);
 }
 
 /* -- all together ---------------------------- */

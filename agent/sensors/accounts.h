@@ -8,8 +8,6 @@
 
 #include "agent/sensors/picture.h"
 
-#define HOMES_MAX 4096
-
 /* Where to look; tests put other files here. */
 struct account_files {
 	const char *passwd, *shadow, *group;

@@ -17,7 +17,9 @@ struct tap {
 	int fd;
 	struct {
 		const char *text;
-		size_t head; /* bytes before the first sign of a pattern */
+		size_t head;	/* bytes before the first sign of a pattern */
+		uint32_t begin; /* behind the first slash; 0: any */
+		bool dot;	/* "*" "/.": of a name that begins with a dot */
 	} pattern[TAP_PATTERNS_MAX];
 	size_t patterns;
 	pthread_mutex_t lock;
@@ -74,13 +76,28 @@ tap_fd(const struct tap *t)
 	return t->fd;
 }
 
+/* "/etc/x" -> the bytes of "etc/"; 0 for what is shorter. */
+static uint32_t
+begin_of(const char *path, size_t len)
+{
+	uint32_t v = 0;
+
+	if (len > sizeof(v))
+		memcpy(&v, path + 1, sizeof(v));
+	return v;
+}
+
 int
 tap_add(struct tap *t, const char *pattern)
 {
+	size_t head = strcspn(pattern, "*?[\\");
+
 	if (t->patterns == TAP_PATTERNS_MAX)
 		return ERR_LIMIT;
 	t->pattern[t->patterns].text = pattern;
-	t->pattern[t->patterns++].head = strcspn(pattern, "*?[\\");
+	t->pattern[t->patterns].head = head;
+	t->pattern[t->patterns].begin = begin_of(pattern, head);
+	t->pattern[t->patterns++].dot = strncmp(pattern, "*/.", 3) == 0;
 	return 0;
 }
 
@@ -114,10 +131,18 @@ bool
 tap_wants(const struct tap *t, const char *path)
 {
 	size_t i, len = strlen(path);
+	uint32_t begin = begin_of(path, len);
+	bool dot = strstr(path, "/.") != NULL;
 
-	for (i = 0; t != NULL && len > 1 && i < t->patterns; i++)
+	for (i = 0; t != NULL && len > 1 && i < t->patterns; i++) {
+		if (t->pattern[i].begin != 0 && begin != 0 &&
+		    t->pattern[i].begin != begin)
+			continue;
+		if (t->pattern[i].dot && !dot)
+			continue;
 		if (fits(t->pattern[i].text, t->pattern[i].head, path, len))
 			return true;
+	}
 	return false;
 }
 

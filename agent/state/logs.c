@@ -15,18 +15,23 @@
 
 #include "agent/state/look.h"
 #include "common/base/digest.h"
-#include "common/base/file.h"
 #include "common/base/id.h"
 
-static const char *const logs[] = {"/var/log/wtmp", "/var/log/btmp",
-    "/var/log/lastlog", "/var/log/faillog", "/var/log/auth.log",
-    "/var/log/secure", "/var/log/syslog", "/var/log/messages",
-    "/var/log/kern.log", "/var/log/cron", "/var/log/cron.log",
-    "/var/log/daemon.log", "/var/log/user.log", "/var/log/dpkg.log",
-    "/var/log/audit/audit.log", "/var/log/apt/history.log", NULL};
-static const char *const histories[] = {".bash_history", ".zsh_history",
-    ".history", ".sh_history", ".ash_history", ".mysql_history",
-    ".psql_history", ".python_history", NULL};
+#define LOGS "/var/log/wtmp", "/var/log/btmp", "/var/log/lastlog", \
+	"/var/log/faillog", "/var/log/auth.log", "/var/log/secure", \
+	"/var/log/syslog", "/var/log/messages", "/var/log/kern.log", \
+	"/var/log/cron", "/var/log/cron.log", "/var/log/daemon.log", \
+	"/var/log/user.log", "/var/log/dpkg.log", \
+	"/var/log/audit/audit.log", "/var/log/apt/history.log"
+
+static const char *const logs[] = {LOGS, NULL};
+
+/* Without and with "*" in front, for homes and for events. */
+#define HISTORIES(X) X "/.bash_history", X "/.zsh_history", X "/.history", \
+	X "/.sh_history", X "/.ash_history", X "/.mysql_history", \
+	X "/.psql_history", X "/.python_history"
+
+static const char *const histories[] = {HISTORIES(""), NULL};
 
 struct log_walk {
 	const struct state_env *env;
@@ -110,7 +115,8 @@ add_histories(void *arg, const char *user, const char *home)
 
 	(void)user;
 	for (i = 0; histories[i] != NULL && r == 0; i++)
-		if (file_join(path, sizeof(path), home, histories[i]) == 0)
+		if (snprintf(path, sizeof(path), "%s%s", home,
+		    histories[i]) < PATH_MAX)
 			r = add(arg, "history", path, false);
 	return r;
 }
@@ -203,15 +209,7 @@ logs_tell(const struct fact_change *c, struct state_told *out)
 	return true;
 }
 
-static const char *const paths[] = {"/var/log/wtmp", "/var/log/btmp",
-    "/var/log/lastlog", "/var/log/faillog", "/var/log/auth.log",
-    "/var/log/secure", "/var/log/syslog", "/var/log/messages",
-    "/var/log/kern.log", "/var/log/cron", "/var/log/cron.log",
-    "/var/log/daemon.log", "/var/log/user.log", "/var/log/dpkg.log",
-    "/var/log/audit/audit.log", "/var/log/apt/history.log",
-    "*/.bash_history", "*/.zsh_history", "*/.history", "*/.sh_history",
-    "*/.ash_history", "*/.mysql_history", "*/.psql_history",
-    "*/.python_history", NULL};
+static const char *const paths[] = {LOGS, HISTORIES("*"), NULL};
 
 const struct state_source state_logs = {"logs", paths, 30, logs_read,
     logs_tell};

@@ -185,9 +185,11 @@ home_line(void *arg, char *line)
 }
 
 int
-look_homes(const struct state_env *env, look_home_fn *fn, void *arg)
+look_homes_of(const char *passwd, look_home_fn *fn, void *arg)
 {
 	struct home_walk *w = calloc(1, sizeof(*w));
+	struct buf b;
+	char *text;
 	size_t i;
 	int r;
 
@@ -195,11 +197,26 @@ look_homes(const struct state_env *env, look_home_fn *fn, void *arg)
 		return ERR_NOMEM;
 	w->fn = fn;
 	w->arg = arg;
-	r = look_file(env, "/etc/passwd", false, home_line, w);
+	buf_init(&b, PASSWD_FILE_MAX);
+	r = content_text(passwd, &b, &text);
+	if (r == 0)
+		r = look_lines(text, false, home_line, w);
+	buf_done(&b);
 	for (i = 0; i < w->n; i++)
 		free(w->seen[i]);
 	free(w);
 	return r;
+}
+
+int
+look_homes(const struct state_env *env, look_home_fn *fn, void *arg)
+{
+	char path[PATH_MAX];
+	int r = look_path(env, "/etc/passwd", path);
+
+	if (r == 0)
+		r = look_homes_of(path, fn, arg);
+	return r == ERR_NOENT ? 0 : r;
 }
 
 int

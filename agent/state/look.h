@@ -10,7 +10,7 @@
 
 #define LOOK_FILE_MAX (1024 * 1024) /* bytes; a larger one is not read */
 #define LOOK_NAMES_MAX 4096	    /* names of one folder */
-#define LOOK_HOMES_MAX 1024
+#define LOOK_HOMES_MAX 4096
 #define LOOK_FIELD_MAX 512
 
 /* -- files ---------------------------- */
@@ -37,9 +37,14 @@ typedef int look_path_fn(void *arg, const char *path, const char *name);
 /* The names in DIR, sorted, without "." and ".."; no such folder is 0. */
 int look_dir(const struct state_env *env, const char *dir, look_path_fn *fn,
     void *arg);
-/* Each account of passwd that has a home, each home once. */
+/*
+ * Each account of passwd that has a home, each home once.  Homes are
+ * absolute, not "/", and lead nowhere up.
+ */
 typedef int look_home_fn(void *arg, const char *user, const char *home);
 int look_homes(const struct state_env *env, look_home_fn *fn, void *arg);
+/* The same by the whole path of a passwd file; ERR_NOENT: there is none. */
+int look_homes_of(const char *passwd, look_home_fn *fn, void *arg);
 
 /*
  * PREFIX could not be read with CODE: 0 when it is not there or was

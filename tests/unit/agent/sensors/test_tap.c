@@ -70,6 +70,14 @@ test_items(void **state)
 	tap_put(NULL, "/a/b", NULL);
 	tap_lose(NULL);
 	assert_int_equal(tap_add(t, "/a/*"), 0);
+	assert_int_equal(tap_add(t, "/etc/pam.d/*"), 0);
+	assert_int_equal(tap_add(t, "*/.bashrc"), 0);
+	assert_true(tap_wants(t, "/etc/pam.d/x"));
+	assert_true(tap_wants(t, "/etc"));
+	assert_false(tap_wants(t, "/etd/pam.d/x"));
+	assert_false(tap_wants(t, "/"));
+	assert_true(tap_wants(t, "/x/.bashrc"));
+	assert_false(tap_wants(t, "/x/bashrc"));
 	tap_put(t, "/b/c", NULL);
 	assert_false(readable(t));
 	tap_put(t, "/a/b", NULL);
