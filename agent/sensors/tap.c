@@ -101,6 +101,12 @@ tap_add(struct tap *t, const char *pattern)
 	return 0;
 }
 
+bool
+tap_empty(const struct tap *t)
+{
+	return t == NULL || t->patterns == 0;
+}
+
 static bool
 fits(const char *pattern, size_t head, const char *path, size_t len)
 {

@@ -32,6 +32,7 @@ int tap_fd(const struct tap *t);
  * is started.  ERR_LIMIT.
  */
 int tap_add(struct tap *t, const char *pattern);
+bool tap_empty(const struct tap *t); /* no patterns, or no T */
 /* Does PATH fit a pattern, or hold what would?  T NULL: no. */
 bool tap_wants(const struct tap *t, const char *path);
 /* PATH changed; WHO is counted.  Kept only if it is wanted. */

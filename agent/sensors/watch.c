@@ -580,6 +580,8 @@ watch_tap(struct watch *w, struct tap *tap)
 	struct why why;
 
 	w->tap = tap;
+	if (tap_empty(tap))
+		return;
 	for (i = 0; i < w->roots; i++)
 		if (w->root[i].rung == RUNG_FANOTIFY &&
 		    lstat(w->root[i].path, &st) == 0)

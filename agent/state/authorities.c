@@ -190,5 +190,5 @@ static const char *const paths[] = {"/etc/ssl/*", "/etc/pki/*",
     "/usr/local/share/ca-certificates/*", "/etc/ca-certificates/*",
     "/usr/share/pki/trust/*", "/var/lib/ca-certificates/*", NULL};
 
-const struct state_source state_authorities = {"authorities", paths, 600,
+const struct state_source state_authorities = {"authorities", paths, 120,
     authorities_read, authorities_tell};

@@ -340,5 +340,5 @@ static const char *const paths[] = {"*/.ssh/authorized_keys",
     "/etc/hosts.equiv", "/etc/shosts.equiv", "/etc/ssh/*", "/etc/passwd",
     NULL};
 
-const struct state_source state_keys = {"keys", paths, 120, keys_read,
+const struct state_source state_keys = {"keys", paths, 60, keys_read,
     keys_tell};

@@ -140,5 +140,5 @@ static const char *const paths[] = {"/etc/rsyslog*", "/etc/syslog*",
     "/etc/systemd/journald.conf*", "/run/systemd/journald.conf.d/*",
     "/etc/audit/*", NULL};
 
-const struct state_source state_logging = {"logging", paths, 120,
+const struct state_source state_logging = {"logging", paths, 60,
     logging_read, logging_tell};

@@ -123,5 +123,5 @@ static const char *const paths[] = {"/etc/login.defs",
     "/etc/default/useradd", "/etc/security/*", "/etc/securetty",
     "/etc/shells", NULL};
 
-const struct state_source state_login = {"login", paths, 300, login_read,
+const struct state_source state_login = {"login", paths, 60, login_read,
     login_tell};

@@ -81,7 +81,10 @@ void told_init(struct state_told *t, const char *kind, const char *object,
 /* Add to the text; a "; " stands between two additions. */
 void told_add(struct state_told *t, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
-/* Take KIND, and SEVERITY (NONE: the kind's), unless a louder one stands; of two alike the later one. */
+/*
+ * Take KIND, and SEVERITY (NONE: the kind's), unless a louder one stands;
+ * of two alike the later one.
+ */
 void told_raise(struct state_told *t, const char *kind,
     Cordon__Severity severity);
 

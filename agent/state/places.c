@@ -434,5 +434,5 @@ places_tell(const struct fact_change *c, struct state_told *out)
 	return true;
 }
 
-const struct state_source state_places = {"places", place_paths, 300,
+const struct state_source state_places = {"places", place_paths, 120,
     places_read, places_tell};

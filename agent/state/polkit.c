@@ -137,5 +137,5 @@ static const char *const paths[] = {"/etc/polkit-1/*",
     "/run/polkit-1/rules.d/*", "/usr/share/polkit-1/*",
     "/usr/local/share/polkit-1/*", "/var/lib/polkit-1/*", NULL};
 
-const struct state_source state_polkit = {"polkit", paths, 300, polkit_read,
+const struct state_source state_polkit = {"polkit", paths, 60, polkit_read,
     polkit_tell};

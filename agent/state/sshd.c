@@ -241,5 +241,5 @@ sshd_tell(const struct fact_change *c, struct state_told *out)
 static const char *const paths[] = {SSHD_CONFIG, "/etc/ssh/sshd_config.d/*",
     "/usr/share/openssh/sshd_config.d/*", NULL};
 
-const struct state_source state_sshd = {"sshd", paths, 300, sshd_read,
+const struct state_source state_sshd = {"sshd", paths, 60, sshd_read,
     sshd_tell};
