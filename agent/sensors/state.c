@@ -370,14 +370,20 @@ static void
 look(struct state *st, struct part *p)
 {
 	struct facts *is = NULL;
+	const char *missed;
 	struct why why;
 	int r;
 
 	st->now = p;
 	why.text[0] = '\0';
 	r = read_facts(st, p, &is, &why);
-	if (r == 0)
+	if (r == 0) {
 		compare_take(st, p, is);
+		missed = facts_first_missed(is);
+		if (missed != NULL)
+			r = why_set(&why, ERR_IO, "could not be read: %s",
+			    missed);
+	}
 	tell_unreadable(st, r == 0 ? NULL : why.text);
 	p->dirty = false;
 	p->next_ms = clock_boot_ms() + p->source->every_s * 1000LL;

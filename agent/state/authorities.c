@@ -141,6 +141,17 @@ signature(const struct state_env *env, char hex[DIGEST_HEX_MAX])
 }
 
 static int
+all_as_before(const struct facts *was, struct facts *out)
+{
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < facts_count(was) && r == 0; i++)
+		r = facts_add(out, facts_key(was, i), facts_value(was, i));
+	return r;
+}
+
+static int
 authorities_read(const struct state_env *env, struct facts *out,
     struct why *why)
 {
@@ -152,7 +163,7 @@ authorities_read(const struct state_env *env, struct facts *out,
 	r = signature(env, hex);
 	before = env->was == NULL ? NULL : facts_get(env->was, SIGNATURE);
 	if (r == 0 && before != NULL && strcmp(before, hex) == 0) {
-		r = facts_miss(out, ""); /* all as before */
+		r = all_as_before(env->was, out);
 		goto done;
 	}
 	if (r == 0)

@@ -172,6 +172,12 @@ facts_missed(const struct facts *f)
 	return f->nmissed > 0;
 }
 
+const char *
+facts_first_missed(const struct facts *f)
+{
+	return f->nmissed > 0 ? f->missed[0] : NULL;
+}
+
 static bool
 is_missed(const struct facts *f, const char *key)
 {

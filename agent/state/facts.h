@@ -40,6 +40,8 @@ int facts_addf(struct facts *f, const char *key, const char *fmt, ...)
  */
 int facts_miss(struct facts *f, const char *prefix);
 bool facts_missed(const struct facts *f);
+/* The first of them, lent; NULL: nothing was missed. */
+const char *facts_first_missed(const struct facts *f);
 /* Copy what IS missed from the sealed WAS.  Before facts_seal of IS. */
 int facts_inherit(struct facts *is, const struct facts *was);
 /*

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "agent/links/kinds.h"
 #include "agent/state/content.h"
@@ -70,6 +71,16 @@ look_lines(char *text, bool join, look_line_fn *fn, void *arg)
 	return r;
 }
 
+static bool
+is_folder(const struct state_env *env, const char *path)
+{
+	char full[PATH_MAX];
+	struct stat st;
+
+	return look_path(env, path, full) == 0 && stat(full, &st) == 0 &&
+	    S_ISDIR(st.st_mode);
+}
+
 int
 look_file(const struct state_env *env, const char *path, bool join,
     look_line_fn *fn, void *arg)
@@ -83,6 +94,8 @@ look_file(const struct state_env *env, const char *path, bool join,
 	if (r == 0)
 		r = look_lines(text, join, fn, arg);
 	buf_done(&b);
+	if (r == ERR_IO && is_folder(env, path))
+		return 0;
 	return r == ERR_NOENT ? 0 : r;
 }
 

@@ -28,7 +28,7 @@ typedef int look_line_fn(void *arg, char *line);
  * Anything but 0 ends it and is returned.
  */
 int look_lines(char *text, bool join, look_line_fn *fn, void *arg);
-/* Both; no such file is 0. */
+/* Both; no such file, or a folder, is 0. */
 int look_file(const struct state_env *env, const char *path, bool join,
     look_line_fn *fn, void *arg);
 

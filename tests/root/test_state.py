@@ -123,7 +123,18 @@ def test_19_a_link_in_a_home_shows_nothing(s):
     assert "hashhash" not in s.sh("cat /state/facts-keys /state/facts-places")
 
 
-def test_20_many_changes_are_bounded_and_counted(s):
+def test_20_what_cannot_be_read_is_said_and_not_taken_as_gone(s):
+    s.start()
+    s.sh("mv /etc/sudoers /work/sudoers; mkfifo /etc/sudoers")
+    m = s.told("facts.unreadable", "sudo")
+    assert "sudo /etc/sudoers" in m["reason"]
+    s.sh("rm /etc/sudoers; cp /work/sudoers /etc/sudoers; echo 'bob ALL=ALL' >> /etc/sudoers")
+    s.told("facts.readable", "sudo")
+    s.told("sudo.granted", "/etc/sudoers")
+    assert "sudo.removed" not in {m["kind"] for m in s.quiet(0.5)}
+
+
+def test_21_many_changes_are_bounded_and_counted(s):
     s.start()
     s.quiet(0.5)
     s.sh("mkdir /work/many && cd /work/many && for i in $(seq 200); do echo '[Service]' > many$i.service; done; "

@@ -147,6 +147,8 @@ test_missed_is_inherited(void **state)
 	assert_int_equal(facts_add(is, "key /b 1", "C"), 0);
 	assert_int_equal(facts_miss(is, "key /a "), 0);
 	assert_true(facts_missed(is));
+	assert_string_equal(facts_first_missed(is), "key /a ");
+	assert_null(facts_first_missed(was));
 	assert_int_equal(facts_inherit(is, was), 0);
 	assert_int_equal(facts_seal(is), 0);
 	facts_diff(was, is, note, out);
