@@ -568,6 +568,18 @@ child_died(struct child *c, int status)
 	restart_later(c);
 }
 
+/* It hangs until somebody lets it go on: said, and left to a person. */
+static void
+child_stopped(struct child *c)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "process agent-%s (pid %d) was stopped",
+	    c->name, (int)c->pid);
+	log_warn("%s", text);
+	tell(c->family, "agent.frozen", c->name, text);
+}
+
 static void
 on_sigchld(evutil_socket_t fd, short what, void *arg)
 {
@@ -579,10 +591,14 @@ on_sigchld(evutil_socket_t fd, short what, void *arg)
 	if (f->herald != NULL)
 		herald_reap(f->herald);
 	for (i = 0; i < f->n; i++)
-		if (f->child[i].pid > 0 &&
-		    waitpid(f->child[i].pid, &status, WNOHANG) ==
-			f->child[i].pid)
-			child_died(&f->child[i], status);
+		while (f->child[i].pid > 0 &&
+		    waitpid(f->child[i].pid, &status, WNOHANG | WUNTRACED) ==
+			f->child[i].pid) {
+			if (WIFSTOPPED(status))
+				child_stopped(&f->child[i]);
+			else
+				child_died(&f->child[i], status);
+		}
 }
 
 static void

@@ -124,7 +124,8 @@ judge_kin(struct sensor *s, struct kin *k)
 		seen_preload(seen);
 		judge_preload(s, seen);
 	}
-	if (seen->state == 'T' && !k->stopped) {
+	/* The parent tells of its children; who tells of it? */
+	if (seen->state == 'T' && !k->stopped && k->pid == getppid()) {
 		snprintf(text, sizeof(text), "process %s (pid %d) of the "
 		    "agent was stopped", seen->name, (int)k->pid);
 		tell(s, "agent.frozen", seen->name, 0, text);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The self sensor: is somebody at work against the agent's own processes
- * and paths?  Looks every two seconds at the parent and its children
- * (stopped, traced, a foreign library loaded) and at what is mounted over
- * our paths; is told by the files sensor of foreign writes to our state.
- * Who stopped a process is told by nobody; who traces it is.
+ * and paths?  Looks every two seconds at the parent (stopped), at it and
+ * its children (traced, a foreign library loaded) and at what is mounted
+ * over our paths; is told by the files sensor of foreign writes to our
+ * state.  That a child was stopped the parent tells.  Who stopped a
+ * process is told by nobody; who traces it is.
  */
 #ifndef CORDON_SENSORS_SELF_H
 #define CORDON_SENSORS_SELF_H

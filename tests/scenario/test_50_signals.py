@@ -46,6 +46,16 @@ def test_nothing_is_lost_while_the_collector_is_away(world, people):
     assert sorted(got) == list(range(1, len(got) + 1)), "a number is missing or came twice"
 
 
+def test_a_stopped_process_of_the_agent_is_told(world, people):
+    col, wang, _ = people
+    h = world.host("frozen").enrol(col).start_agent()
+    wait_for("online", lambda: wang.json("host", "show", "frozen")["online"])
+    h.kill("agent-sensors", signal.SIGSTOP)
+    wait_for("the signal", lambda: [s for s in wang.lines("signals", "--host", "frozen")
+                                    if s["kind"] == "agent.frozen" and s["object"] == "sensors"])
+    h.kill("agent-sensors", signal.SIGCONT)
+
+
 def test_why_tells_the_story(world, people):
     _, wang, _ = people
     text = wang("why", "keeps").stdout
