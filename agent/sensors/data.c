@@ -18,6 +18,7 @@
 #include "agent/sensors/feed.h"
 #include "agent/sensors/learn.h"
 #include "agent/sensors/path.h"
+#include "agent/sensors/prompt.h"
 #include "agent/sensors/take.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -53,6 +54,7 @@ struct data {
 	} later[LATER_MAX]; /* oldest first */
 	size_t laters;
 	bool looking_again;
+	bool prompt; /* this thread has its short slice */
 	struct incident incident[INCIDENTS];
 };
 
@@ -454,8 +456,12 @@ data_on_timer(struct sensor *s)
 {
 	struct data *d = s->state;
 	int64_t now = clock_boot_ms();
-	bool more = drain(d);
+	bool more;
 
+	if (!d->prompt)
+		prompt_thread();
+	d->prompt = true;
+	more = drain(d);
 	if (d->learn != NULL && !learn_some(d->learn, d->before)) {
 		log_info("data trees: %zu files known",
 		    before_count(d->before));

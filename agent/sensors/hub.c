@@ -20,6 +20,7 @@
 #include "agent/sensors/own.h"
 #include "agent/sensors/path.h"
 #include "agent/sensors/peer.h"
+#include "agent/sensors/prompt.h"
 #include "agent/sensors/ready.h"
 #include "agent/sensors/sensor.h"
 #include "agent/sensors/state.h"
@@ -463,6 +464,7 @@ hub_run(const Cordon__Settings *settings, int parent_fd, int connector_fd,
 		r = child_ready(h.parent, why);
 	if (r == 0) {
 		h.loop.result = ERR_CLOSED;
+		prompt_thread();
 		event_base_dispatch(h.loop.base);
 		r = h.loop.result;
 		if (r != 0)

@@ -64,6 +64,8 @@ static const struct syscall_rule calls[] = {
 	{"bpf=31", "BPF_LINK_GET_NEXT_ID: the same"},
 	{"pidfd_open", "is the process that was named still the same"},
 	{"getxattr", "which kind of socket a process holds"},
+	{"sched_getattr", "own time slice: what it is"},
+	{"sched_setattr", "own time slice: shorter, to run sooner"},
 	{"getrusage", "own processor time, for the heartbeat"},
 	{NULL, NULL},
 };

@@ -23,6 +23,7 @@
 #include "agent/sensors/dirs.h"
 #include "agent/sensors/fanotify_event.h"
 #include "agent/sensors/path.h"
+#include "agent/sensors/prompt.h"
 #include "agent/sensors/who.h"
 
 #define STACK_SIZE (128 * 1024)
@@ -613,6 +614,7 @@ run(void *arg)
 	    {.fd = w->ino_fd, .events = POLLIN},
 	};
 
+	prompt_thread();
 	while (poll(p, 3, -1) >= 0 || errno == EINTR) {
 		if (p[0].revents != 0)
 			break;
