@@ -20,7 +20,8 @@
 
 #define STATUS_MAX (128u * 1024 * 1024)
 #define LIST_MAX (32u * 1024 * 1024)
-#define STAMPS 5
+#define STAMPS 6
+#define JOURNAL_MAX 1024 /* dpkg folds them into status after 250 */
 
 /* 64 bytes; a host that watches only the usual trees has some thousand. */
 struct row {
@@ -396,6 +397,74 @@ read_overrides(struct reading *rd)
 	}
 }
 
+/*
+ * What dpkg has not yet folded into status: updates/0000 and so on, each a
+ * paragraph that replaces the one before (lib/dpkg/dbmodify.c).
+ */
+static size_t
+read_journal(struct reading *rd, struct buf *text, struct dpkg_package *j)
+{
+	char name[32], path[DPKG_PATH_MAX];
+	struct slice all;
+	size_t i, n = 0;
+
+	for (i = 0; i < JOURNAL_MAX; i++) {
+		snprintf(name, sizeof(name), "updates/%04zu", i);
+		if (file_join(path, sizeof(path), rd->from->dpkg, name) != 0 ||
+		    file_read(path, text, NULL) != 0 ||
+		    buf_add(text, "\n\n", 2) != 0)
+			break;
+	}
+	all = (struct slice){(const char *)text->data, text->len};
+	while (n < JOURNAL_MAX && dpkg_package_next(&all, &j[n]))
+		n++;
+	return n;
+}
+
+static bool
+same_slice(struct slice a, struct slice b)
+{
+	return a.len == b.len &&
+	    (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
+}
+
+/* Is D said again in J from FIRST on? */
+static bool
+said_again(const struct dpkg_package *d, const struct dpkg_package *j,
+    size_t first, size_t n)
+{
+	size_t i;
+
+	for (i = first; i < n; i++)
+		if (same_slice(d->name, j[i].name) &&
+		    same_slice(d->arch, j[i].arch))
+			return true;
+	return false;
+}
+
+static void
+read_packages(struct reading *rd, struct slice status)
+{
+	struct dpkg_package d, *j = calloc(JOURNAL_MAX, sizeof(*j));
+	struct buf text;
+	size_t i, n;
+
+	if (j == NULL) {
+		fail(rd, ERR_NOMEM);
+		return;
+	}
+	buf_init(&text, LIST_MAX);
+	n = read_journal(rd, &text, j);
+	while (rd->failed == 0 && dpkg_package_next(&status, &d))
+		if (!said_again(&d, j, 0, n))
+			read_package(rd, &d);
+	for (i = 0; i < n && rd->failed == 0; i++)
+		if (!said_again(&j[i], j, i + 1, n))
+			read_package(rd, &j[i]);
+	buf_done(&text);
+	free(j);
+}
+
 static int
 row_cmp(const void *a, const void *b)
 {
@@ -431,7 +500,6 @@ packages_read(const struct packages_from *from, struct packages **out,
     struct why *why)
 {
 	struct reading rd = {.from = from};
-	struct dpkg_package d;
 	struct slice text;
 	struct buf status;
 
@@ -444,6 +512,7 @@ packages_read(const struct packages_from *from, struct packages **out,
 	stamp(rd.p, from->dpkg, "/diversions");
 	stamp(rd.p, from->dpkg, "/statoverride");
 	stamp(rd.p, from->dpkg, "/info");
+	stamp(rd.p, from->dpkg, "/updates");
 	if (from->lists[0] != '\0')
 		stamp(rd.p, from->lists, "");
 	rd.lists = from->lists[0] != '\0' && only_roots(from->lists);
@@ -454,8 +523,7 @@ packages_read(const struct packages_from *from, struct packages **out,
 	}
 	read_diversions(&rd);
 	read_overrides(&rd);
-	while (rd.failed == 0 && dpkg_package_next(&text, &d))
-		read_package(&rd, &d);
+	read_packages(&rd, text);
 	settle(rd.p);
 done:
 	buf_done(&status);

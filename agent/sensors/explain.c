@@ -209,6 +209,10 @@ by_hand(const struct packages *p, enum change kind,
 	    good_alternative(p, c)) {
 		out->verdict = EXPLAIN_SILENT;
 		out->word = "an alternative that leads to a package's file";
+	} else if (is_program(c->who, UPDATE_ALTERNATIVES) &&
+	    c->now == NULL && c->old != NULL && S_ISLNK(c->old->mode)) {
+		out->verdict = EXPLAIN_QUIET;
+		out->word = "an alternative was taken away";
 	} else if (effects_generated(c->path, c->now, &tool) &&
 	    tool != NULL && is_program(c->who, tool)) {
 		out->verdict = EXPLAIN_QUIET;

@@ -182,6 +182,19 @@ def test_12_install_and_remove(tree):
     tree.seen.clear()
 
 
+def test_13_alternatives_by_hand(tree):
+    """Silent where it leads to a package's program, and only there."""
+    tree.sh("update-alternatives --install /usr/bin/x-test x-test /usr/bin/id 10; x-test; "
+            "update-alternatives --install /usr/bin/x-test x-test /usr/bin/env 20; update-alternatives --remove-all x-test")
+    assert raised(tree) == []
+    tree.sh("printf '#!/bin/sh\n' > /tmp/evil; chmod 755 /tmp/evil; "
+            "update-alternatives --install /usr/bin/y-test y-test /tmp/evil 10")
+    m = tree.expect("signal", lambda m: m["object"] == "/etc/alternatives/y-test")
+    assert m["severity"] >= MEDIUM and m["program"].endswith("/update-alternatives")
+    raised(tree)
+    tree.seen.clear()
+
+
 def test_20_logrotate_and_cron(tree):
     tree.sh("for i in 1 2 3; do echo line >> /var/log/test.log; logrotate -f /etc/logrotate.conf; done; "
             "test -e /var/log/test.log.1.gz")

@@ -148,8 +148,7 @@ def test_21_judgement_waits_for_the_end_but_not_that_of_others(s):
         time.sleep(0.05)
     assert s.quiet(1.0) == []  # dpkg still works
     s.write("bin/tool", "#!/bin/sh\nevil\n")
-    # This does not wait.  dpkg has not written its status yet: nobody claims the path so far.
-    m = s.expect("signal", lambda m: m.get("object") == s.path("bin/tool"))
+    m = s.signal("files.package-modified", "bin/tool")  # this does not wait
     assert m["severity"] >= MEDIUM and m["pid"] == os.getpid()
     with open(os.path.join(s.work, "go"), "w"):
         pass

@@ -204,6 +204,33 @@ test_lists_that_others_can_write_do_not_count(void **state)
 	packages_free(&p);
 }
 
+/* While dpkg works, its last word is in updates/. */
+static void
+test_journal(void **state)
+{
+	struct packages_file f[PACKAGES_FILES_MAX];
+	struct packages *p;
+	char path[256];
+
+	(void)state;
+	make_host();
+	put("updates/0000", "Package: one\nStatus: install ok unpacked\n"
+	    "Version: 1.1\nArchitecture: all\n");
+	put("updates/0001", "Package: one\nStatus: install ok installed\n"
+	    "Version: 1.2\nArchitecture: all\n");
+	put("updates/0002", "Package: new\nStatus: install ok unpacked\n"
+	    "Version: 1\nArchitecture: all\n");
+	put("info/new.md5sums", EMPTY "  srv/new\n");
+	p = read_all(false);
+	assert_int_equal(packages_count(p), 4);
+	assert_int_equal(packages_find(p, "/srv/a", f), 1);
+	assert_string_equal(f[0].package, "one 1.2 all");
+	assert_int_equal(packages_find(p, "/srv/new", f), 1);
+	packages_free(&p);
+	snprintf(path, sizeof(path), "rm -r %s/updates/*", dir);
+	assert_int_equal(system(path), 0);
+}
+
 static void
 test_no_dpkg(void **state)
 {
@@ -228,6 +255,9 @@ setup(void **state)
 	snprintf(path, sizeof(path), "%s/info", dir);
 	if (mkdir(path, 0755) != 0)
 		return -1;
+	snprintf(path, sizeof(path), "%s/updates", dir);
+	if (mkdir(path, 0755) != 0)
+		return -1;
 	snprintf(path, sizeof(path), "%s/lists", dir);
 	return mkdir(path, 0755);
 }
@@ -249,6 +279,7 @@ main(void)
 	    cmocka_unit_test(test_our_list),
 	    cmocka_unit_test(test_who_says_what),
 	    cmocka_unit_test(test_lists_that_others_can_write_do_not_count),
+	    cmocka_unit_test(test_journal),
 	    cmocka_unit_test(test_no_dpkg),
 	};
 
