@@ -15,8 +15,10 @@
 #include <unistd.h>
 
 #include "agent/sensors/emit.h"
-#include "agent/sensors/holders.h"
 #include "agent/sensors/hooks.h"
+#include "agent/state/holders.h"
+#include "agent/state/nl.h"
+#include "agent/state/sockline.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
@@ -71,21 +73,6 @@ add(struct bypass *b, enum kind kind)
 	return t;
 }
 
-bool
-bypass_parse_packet(const char *line, uint32_t *device, uint64_t *inode)
-{
-	unsigned long long n;
-	unsigned int index;
-
-	/* sk RefCnt Type Proto Iface R Rmem User Inode */
-	if (sscanf(line, "%*s %*u %*u %*x %u %*u %*u %*u %llu", &index,
-	    &n) != 2 || n == 0)
-		return false;
-	*device = index;
-	*inode = n;
-	return true;
-}
-
 uint64_t
 bypass_parse_protocols(const char *text, const char *protocol)
 {
@@ -116,7 +103,7 @@ list_packet(struct bypass *b)
 	if (file_text("/proc/net/packet", b->text, sizeof(b->text)) < 0)
 		return;
 	while ((line = strsep(&rest, "\n")) != NULL) {
-		if (!bypass_parse_packet(line, &device, &inode) ||
+		if (!sock_line_packet(line, &device, &inode) ||
 		    (t = add(b, KIND_PACKET)) == NULL)
 			continue;
 		t->device = device;
@@ -436,7 +423,7 @@ start(struct sensor *s, struct why *why)
 	if (b == NULL)
 		return why_set(why, ERR_NOMEM, "bypass sensor");
 	s->state = b;
-	b->rtnetlink = hooks_open(why);
+	b->rtnetlink = nl_open(NETLINK_ROUTE, why);
 	b->who = who_cache_new();
 	if (b->rtnetlink < 0 || b->who == NULL)
 		return ERR_IO;

@@ -18,8 +18,6 @@
 
 extern const struct sensor_kind bypass_sensor;
 
-/* One line of /proc/net/packet.  For tests. */
-bool bypass_parse_packet(const char *line, uint32_t *device, uint64_t *inode);
 /* Sockets of PROTOCOL in the text of /proc/net/protocols; 0: none. */
 uint64_t bypass_parse_protocols(const char *text, const char *protocol);
 

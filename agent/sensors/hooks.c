@@ -5,7 +5,6 @@
  */
 #include "agent/sensors/hooks.h"
 
-#include <errno.h>
 #include <linux/if_link.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
@@ -14,14 +13,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
+#include "agent/state/nl.h"
 #include "common/base/log.h"
 #include "common/proc/bpfid.h"
 
-#define BUFFER (64 * 1024)
 #define QDISCS_MAX 512
 #define TCX_PROGRAMS_MAX 64
 /* Of linux/bpf.h since 6.6; older headers do not have them. */
@@ -47,46 +44,6 @@ add(struct hooks *out, const struct hook *h)
 		out->at[out->n++] = *h;
 }
 
-/* -- attributes ----------------------------------------------------------------- */
-
-static const struct rtattr *
-find_attr(const void *first, int len, unsigned short type)
-{
-	const struct rtattr *a = first;
-
-	for (; RTA_OK(a, len); a = RTA_NEXT(a, len))
-		if ((a->rta_type & NLA_TYPE_MASK) == type)
-			return a;
-	return NULL;
-}
-
-static uint32_t
-attr_u32(const struct rtattr *a)
-{
-	uint32_t v = 0;
-
-	if (a != NULL && RTA_PAYLOAD(a) == sizeof(v))
-		memcpy(&v, RTA_DATA(a), sizeof(v));
-	return v;
-}
-
-static void
-attr_text(const struct rtattr *a, char out[HOOKS_NAME_MAX])
-{
-	out[0] = '\0';
-	if (a != NULL)
-		snprintf(out, HOOKS_NAME_MAX, "%.*s", (int)RTA_PAYLOAD(a),
-		    (const char *)RTA_DATA(a));
-}
-
-/* Attributes of a message behind a header of HEAD bytes; their length. */
-static const void *
-attrs(const struct nlmsghdr *nlh, size_t head, int *len)
-{
-	*len = (int)nlh->nlmsg_len - (int)NLMSG_SPACE(head);
-	return (const char *)nlh + NLMSG_SPACE(head);
-}
-
 /* -- messages ------------------------------------------------------------------- */
 
 void
@@ -101,14 +58,14 @@ hooks_parse_link(const struct nlmsghdr *nlh, struct hooks *out)
 	size_t i;
 	int len;
 
-	first = attrs(nlh, sizeof(*info), &len);
+	first = nl_attrs(nlh, sizeof(*info), &len);
 	if (nlh->nlmsg_type != RTM_NEWLINK || len < 0)
 		return;
 	h.device = (uint32_t)info->ifi_index;
-	attr_text(find_attr(first, len, IFLA_IFNAME), h.name);
-	xdp = find_attr(first, len, IFLA_XDP);
+	nl_text(nl_find(first, len, IFLA_IFNAME), h.name, HOOKS_NAME_MAX);
+	xdp = nl_find(first, len, IFLA_XDP);
 	for (i = 0; xdp != NULL && i < sizeof(modes) / sizeof(modes[0]); i++) {
-		h.program = attr_u32(find_attr(RTA_DATA(xdp),
+		h.program = nl_u32(nl_find(RTA_DATA(xdp),
 		    (int)RTA_PAYLOAD(xdp), modes[i]));
 		if (h.program != 0)
 			add(out, &h);
@@ -126,16 +83,16 @@ hooks_parse_filter(const struct nlmsghdr *nlh, const char *device,
 	size_t i;
 	int len;
 
-	first = attrs(nlh, sizeof(*tc), &len);
+	first = nl_attrs(nlh, sizeof(*tc), &len);
 	if (nlh->nlmsg_type != RTM_NEWTFILTER || len < 0)
 		return;
 	h.device = (uint32_t)tc->tcm_ifindex;
 	h.place = (uint64_t)tc->tcm_parent << 32 | tc->tcm_info;
 	snprintf(h.name, sizeof(h.name), "%s", device);
-	attr_text(find_attr(first, len, TCA_KIND), h.filter);
-	options = find_attr(first, len, TCA_OPTIONS);
+	nl_text(nl_find(first, len, TCA_KIND), h.filter, HOOKS_NAME_MAX);
+	options = nl_find(first, len, TCA_OPTIONS);
 	if (options != NULL && strcmp(h.filter, "bpf") == 0)
-		h.program = attr_u32(find_attr(RTA_DATA(options),
+		h.program = nl_u32(nl_find(RTA_DATA(options),
 		    (int)RTA_PAYLOAD(options), TCA_BPF_ID));
 	/* One priority may come as several messages. */
 	for (i = 0; i < out->n; i++)
@@ -148,37 +105,39 @@ hooks_parse_filter(const struct nlmsghdr *nlh, const char *device,
 }
 
 static void
-on_link(struct listing *l, const struct nlmsghdr *nlh)
+on_link(void *arg, const struct nlmsghdr *nlh)
 {
+	struct listing *l = arg;
 	const struct ifinfomsg *info = NLMSG_DATA(nlh);
 	struct hook_device *d = &l->out->device[l->out->ndevices];
 	const void *first;
 	int len;
 
-	first = attrs(nlh, sizeof(*info), &len);
+	first = nl_attrs(nlh, sizeof(*info), &len);
 	if (nlh->nlmsg_type != RTM_NEWLINK || len < 0 ||
 	    l->out->ndevices == HOOKS_DEVICES_MAX)
 		return;
 	d->index = (uint32_t)info->ifi_index;
-	attr_text(find_attr(first, len, IFLA_IFNAME), d->name);
+	nl_text(nl_find(first, len, IFLA_IFNAME), d->name, HOOKS_NAME_MAX);
 	l->out->ndevices++;
 	hooks_parse_link(nlh, l->out);
 }
 
 static void
-on_qdisc(struct listing *l, const struct nlmsghdr *nlh)
+on_qdisc(void *arg, const struct nlmsghdr *nlh)
 {
+	struct listing *l = arg;
 	const struct tcmsg *tc = NLMSG_DATA(nlh);
 	struct qdisc *q = &l->qdisc[l->nqdiscs];
 	char kind[HOOKS_NAME_MAX];
 	const void *first;
 	int len;
 
-	first = attrs(nlh, sizeof(*tc), &len);
+	first = nl_attrs(nlh, sizeof(*tc), &len);
 	if (nlh->nlmsg_type != RTM_NEWQDISC || len < 0 ||
 	    l->nqdiscs == QDISCS_MAX)
 		return;
-	attr_text(find_attr(first, len, TCA_KIND), kind);
+	nl_text(nl_find(first, len, TCA_KIND), kind, HOOKS_NAME_MAX);
 	q->device = (uint32_t)tc->tcm_ifindex;
 	q->handle = tc->tcm_handle;
 	q->clsact = strcmp(kind, "clsact") == 0 ||
@@ -189,83 +148,23 @@ on_qdisc(struct listing *l, const struct nlmsghdr *nlh)
 }
 
 static void
-on_filter(struct listing *l, const struct nlmsghdr *nlh)
+on_filter(void *arg, const struct nlmsghdr *nlh)
 {
+	struct listing *l = arg;
+
 	hooks_parse_filter(nlh, l->name, l->out);
 }
 
 /* -- asking -------------------------------------------------------------------- */
 
-int
-hooks_open(struct why *why)
-{
-	const struct timeval wait = {.tv_sec = 2};
-	int fd;
-
-	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait,
-	    sizeof(wait)) < 0)
-		why_sys(why, ERR_IO, "rtnetlink");
-	return fd;
-}
-
-typedef void message_fn(struct listing *l, const struct nlmsghdr *nlh);
-
-/* The messages of one datagram; true when the dump is over. */
-static bool
-take(struct listing *l, const uint8_t *data, size_t len, uint32_t seq,
-    message_fn *fn)
-{
-	const struct nlmsghdr *m = (const void *)data;
-
-	for (; NLMSG_OK(m, len); m = NLMSG_NEXT(m, len)) {
-		if (m->nlmsg_seq != seq)
-			continue;
-		if (m->nlmsg_type == NLMSG_DONE ||
-		    m->nlmsg_type == NLMSG_ERROR)
-			return true;
-		fn(l, m);
-	}
-	return false;
-}
-
-/* One dump; HEAD is its header of LEN bytes. */
+/* What the kernel refuses (a discipline without filters) is not there. */
 static int
-dump(int fd, uint16_t type, const void *head, size_t len, message_fn *fn,
+dump(int fd, uint16_t type, const void *head, size_t len, nl_message_fn *fn,
     struct listing *l)
 {
-	static uint32_t seq; /* of the one thread that asks */
-	struct {
-		struct nlmsghdr nlh;
-		uint8_t head[64];
-	} ask = {.nlh = {.nlmsg_type = type, .nlmsg_seq = ++seq,
-	    .nlmsg_len = (uint32_t)NLMSG_LENGTH(len),
-	    .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP}};
-	uint8_t *data = malloc(BUFFER);
-	struct sockaddr_nl from;
-	struct iovec iov = {.iov_base = data, .iov_len = BUFFER};
-	struct msghdr msg = {.msg_name = &from, .msg_iov = &iov,
-	    .msg_iovlen = 1};
-	int rc = ERR_NOMEM;
-	ssize_t n;
+	int rc = nl_dump(fd, type, head, len, fn, l);
 
-	if (data == NULL)
-		return ERR_NOMEM;
-	memcpy(ask.head, head, len);
-	rc = sendto(fd, &ask, ask.nlh.nlmsg_len, 0, NULL, 0) < 0 ? ERR_IO : 0;
-	while (rc == 0) {
-		msg.msg_namelen = sizeof(from);
-		n = recvmsg(fd, &msg, 0);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			rc = ERR_IO;
-		else if (from.nl_pid == 0 &&
-		    take(l, data, (size_t)n, seq, fn))
-			break;
-	}
-	free(data);
-	return rc;
+	return rc == ERR_UNSUPP ? 0 : rc;
 }
 
 const char *

@@ -46,8 +46,7 @@ struct hooks {
 };
 
 /* All of this namespace.  ERR_IO: the kernel could not be asked. */
-int hooks_list(int rtnetlink, struct hooks *out);
-int hooks_open(struct why *why); /* a descriptor for it, or -1 */
+int hooks_list(int rtnetlink, struct hooks *out); /* of nl_open */
 
 /* "" for a device that is not in the list. */
 const char *hooks_device(const struct hooks *h, uint32_t index);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "agent/sensors/sockets.h"
+#include "agent/state/sockline.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
@@ -32,14 +33,9 @@
 #define TCP_LISTEN 10
 #define PROFILE(x) CORDON__PROFILE__PROFILE_##x
 
-struct ip {
-	uint8_t byte[16];
-	uint8_t len;
-};
-
 struct flow {
 	uint32_t protocol, uid;
-	struct ip local, peer;
+	struct sock_ip local, peer;
 	unsigned int local_port, peer_port;
 	uint64_t inode;
 	bool kept;
@@ -66,7 +62,7 @@ struct told {
 /* -- kept or cut ---------------------------- */
 
 static bool
-within(const Cordon__Endpoint *e, const struct ip *ip)
+within(const Cordon__Endpoint *e, const struct sock_ip *ip)
 {
 	unsigned int bit;
 
@@ -109,62 +105,29 @@ kept(const struct look *l, const struct flow *f)
 
 /* -- the tables of the kernel ---------------------------- */
 
-/* Words of 32 bits in this machine's order; IPv4 in IPv6 form is IPv4. */
-static bool
-parse_ip(const char *hex, struct ip *out)
-{
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-	struct ip ip = {.len = (uint8_t)(strlen(hex) / 2)};
-	uint32_t word;
-	size_t i;
-
-	if (ip.len != 4 && ip.len != 16)
-		return false;
-	for (i = 0; i < ip.len; i += 4) {
-		if (sscanf(hex + 2 * i, "%8" SCNx32, &word) != 1)
-			return false;
-		memcpy(ip.byte + i, &word, 4);
-	}
-	if (ip.len == 16 && memcmp(ip.byte, mapped, sizeof(mapped)) == 0) {
-		memmove(ip.byte, ip.byte + 12, 4);
-		ip.len = 4;
-	}
-	*out = ip;
-	return true;
-}
-
 /* Does it stay on this host? */
 static bool
 is_local(const struct flow *f)
 {
-	static const uint8_t one[16] = {[15] = 1};
-
-	if (f->peer.len == 4 ? f->peer.byte[0] == 127 :
-	    memcmp(f->peer.byte, one, sizeof(one)) == 0)
-		return true;
-	return f->peer.len == f->local.len &&
-	    memcmp(f->peer.byte, f->local.byte, f->peer.len) == 0;
+	return sock_ip_is_loopback(&f->peer) ||
+	    (f->peer.len == f->local.len &&
+	    memcmp(f->peer.byte, f->local.byte, f->peer.len) == 0);
 }
 
 static bool
 parse_line(const char *line, uint32_t protocol, struct flow *out)
 {
-	struct flow f = {.protocol = protocol};
-	char local[33], peer[33];
-	unsigned int state;
+	struct sock_line l;
 
-	if (sscanf(line, "%*u: %32[0-9A-F]:%x %32[0-9A-F]:%x %x %*s %*s %*s "
-	    "%" SCNu32 " %*u %" SCNu64, local, &f.local_port, peer,
-	    &f.peer_port, &state, &f.uid, &f.inode) != 7)
+	if (!sock_line_inet(line, &l) || l.peer_port == 0)
 		return false;
-	if (f.peer_port == 0 || !parse_ip(local, &f.local) ||
-	    !parse_ip(peer, &f.peer))
+	if (protocol == TCP && (l.state == TCP_TIME_WAIT ||
+	    l.state == TCP_CLOSE || l.state == TCP_LISTEN))
 		return false;
-	if (protocol == TCP && (state == TCP_TIME_WAIT ||
-	    state == TCP_CLOSE || state == TCP_LISTEN))
-		return false;
-	*out = f;
-	return !is_local(&f);
+	*out = (struct flow){.protocol = protocol, .uid = l.uid,
+	    .local = l.local, .peer = l.peer, .local_port = l.local_port,
+	    .peer_port = l.peer_port, .inode = l.inode};
+	return !is_local(out);
 }
 
 static void
@@ -221,7 +184,7 @@ find_owners(struct look *l)
 }
 
 static void
-fill_address(Cordon__Address *a, const struct ip *ip)
+fill_address(Cordon__Address *a, const struct sock_ip *ip)
 {
 	cordon__address__init(a);
 	a->ip.data = (uint8_t *)(uintptr_t)ip->byte;

@@ -8,8 +8,9 @@
 #include <string.h>
 
 #include "agent/sensors/bypass.h"
-#include "agent/sensors/holders.h"
 #include "agent/sensors/hooks.h"
+#include "agent/state/holders.h"
+#include "agent/state/sockline.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -24,7 +25,7 @@ texts(const uint8_t *data, size_t len)
 		return;
 	memcpy(text, data, len);
 	text[len] = '\0';
-	bypass_parse_packet(text, &device, &inode);
+	sock_line_packet(text, &device, &inode);
 	bypass_parse_protocols(text, "XDP");
 	holders_parse_link(text);
 	holders_parse_fdinfo(text, "prog_id:");

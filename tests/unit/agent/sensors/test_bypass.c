@@ -14,8 +14,9 @@
 #include <linux/rtnetlink.h>
 
 #include "agent/sensors/bypass.h"
-#include "agent/sensors/holders.h"
 #include "agent/sensors/hooks.h"
+#include "agent/state/holders.h"
+#include "agent/state/sockline.h"
 
 static void
 test_packet(void **state)
@@ -41,7 +42,7 @@ test_packet(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		if (bypass_parse_packet(rows[i].line, &device, &inode) !=
+		if (sock_line_packet(rows[i].line, &device, &inode) !=
 		    rows[i].good)
 			fail_msg("\"%s\"", rows[i].line);
 		if (!rows[i].good)

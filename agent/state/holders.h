@@ -3,8 +3,8 @@
  * Who holds a socket or a BPF program: what the descriptors of all
  * processes say in /proc (proc(5)).  One walk answers many questions.
  */
-#ifndef CORDON_SENSORS_HOLDERS_H
-#define CORDON_SENSORS_HOLDERS_H
+#ifndef CORDON_STATE_HOLDERS_H
+#define CORDON_STATE_HOLDERS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The walk over /proc.  Runs on the thread of the bypass sensor, and only
+ * The walk over /proc.  Runs on the threads of the sensors, and only
  * when something new was seen.  Processes come and go under it.
  */
-#include "agent/sensors/holders.h"
+#include "agent/state/holders.h"
 
 #include <dirent.h>
 #include <fcntl.h>
