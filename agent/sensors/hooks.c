@@ -275,5 +275,4 @@ hooks_program_name(uint32_t id, char *out, size_t size)
 	if (bpfid_info(fd, &info, sizeof(info)))
 		log_quote(out, size, info.name, strnlen(info.name,
 		    sizeof(info.name)));
-	close(fd);
 }

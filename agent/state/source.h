@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "agent/state/facts.h"
 #include "common/wire/agent.pb-c.h"
@@ -38,6 +39,7 @@ struct state_told {
 	/* Who wrote this file did it; "": any file that had the source
 	 * read again. */
 	char path[PATH_MAX];
+	pid_t pid; /* it did it and may still be there; 0: see PATH */
 	Cordon__Severity severity; /* NONE: the kind's own */
 };
 

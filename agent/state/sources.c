@@ -6,6 +6,17 @@
 
 #include <stddef.h>
 
+#include "agent/state/bpf.h"
+#include "agent/state/devices.h"
+#include "agent/state/kernel.h"
+#include "agent/state/listeners.h"
+#include "agent/state/loggers.h"
+#include "agent/state/modules.h"
+#include "agent/state/mounts.h"
+#include "agent/state/preload.h"
+#include "agent/state/sysctl.h"
+#include "agent/state/walltime.h"
+
 const struct state_source *const state_sources[] = {
 	/* read from files */
 	&state_accounts,
@@ -22,5 +33,18 @@ const struct state_source *const state_sources[] = {
 	&state_logging,
 	&state_logs,
 	/* asked of the kernel */
+	&listeners_source, /* before modules: the first may load tcp_diag */
+	&peers_source,
+	&devices_source,
+	&modules_source,
+	&kernel_source,
+	&lsm_source,
+	&sysctl_source,
+	&binfmt_source,
+	&bpf_source,
+	&mounts_source,
+	&walltime_source,
+	&loggers_source,
+	&preload_source,
 	NULL,
 };
