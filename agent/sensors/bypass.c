@@ -53,7 +53,6 @@ struct bypass {
 	size_t nlast, nnow;
 	struct hooks hooks;
 	struct holders holders;
-	struct who_cache *who;
 	char guard[PATH_MAX]; /* where our own guard's program is */
 	char text[PACKET_TEXT_MAX];
 };
@@ -309,7 +308,7 @@ tell(struct sensor *s, const struct thing *t)
 
 	describe(b, t, what, sizeof(what));
 	pidfd = t->pid != 0 ? (int)syscall(SYS_pidfd_open, t->pid, 0) : -1;
-	who = who_find(b->who, t->pid, pidfd);
+	who = who_find(s->env->who, t->pid, pidfd);
 	if (pidfd >= 0)
 		close(pidfd);
 	if (who != NULL && t->pid != 0)
@@ -424,8 +423,7 @@ start(struct sensor *s, struct why *why)
 		return why_set(why, ERR_NOMEM, "bypass sensor");
 	s->state = b;
 	b->rtnetlink = nl_open(NETLINK_ROUTE, why);
-	b->who = who_cache_new();
-	if (b->rtnetlink < 0 || b->who == NULL)
+	if (b->rtnetlink < 0)
 		return ERR_IO;
 	/* As /proc shows it: without links on the way. */
 	if (file_join(guard, sizeof(guard), s->env->settings->own_dir,
@@ -444,7 +442,6 @@ stop(struct sensor *s)
 		return;
 	if (b->rtnetlink >= 0)
 		close(b->rtnetlink);
-	who_cache_free(&b->who);
 	free(b);
 	s->state = NULL;
 }

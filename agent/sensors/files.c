@@ -792,7 +792,8 @@ files_start(struct sensor *s, struct why *why)
 	r = explain_new(s->env, &f->explain, why);
 	if (r != 0)
 		return r;
-	r = watch_new(f->pending, s->env->ignore, s->fd, &f->watch, why);
+	r = watch_new(f->pending, s->env->ignore, s->env->who, s->fd,
+	    &f->watch, why);
 	if (r == 0)
 		watch_ourselves(f);
 	if (r != 0)

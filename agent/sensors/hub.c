@@ -352,7 +352,8 @@ prepare(struct hub *h, struct why *why)
 		r = blind_new(s->state_dir, h->env.out, &h->env.blind,
 		    &h->env.last_seen_ms, why);
 	h->env.tap = tap_new();
-	if (r == 0 && (h->env.tap == NULL ||
+	h->env.who = who_cache_new();
+	if (r == 0 && (h->env.tap == NULL || h->env.who == NULL ||
 	    state_listen(h->env.tap, s) != 0))
 		r = why_set(why, ERR_NOMEM, "changed paths");
 	h->env.roots = &h->roots;
@@ -428,6 +429,7 @@ stop_all(struct hub *h)
 	blind_free(&h->env.blind);
 	outbox_free(&h->env.out);
 	tap_free(&h->env.tap);
+	who_cache_free(&h->env.who);
 	own_free(&h->own);
 	feed_free(&h->env.feed);
 	ignore_free(&h->ignore);

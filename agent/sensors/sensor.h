@@ -22,6 +22,7 @@
 #include "agent/sensors/outbox.h"
 #include "agent/sensors/roots.h"
 #include "agent/sensors/tap.h"
+#include "agent/sensors/who.h"
 #include "common/base/err.h"
 
 /* What main gives to every sensor; lent, lives longer than they do. */
@@ -32,6 +33,7 @@ struct sensor_env {
 	struct feed *feed; /* the data trees and what happens there */
 	struct outbox *out;
 	struct blind *blind;
+	struct who_cache *who; /* of all sensors */
 	struct tap *tap; /* changed paths, from files to state */
 	int64_t last_seen_ms; /* wall time, of the process before; 0: none */
 	atomic_bool stop;     /* end long work soon */

@@ -58,7 +58,7 @@ struct watch {
 	struct watched_root root[WATCH_ROOTS_MAX];
 	size_t roots;
 	struct dirs *dirs;
-	struct who_cache *cache;
+	struct who_cache *cache; /* lent */
 	const char *own_dir; /* the agent's state; NULL: none */
 	watch_own_fn *own_fn;
 	void *own_arg;
@@ -419,8 +419,8 @@ open_fanotify(struct watch *w)
 }
 
 int
-watch_new(struct pending *pending, const struct ignore *ignore, int wake_fd,
-    struct watch **out, struct why *why)
+watch_new(struct pending *pending, const struct ignore *ignore,
+    struct who_cache *who, int wake_fd, struct watch **out, struct why *why)
 {
 	struct watch *w = calloc(1, sizeof(*w));
 	int r = ERR_NOMEM;
@@ -435,8 +435,8 @@ watch_new(struct pending *pending, const struct ignore *ignore, int wake_fd,
 	pthread_mutex_init(&w->ino_lock, NULL);
 	w->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	w->dirs = dirs_new();
-	w->cache = who_cache_new();
-	if (w->stop_fd < 0 || w->dirs == NULL || w->cache == NULL) {
+	w->cache = who;
+	if (w->stop_fd < 0 || w->dirs == NULL) {
 		why_set(why, r, "watch: cannot be set up");
 		goto done;
 	}
@@ -690,7 +690,6 @@ watch_free(struct watch **wp)
 	if (w->stop_fd >= 0)
 		close(w->stop_fd);
 	dirs_free(&w->dirs);
-	who_cache_free(&w->cache);
 	pthread_mutex_destroy(&w->lock);
 	pthread_mutex_destroy(&w->ino_lock);
 	free(w);

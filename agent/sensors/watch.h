@@ -38,15 +38,17 @@ enum watch_loss {
 };
 
 struct watch; /* opaque */
+struct who_cache;
 
-/* PENDING and IGNORE lent; WAKE_FD: an eventfd written when there is news. */
+/*
+ * PENDING, IGNORE and WHO lent; WAKE_FD: an eventfd written when there is
+ * news.
+ */
 int watch_new(struct pending *pending, const struct ignore *ignore,
-    int wake_fd, struct watch **w, struct why *why);
+    struct who_cache *who, int wake_fd, struct watch **w, struct why *why);
 /* Before watch_start: L (lent) is told of starts, and asked who did it. */
 void watch_lineage(struct watch *w, struct lineage *l);
 /*
- * Watch the tree at PATH from now on; once more is ERR_EXIST, and marks
- * what may have been mounted there since.  *RUNG tells how;
  * Before watch_start: call FN, on the watch thread, for each change of
  * content at or below DIR (lent) that is not this process's own.  These
  * paths are not put into PENDING.
@@ -56,7 +58,8 @@ typedef void watch_own_fn(void *arg, const char *path,
 void watch_own(struct watch *w, const char *dir, watch_own_fn *fn,
     void *arg);
 /*
- * Watch the tree at PATH from now on.  *RUNG tells how;
+ * Watch the tree at PATH from now on; once more is ERR_EXIST, and marks
+ * what may have been mounted there since.  *RUNG tells how;
  * WHY why not better.  For inotify watch_dir must see each folder.
  */
 int watch_root(struct watch *w, const char *path, enum rung *rung,

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,7 @@ struct slot {
 };
 
 struct who_cache {
+	pthread_mutex_t lock;
 	struct slot slot[WHO_CACHE_MAX];
 	uint64_t clock;
 	struct lineage *lineage; /* NULL: none */
@@ -264,7 +266,11 @@ set_user(struct who *w)
 struct who_cache *
 who_cache_new(void)
 {
-	return calloc(1, sizeof(struct who_cache));
+	struct who_cache *c = calloc(1, sizeof(*c));
+
+	if (c != NULL)
+		pthread_mutex_init(&c->lock, NULL);
+	return c;
 }
 
 void
@@ -291,6 +297,7 @@ who_cache_free(struct who_cache **c)
 		return;
 	for (i = 0; i < WHO_CACHE_MAX; i++)
 		slot_clear(&(*c)->slot[i]);
+	pthread_mutex_destroy(&(*c)->lock);
 	free(*c);
 	*c = NULL;
 }
@@ -365,6 +372,7 @@ who_started(struct who_cache *c, pid_t pid, const char *program)
 		return;
 	if (c->lineage != NULL)
 		lineage_seen(c->lineage, pid, program);
+	pthread_mutex_lock(&c->lock);
 	s = slot_get(c, pid);
 	who_unref(&s->who);
 	free(s->program);
@@ -373,6 +381,7 @@ who_started(struct who_cache *c, pid_t pid, const char *program)
 	s->known = false;
 	s->real = true; /* the event's path is of this host */
 	slot_fill(s);
+	pthread_mutex_unlock(&c->lock);
 }
 
 /*
@@ -551,14 +560,12 @@ from_cache(struct who_cache *c, pid_t pid)
 	return w;
 }
 
-struct who *
-who_find(struct who_cache *c, pid_t pid, int pidfd)
+static struct who *
+find(struct who_cache *c, pid_t pid, int pidfd)
 {
 	struct slot *s;
 	struct who *w;
 
-	if (pid <= 0)
-		return who_new(0, "", "", "");
 	s = slot_find(c, pid);
 	if (s != NULL && s->who != NULL &&
 	    clock_boot_ms() - s->who_ms < FRESH_MS)
@@ -576,5 +583,18 @@ who_find(struct who_cache *c, pid_t pid, int pidfd)
 	}
 	if (!s->known)
 		slot_fill(s);
+	return w;
+}
+
+struct who *
+who_find(struct who_cache *c, pid_t pid, int pidfd)
+{
+	struct who *w;
+
+	if (pid <= 0)
+		return who_new(0, "", "", "");
+	pthread_mutex_lock(&c->lock);
+	w = find(c, pid, pidfd);
+	pthread_mutex_unlock(&c->lock);
 	return w;
 }

@@ -42,7 +42,7 @@ void who_unref(struct who **w);
 /* "U-" and letters, the same for all of one process; needs ID_MAX. */
 void who_cause_id(const struct who *w, char *out);
 
-struct who_cache; /* used by one thread */
+struct who_cache; /* has its own lock: one for all sensors */
 
 struct who_cache *who_cache_new(void);
 void who_cache_free(struct who_cache **c);

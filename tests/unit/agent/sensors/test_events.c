@@ -267,6 +267,7 @@ static int
 unprivileged(const char *dir)
 {
 	struct pending *p = pending_new();
+	struct who_cache *who = who_cache_new();
 	struct pending_item *it = NULL;
 	struct watch *w = NULL;
 	struct why why;
@@ -276,7 +277,7 @@ unprivileged(const char *dir)
 
 	if (geteuid() == 0 && setuid(65534) != 0)
 		return 10;
-	if (watch_new(p, NULL, wake, &w, &why) != 0 ||
+	if (watch_new(p, NULL, who, wake, &w, &why) != 0 ||
 	    watch_root(w, dir, &rung, &why) != 0)
 		return 11;
 	if (rung != RUNG_INOTIFY)
@@ -299,6 +300,7 @@ unprivileged(const char *dir)
 		return 15;
 	pending_item_free(&it);
 	watch_free(&w);
+	who_cache_free(&who);
 	pending_free(&p);
 	unlink(path);
 	return 0;
