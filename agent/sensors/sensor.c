@@ -15,6 +15,7 @@
 #include "agent/sensors/files.h"
 #include "agent/sensors/process.h"
 #include "agent/sensors/self.h"
+#include "agent/sensors/pulse.h"
 #include "agent/sensors/state.h"
 #include "common/base/clock.h"
 
@@ -28,6 +29,7 @@ const struct sensor_kind *const sensor_kinds[] = {
 	&self_sensor,
 	&backup_sensor,
 	&state_sensor,
+	&pulse_sensor,
 	NULL,
 };
 

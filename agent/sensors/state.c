@@ -10,10 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "agent/sensors/emit.h"
 #include "agent/sensors/path.h"
+#include "agent/state/nl.h"
 #include "agent/state/source.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
@@ -120,6 +122,18 @@ found:
 	return it->who;
 }
 
+/* A fact can name the process itself.  Counted for the caller. */
+static struct who *
+find_pid(const struct state *st, pid_t pid)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct who *who = who_find(st->s->env->who, pid, pidfd);
+
+	if (pidfd >= 0)
+		close(pidfd);
+	return who;
+}
+
 /* -- telling ---------------------------- */
 
 /* What is told of the same thing in one look becomes one signal. */
@@ -172,12 +186,15 @@ static void
 tell_one(struct state *st, const struct state_told *told)
 {
 	unsigned int writers = 0;
+	struct who *named;
 	struct emit_signal s;
 
 	emit_init(&s, told->kind, told->object);
 	s.text = told->text[0] != '\0' ? told->text : NULL;
 	s.severity = told->severity;
-	s.who = find_who(st, told->path, &writers);
+	named = told->pid > 0 ? find_pid(st, told->pid) : NULL;
+	s.who = named != NULL ? named :
+	    find_who(st, told->path, &writers);
 	s.cause_id = s.who == NULL || s.who->pid <= 0 ? st->cause : NULL;
 	emit_add(&s, "source", st->now->source->name);
 	emit_add(&s, "found-by", st->found_by);
@@ -187,6 +204,7 @@ tell_one(struct state *st, const struct state_told *told)
 		emit_addf(&s, "writers", "%u", writers);
 	if (emit_send(st->s->env->out, &s) == ERR_RANGE)
 		log_error("state: no kind %s", told->kind);
+	who_unref(&named);
 }
 
 static void
@@ -476,7 +494,9 @@ state_start(struct sensor *s, struct why *why)
 		return why_set(why, ERR_NOMEM, "state sensor");
 	s->state = st;
 	st->s = s;
-	st->env = (struct state_env){"", NULL, -1, -1};
+	st->env = (struct state_env){.root = "",
+	    .route_fd = nl_open(NETLINK_ROUTE, why),
+	    .diag_fd = nl_open(NETLINK_SOCK_DIAG, why)};
 	buf_init(&st->first, EMIT_VALUE_MAX);
 	check_names(settings);
 	for (i = 0; state_sources[i] != NULL; i++) {
@@ -507,6 +527,10 @@ state_stop(struct sensor *s)
 	}
 	tap_items_free(&st->items);
 	buf_done(&st->first);
+	if (st->env.route_fd >= 0)
+		close(st->env.route_fd);
+	if (st->env.diag_fd >= 0)
+		close(st->env.diag_fd);
 	free(st);
 	s->state = NULL;
 	s->fd = -1;

@@ -4,6 +4,7 @@
  * groups come with each service and container and are left out.
  */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "agent/state/bpf.h"
@@ -93,7 +94,9 @@ bpf_tell(const struct fact_change *c, struct state_told *out)
 		return false;
 	peek_quote(name, c->key + at);
 	snprintf(object, sizeof(object), "BPF program %u", id);
-	return peek_tell(out, "kernel.bpf", SEVERITY(NONE), object,
+	/* Our own guard's are told too, but alarm nobody: names can lie. */
+	return peek_tell(out, "kernel.bpf", strncmp(c->key + at, "cordon_",
+	    7) == 0 ? SEVERITY(INFO) : SEVERITY(NONE), object,
 	    "BPF program %s (%s, id %s) was loaded into the kernel", name,
 	    bpf_type_words(type), c->is);
 }
