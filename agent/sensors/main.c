@@ -67,7 +67,7 @@ static const struct syscall_rule calls[] = {
 	{"timerfd_create", "to be told when the clock is set"},
 	{"timerfd_settime", "the same"},
 	{"pidfd_open", "is the process that was named still the same"},
-	{"getxattr", "which kind of socket a process holds"},
+	{"getxattr", "which kind of socket a process holds; capabilities"},
 	{"sched_getattr", "own time slice: what it is"},
 	{"sched_setattr", "own time slice: shorter, to run sooner"},
 	{"getrusage", "own processor time, for the heartbeat"},

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/xattr.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -18,6 +19,7 @@
 #include <sys/fanotify.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "agent/sensors/dirs.h"
@@ -197,6 +199,44 @@ note_data(struct watch *w, const struct fan_event *ev, const char *at,
 		lose(w, WATCH_LOST_OWN);
 }
 
+/* Set-uid, set-gid, capabilities; images of containers hold many. */
+static bool
+gives_rights(const char *path)
+{
+	static const char *const images[] = {"/var/lib/docker",
+	    "/var/lib/containers", "/var/lib/containerd"};
+	struct stat st;
+	char caps[64];
+	size_t i;
+
+	for (i = 0; i < sizeof(images) / sizeof(images[0]); i++)
+		if (path_under(path, images[i]))
+			return false;
+	return lstat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+	    ((st.st_mode & (S_ISUID | S_ISGID)) != 0 ||
+	    getxattr(path, XATTR_NAME_CAPS, caps, sizeof(caps)) > 0);
+}
+
+/*
+ * A mark takes a whole file system: a file that gained rights is looked at
+ * wherever it lies, also outside the trees.
+ */
+static void
+on_rights_elsewhere(struct watch *w, const struct fan_event *ev)
+{
+	char path[PATH_LEN];
+	struct who *who;
+
+	if (!place_path(w, &ev->at, true, path) || matters(w, path) ||
+	    ignore_has(w->ignore, path) || !gives_rights(path))
+		return;
+	who = who_find(w->cache, ev->pid, ev->pidfd);
+	w->news = true;
+	if (pending_add(w->pending, path, NULL, who, false) != 0)
+		lose(w, WATCH_LOST_OWN);
+	who_unref(&who);
+}
+
 static void
 on_change(struct watch *w, const struct fan_event *ev)
 {
@@ -266,6 +306,8 @@ on_event(struct watch *w, const struct fan_event *ev)
 		return;
 	if ((ev->mask & FAN_OPEN_EXEC) && place_path(w, &ev->at, true, path))
 		on_exec(w, ev, path);
+	if ((ev->mask & FAN_ATTRIB) && !(ev->mask & FAN_ONDIR))
+		on_rights_elsewhere(w, ev);
 	if (ev->mask & ~(uint64_t)(FAN_OPEN_EXEC | FAN_ONDIR))
 		on_change(w, ev);
 }

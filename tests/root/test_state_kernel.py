@@ -108,3 +108,13 @@ def test_quiet_host_is_quiet(k):
 def ticks(k):
     pid = k.sh("for p in /proc/[0-9]*; do case $(readlink $p/exe) in */agent-sensors) echo ${p#/proc/};; esac; done").split()[0]
     return sum(int(x) for x in k.sh("cat /proc/%s/stat" % pid).rsplit(")", 1)[1].split()[11:13])
+
+
+def test_setuid_anywhere_is_seen(k):
+    """A mark takes a whole file system: also what lies outside the trees."""
+    k.start()
+    k.sh("cp /usr/bin/true /srv/tool; chmod 755 /srv/tool; mkdir -p /var/lib/docker/x; cp /usr/bin/true /var/lib/docker/x/su")
+    k.sh("chmod 4755 /var/lib/docker/x/su; chmod 4755 /srv/tool")
+    m = k.told("files.setuid", "/srv/tool")
+    assert m["program"] == "/usr/bin/chmod" and m["grade"] >= CACHED
+    assert not [m for m in k.quiet(1) if m["kind"] == "files.setuid"]
