@@ -55,6 +55,7 @@ run(void *arg)
 	    {.fd = s->fd, .events = POLLIN},
 	};
 
+	pthread_setname_np(pthread_self(), s->kind->name);
 	for (;;) {
 		if (poll(p, 2, wait_ms(s)) < 0)
 			continue; /* a signal */

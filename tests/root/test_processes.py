@@ -181,7 +181,8 @@ def test_40_a_thousand_starts_a_second_cost_little(s):
     def used():
         with open("/proc/%d/task/%s/schedstat" % (s.pid, tid)) as f:
             return int(f.read().split()[0]) / 1e9
-    tid = max(os.listdir("/proc/%d/task" % s.pid), key=int)  # the sensors start in order
+    tid = next(t for t in os.listdir("/proc/%d/task" % s.pid)
+               if open("/proc/%d/task/%s/comm" % (s.pid, t)).read() == "process\n")
     before, start, n = used(), time.monotonic(), 0
     while time.monotonic() < start + 3:
         pid = os.posix_spawn("/bin/true", ["true"], {})
@@ -191,7 +192,7 @@ def test_40_a_thousand_starts_a_second_cost_little(s):
     time.sleep(0.5)
     cost = used() - before
     print("%d starts a second, %.1f %% of a core, %.0f us each" % (n / seconds, 100 * cost / seconds, 1e6 * cost / n))
-    assert cost / n < 400e-6  # a few times what an idle machine shows
+    assert 0 < cost / n < 400e-6  # a few times what an idle machine shows
 
 
 def test_50_a_library_loaded_into_the_agent(s):
