@@ -118,8 +118,9 @@ causes_of(const struct who *who, int tree, struct burst_key *key)
 static const char *
 counted_by(enum burst_key_kind k)
 {
-	static const char *const text[] = {"process", "processes of one "
-	    "parent", "program", "tree"};
+	static const char *const text[] = {
+	    "process", "processes of one parent", "program", "tree",
+	};
 
 	return text[k];
 }

@@ -60,8 +60,8 @@ canary_name(char out[CANARY_NAME_MAX], const char *ending, const char *first,
 {
 	/* In the order in which they look usual; the last sort furthest. */
 	static const char *const before[] = {"00 ", "0000 ", "!", "!!"};
-	static const char *const after[] = {"zz-", "zzz-", "\xe9\xbb\x91"
-	    "\xe5\x90\x8d\xe5\x8d\x95-" /* "blacklist" */, "\xef\xbd\x9a-"};
+	static const char *const after[] = {"zz-", "zzz-", ("\xe9\xbb\x91"
+	    "\xe5\x90\x8d\xe5\x8d\x95-") /* "blacklist" */, "\xef\xbd\x9a-"};
 	size_t i, n = sizeof(before) / sizeof(before[0]);
 
 	for (i = 0; i < n; i++) {
@@ -134,8 +134,8 @@ pdf(struct buf *out)
 	static const char *const object[] = {
 	    "%PDF-1.4\n1 0 obj <</Type/Catalog/Pages 2 0 R>> endobj\n",
 	    "2 0 obj <</Type/Pages/Kids[3 0 R]/Count 1>> endobj\n",
-	    "3 0 obj <</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents "
-	    "4 0 R/Resources<</Font<</F 5 0 R>>>>>> endobj\n",
+	    ("3 0 obj <</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents "
+	    "4 0 R/Resources<</Font<</F 5 0 R>>>>>> endobj\n"),
 	    "4 0 obj <</Length ",
 	    "5 0 obj <</Type/Font/Subtype/Type1/BaseFont/Courier>> endobj\n",
 	};
