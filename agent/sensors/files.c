@@ -763,8 +763,13 @@ watch_ourselves(struct files *f)
 
 	watch_lineage(f->watch, f->env->lineage);
 	f->writes.env = f->env;
-	if (path_split(f->env->settings->state_dir, f->state_top, &name) == 0)
-		watch_own(f->watch, f->state_top, on_own, &f->writes);
+	/* A state folder at the root itself: everything lies beside it. */
+	if (path_split(f->env->settings->state_dir, f->state_top, &name) != 0)
+		return;
+	if (f->state_top[0] == '\0' || strcmp(f->state_top, "/") == 0)
+		snprintf(f->state_top, sizeof(f->state_top), "%s",
+		    f->env->settings->state_dir);
+	watch_own(f->watch, f->state_top, on_own, &f->writes);
 }
 
 static int
