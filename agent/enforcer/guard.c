@@ -12,9 +12,9 @@
 #include <string.h>
 
 #include "agent/links/ipc.h"
-#include "agent/links/kinds.h"
 #include "common/base/clock.h"
 #include "common/base/id.h"
+#include "common/base/kinds.h"
 #include "common/base/log.h"
 #include "common/proc/link.h"
 #include "common/wire/pack.h"

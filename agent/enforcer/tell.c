@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "agent/links/ipc.h"
-#include "agent/links/kinds.h"
 #include "common/base/clock.h"
+#include "common/base/kinds.h"
 #include "common/base/log.h"
 #include "common/proc/link.h"
 #include "common/wire/agent.pb-c.h"

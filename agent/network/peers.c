@@ -10,10 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/links/kinds.h"
 #include "agent/network/network_int.h"
 #include "agent/network/ready.h"
 #include "common/base/clock.h"
+#include "common/base/kinds.h"
 #include "common/base/log.h"
 #include "common/wire/frame.h"
 #include "common/wire/unpack.h"

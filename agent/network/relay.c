@@ -9,9 +9,9 @@
 
 #include "agent/links/ask.h"
 #include "agent/network/collectors.h"
-#include "agent/links/kinds.h"
 #include "agent/network/network_int.h"
 #include "common/base/clock.h"
+#include "common/base/kinds.h"
 #include "common/base/log.h"
 #include "common/wire/frame.h"
 #include "common/wire/order.h"

@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "agent/links/ipc.pb-c.h"
-#include "agent/links/kinds.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/id.h"
+#include "common/base/kinds.h"
 #include "common/proc/rights.h"
 #include "common/wire/pack.h"
 

@@ -28,7 +28,7 @@ struct suspect_rules {
 };
 
 struct suspect {
-	const char *kind; /* of agent/links/kinds.c; NULL: nothing is wrong */
+	const char *kind; /* of common/base/kinds.c; NULL: nothing is wrong */
 	Cordon__Severity severity; /* NONE: the kind's own */
 	char text[SUSPECT_TEXT_MAX]; /* quoted */
 	char object[SEEN_PATH_MAX];  /* raw: program or script */

@@ -8,12 +8,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/links/kinds.h"
 #include "common/base/clock.h"
+#include "common/base/kinds.h"
 #include "common/base/log.h"
 #include "common/proc/link.h"
 #include "common/wire/agent.pb-c.h"
 #include "common/wire/pack.h"
+
+_Static_assert((int)SEV_INFO == CORDON__SEVERITY__SEVERITY_INFO &&
+    (int)SEV_CRITICAL == CORDON__SEVERITY__SEVERITY_CRITICAL,
+    "the table of kinds has the numbers of the wire");
 
 void
 emit_init(struct emit_signal *s, const char *kind, const char *object)
@@ -107,7 +111,7 @@ emit_send(struct outbox *o, const struct emit_signal *s)
 	msg.boot_ms = (uint64_t)clock_boot_ms();
 	msg.kind = (char *)(uintptr_t)kind->id;
 	msg.severity = s->severity != CORDON__SEVERITY__SEVERITY_NONE ?
-	    s->severity : kind->severity;
+	    s->severity : (Cordon__Severity)kind->severity;
 	msg.object = object;
 	msg.text = (char *)(uintptr_t)(s->text != NULL ? s->text : kind->en);
 	msg.cause_id = s->cause_id != NULL ?

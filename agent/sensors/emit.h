@@ -24,7 +24,7 @@ struct emit_pair {
 };
 
 struct emit_signal {
-	const char *kind;   /* of agent/links/kinds.c */
+	const char *kind;   /* of common/base/kinds.c */
 	const char *object; /* raw, lent */
 	const char *text;   /* more than the kind says; NULL: the kind's own */
 	const struct who *who; /* lent; NULL: nobody known */

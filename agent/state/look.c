@@ -14,10 +14,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "agent/links/kinds.h"
 #include "agent/state/content.h"
 #include "agent/state/passwd.h"
 #include "common/base/file.h"
+#include "common/base/kinds.h"
 #include "common/base/log.h"
 
 /* -- files ---------------------------- */

@@ -12,7 +12,7 @@
 
 struct place {
 	const char *path; /* a file or a whole tree */
-	const char *kind; /* of agent/links/kinds.c */
+	const char *kind; /* of common/base/kinds.c */
 };
 
 /* Absolute paths; those below each home without a slash in front. */

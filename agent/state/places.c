@@ -12,7 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/links/kinds.h"
 #include "agent/state/content.h"
 #include "agent/state/look.h"
 #include "agent/state/meaning.h"
@@ -20,6 +19,7 @@
 #include "common/base/digest.h"
 #include "common/base/file.h"
 #include "common/base/id.h"
+#include "common/base/kinds.h"
 
 struct place_walk {
 	const struct state_env *env;

@@ -32,7 +32,7 @@ struct state_env {
 
 /* What a change means. */
 struct state_told {
-	const char *kind; /* id in agent/links/kinds.c; static */
+	const char *kind; /* id in common/base/kinds.c; static */
 	char object[STATE_OBJECT_MAX]; /* raw; "nobody", "/etc/sudoers" */
 	/* For people, old and new value in words; foreign parts quoted. */
 	char text[STATE_TEXT_MAX];

@@ -7,6 +7,7 @@
 #define CORDON_SERVER_MODEL_WORDS_H
 
 #include "common/base/err.h"
+#include "common/base/kinds.h" /* enum severity */
 
 enum lang { LANG_EN, LANG_ZH };
 
@@ -80,14 +81,6 @@ enum case_state {
 	CASE_REVIEWING,
 	CASE_CLOSED,
 	CASE_DISMISSED,
-};
-
-enum severity { /* numbers as in agent.proto */
-	SEV_INFO = 1,
-	SEV_LOW,
-	SEV_MEDIUM,
-	SEV_HIGH,
-	SEV_CRITICAL,
 };
 
 enum outcome { /* of a check; numbers as in agent.proto; WAIVED ours */

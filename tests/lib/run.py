@@ -180,8 +180,8 @@ def main():
         fuzzers(totals, int(sys.argv[2]))
     else:
         if build(totals, "programs and tests", "all", "unit", "test-programs"):
-            pytest(totals, "house: floors, headers, links, examples, manual pages", 1,
-                   "tests/unit/test_house.py", "tests/unit/test_examples.py")
+            pytest(totals, "house: floors, headers, links, examples, manual pages, kinds of signal", 1,
+                   "tests/unit/test_house.py", "tests/unit/test_examples.py", "tests/unit/test_kinds.py")
             say("unit tests")
             units(totals, "build", {})
             if what == "check":

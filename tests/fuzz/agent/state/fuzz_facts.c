@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/links/kinds.h"
 #include "agent/state/source.h"
 #include "common/base/digest.h"
+#include "common/base/kinds.h"
 #include "common/base/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);

@@ -16,7 +16,6 @@
 #include <linux/sock_diag.h>
 #include <net/if.h>
 
-#include "agent/links/kinds.h"
 #include "agent/state/bpf.h"
 #include "agent/state/devices.h"
 #include "agent/state/kernel.h"
@@ -31,6 +30,7 @@
 #include "agent/state/program.h"
 #include "agent/state/sysctl.h"
 #include "agent/state/walltime.h"
+#include "common/base/kinds.h"
 
 #define SEVERITY(x) CORDON__SEVERITY__SEVERITY_##x
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
@@ -89,7 +89,7 @@ check_tells(const struct tell_row *row, size_t n)
 		k = signal_kind_find(told.kind);
 		assert_non_null(k);
 		severity = told.severity != SEVERITY(NONE) ? told.severity :
-		    k->severity;
+		    (Cordon__Severity)k->severity;
 		if (severity != row->severity)
 			fail_msg("%s: severity %d", told.text, severity);
 		if (strstr(told.text, row->words) == NULL)

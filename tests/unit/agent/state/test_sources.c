@@ -13,9 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/links/kinds.h"
 #include "agent/state/sources.h"
 #include "common/base/file.h"
+#include "common/base/kinds.h"
 
 #define PASSWD "root:x:0:0:root:/root:/bin/bash\n" \
 	"nobody:x:65534:65534::/nonexistent:/usr/sbin/nologin\n" \

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Signal kinds: what the agent names is in the table, what is in the table
+the agent names."""
+import glob
+import os
+import re
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+TABLE = "common/base/kinds.c"
+# Their first text is a finding of a check or a key of evidence, which look like kinds.
+NO_KIND = r"\b(?:findings_add|emit_addf?|add_numbers|add_time|count)\s*\([^\";]*\"[^\"]*\""
+# These take a kind: also one of a group that the table does not have.
+TAKES = r"\b(?:emit_init|tell|peek_tell|told_init|told_raise|message_signal|notes_leave|signal_kind_find)\s*\("
+
+
+def read(path):
+    with open(os.path.join(TOP, path)) as f:
+        return f.read()
+
+
+def table():
+    found = re.findall(r'^\t\{"([a-z0-9.-]+)", S\(', read(TABLE), re.M)
+    assert len(found) > 100
+    return found
+
+
+def named_in(text, kinds):
+    """Texts that are meant as kinds in C source."""
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+    text = re.sub(NO_KIND, "", text)
+    groups = {k.split(".")[0] for k in kinds}
+    found = {k for k in re.findall(r'"([a-z]+\.[a-z0-9-]+)"', text) if k.split(".")[0] in groups}
+    return found | set(re.findall(TAKES + r'[^";]*"([a-z]+\.[a-z0-9-]+)"', text))
+
+
+def named(kinds):
+    found = {}
+    for path in sorted(glob.glob(os.path.join(TOP, "agent/*/*.[ch]"))):
+        for kind in named_in(read(path), kinds):
+            found.setdefault(kind, []).append(os.path.relpath(path, TOP))
+    return found
+
+
+def test_what_counts_as_named():
+    kinds = ["files.created", "account.uid0"]
+    assert named_in('emit_init(&s, "nosuch.kind", path);', kinds) == {"nosuch.kind"}
+    assert named_in('kind = bad ?\n    "files.misspelt" : "files.created";', kinds) == {"files.misspelt", "files.created"}
+    assert not named_in('findings_add(w->f,\n    "account.uid0", l.name);', kinds)
+    assert not named_in('/* "files.created" */ open("main.conf");', kinds)
+
+
+def test_every_kind_that_the_agent_names_is_in_the_table():
+    kinds = table()
+    unknown = {k: where for k, where in named(kinds).items() if k not in kinds}
+    assert not unknown, "not in %s: %s" % (TABLE, unknown)
+
+
+def test_no_kind_is_dead():
+    kinds = table()
+    assert not set(kinds) - set(named(kinds)), "in %s, but nothing tells them" % TABLE
