@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Signal kinds: what the agent names is in the table, what is in the table
-the agent names."""
+the agent names, and what the shipped policy waits for can come."""
+import fnmatch
 import glob
 import os
 import re
@@ -58,3 +59,11 @@ def test_every_kind_that_the_agent_names_is_in_the_table():
 def test_no_kind_is_dead():
     kinds = table()
     assert not set(kinds) - set(named(kinds)), "in %s, but nothing tells them" % TABLE
+
+
+def test_policy_as_shipped_waits_for_kinds_that_exist():
+    kinds = table()
+    patterns = re.findall(r"^kind = (\S+)", read("packaging/common/policy.conf"), re.M)
+    assert len(patterns) > 10
+    dead = [p for p in patterns if not fnmatch.filter(kinds, p)]
+    assert not dead, dead
