@@ -76,7 +76,7 @@ static const struct signal_kind kinds[] = {
 	{"agent.spool-dropped", S(HIGH), "T1562.006",
 	    "signals were dropped because the spool was full",
 	    "缓存已满，部分信号被丢弃", "look at the line to the collector",
-	    "检查到收集器的链路"},
+	    "检查到采集中心的链路"},
 	{"agent.certificate", S(MEDIUM), "",
 	    "the agent came back with a certificate out of its dates",
 	    "代理证书已过期，重新连接后自动续期",

@@ -111,6 +111,7 @@ int cmd_host_tag(struct ctl *c);
 int cmd_host_revoke(struct ctl *c);
 int cmd_host_manifest(struct ctl *c);
 int cmd_signals(struct ctl *c);
+int cmd_signal_kinds(struct ctl *c);
 int cmd_why(struct ctl *c);
 int cmd_case_open(struct ctl *c);
 int cmd_case_show(struct ctl *c);
@@ -133,6 +134,10 @@ int cmd_collector_endpoints(struct ctl *c);
 int cmd_order_show(struct ctl *c);
 int cmd_order_export(struct ctl *c);
 
+/* What a kind of signal means and what to do about it, in the language; ""
+ * for a kind that this cordonctl does not know. */
+const char *kind_text(const char *id, enum lang lang);
+const char *kind_advice(const char *id, enum lang lang);
 /* A line of signal; used by signals, host show, case show. */
 void signal_print(struct out *o, const json_t *signal);
 

@@ -84,6 +84,8 @@ const struct command commands[] = {
 { "signals", NULL, 0, 0, "host,follow,kind,severity,after,limit,",
   "signals [--host H] [--follow] [--kind K] [--severity S]",
   "signals --host fin-ws-0231 --follow", T_H_SIGNALS, cmd_signals, false },
+{ "signal", "kinds", 0, 1, "", "signal kinds [PREFIX|KIND]",
+  "signal kinds data", T_H_SIGNAL_KINDS, cmd_signal_kinds, true },
 { "why", NULL, 1, 1, "", "why ID", "why P-7F3A9K2M", T_H_WHY, cmd_why,
   false },
 { "case", "open", 1, 1, "host,", "case open TITLE [--host H]...",

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Signal kinds: what the agent names is in the table, what is in the table
-the agent names, and what the shipped policy waits for can come."""
+the agent names, what the shipped policy waits for can come, and cordonctl
+tells the table without asking anybody."""
 import fnmatch
 import glob
+import json
 import os
 import re
+import subprocess
+
+import pytest
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TABLE = "common/base/kinds.c"
@@ -67,3 +72,56 @@ def test_policy_as_shipped_waits_for_kinds_that_exist():
     assert len(patterns) > 10
     dead = [p for p in patterns if not fnmatch.filter(kinds, p)]
     assert not dead, dead
+
+
+def tell(*args):
+    """What cordonctl says where there is no configuration."""
+    ctl = os.path.join(TOP, "build/bin/cordonctl")
+    if not os.path.exists(ctl):
+        pytest.skip("cordonctl is not built")
+    env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LANG": "C", "CORDONCTL_CONF": "/nonexistent/conf"}
+    return subprocess.run([ctl, "signal", "kinds", *args], env=env, capture_output=True, text=True, timeout=30)
+
+
+def told(*args):
+    p = tell("--json", *args)
+    assert p.returncode == 0, p.stderr
+    return [json.loads(line) for line in p.stdout.splitlines()]
+
+
+def test_cordonctl_tells_the_table():
+    en, zh = told(), told("--lang", "zh")
+    assert [k["kind"] for k in en] == [k["kind"] for k in zh] == table()
+    for one, other in zip(en, zh):
+        assert all(one[key] == other[key] for key in ("kind", "severity", "technique", "group"))
+        assert one["kind"].startswith(one["group"] + ".")
+        for key in ("text", "advice", "about"):
+            assert one[key].isascii() and not other[key].isascii(), one
+
+
+@pytest.mark.parametrize("what", ["process.traced", "agent.stopped"])
+def test_cordonctl_tells_one_kind(what):
+    assert [k["kind"] for k in told(what)] == [what]
+
+
+@pytest.mark.parametrize("what", ["data", "data.", "data.*", "data.backup"])
+def test_cordonctl_tells_kinds_that_begin_so(what):
+    begin = what.rstrip("*")
+    assert [k["kind"] for k in told(what)] == [k for k in table() if k.startswith(begin)]
+
+
+@pytest.mark.parametrize("lang, heading, level, words, advice", [
+    ("en", "data: declared trees of documents, and backups", "critical", "a canary file in a data tree was changed",
+     "advice: isolate the host"), ("zh", "data：声明的文档目录与备份", "严重", "诱饵文件", "建议：隔离主机")])
+def test_cordonctl_tells_people_in_their_language(lang, heading, level, words, advice):
+    p = tell("--lang", lang, "data.canary")
+    lines = p.stdout.splitlines()
+    assert p.returncode == 0 and len(lines) == 4
+    assert lines[0] == heading
+    assert lines[1].split() == ["data.canary", level, "T1486"]
+    assert words in lines[2] and advice in lines[3]
+
+
+def test_cordonctl_says_when_no_kind_fits():
+    p = tell("nosuch")
+    assert p.returncode == 4 and p.stdout == "" and "cordonctl signal kinds" in p.stderr
