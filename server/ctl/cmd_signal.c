@@ -8,6 +8,16 @@
 
 #define FOLLOW_US 500000
 
+/* The agent's words are English: who reads Chinese gets the kind's line. */
+static const char *
+kind_word(struct out *o, const json_t *s)
+{
+	const char *text = kind_text(json_str(s, "kind"), o->lang);
+
+	return o->lang == LANG_EN || text[0] == '\0' ? out_q(o, s, "kind") :
+	    out_text(o, T_KIND_WORDS, out_q(o, s, "kind"), text, NULL);
+}
+
 void
 signal_print(struct out *o, const json_t *s)
 {
@@ -16,8 +26,8 @@ signal_print(struct out *o, const json_t *s)
 
 	fprintf(o->out, "%lld  %s  %s  %s  %s", (long long)json_num(s,
 	    "seq"), out_stamp(o, json_time(s, "at")), out_q(o, s, "host"),
-	    out_word(o, WORDS_SEVERITY, json_str(s, "severity")), out_q(o, s,
-	    "kind"));
+	    out_word(o, WORDS_SEVERITY, json_str(s, "severity")),
+	    kind_word(o, s));
 	fprintf(o->out, "  %s", out_q(o, s, "object"));
 	if (strcmp(json_str(s, "object"), json_str(s, "text")) != 0)
 		fprintf(o->out, "  %s", out_q(o, s, "text"));
@@ -97,11 +107,28 @@ cmd_signals(struct ctl *c)
 	return n > 0 ? EXIT_DONE : EXIT_NOTHING;
 }
 
+void
+why_print(struct out *o, const json_t *got)
+{
+	const char *kind = json_str(got, "kind");
+	const json_t *one;
+	size_t i;
+
+	out_say(o, T_WHY_HEAD, out_q(o, got, "about"), NULL);
+	if (kind_text(kind, o->lang)[0] != '\0') {
+		out_row(o, T_L_MEANS, kind_text(kind, o->lang));
+		out_row(o, T_L_ADVICE, kind_advice(kind, o->lang));
+	}
+	json_array_foreach(json_object_get(got, "lines"), i, one)
+		fprintf(o->out, "  %s  %s  %s  %s\n", out_stamp(o,
+		    json_time(one, "at")), out_q(o, one, "who"), out_q(o, one,
+		    "what"), out_q(o, one, "text"));
+}
+
 int
 cmd_why(struct ctl *c)
 {
-	json_t *got = NULL, *one;
-	size_t i;
+	json_t *got = NULL;
 	int rc;
 
 	rc = ask_at(c, "GET", "/v1/why/{}", c->a.pos[0], NULL, &got);
@@ -109,14 +136,8 @@ cmd_why(struct ctl *c)
 		return rc;
 	if (c->o.json)
 		out_json(&c->o, got);
-	out_say(&c->o, T_WHY_HEAD, out_q(&c->o, got, "about"), NULL);
-	json_array_foreach(json_object_get(got, "lines"), i, one) {
-		if (c->o.json)
-			break;
-		fprintf(c->o.out, "  %s  %s  %s  %s\n", out_stamp(&c->o,
-		    json_time(one, "at")), out_q(&c->o, one, "who"),
-		    out_q(&c->o, one, "what"), out_q(&c->o, one, "text"));
-	}
+	else
+		why_print(&c->o, got);
 	out_next(&c->o, text_of(T_NEXT_STATUS, c->o.lang));
 	json_decref(got);
 	return EXIT_DONE;

@@ -132,6 +132,7 @@ why_signal(struct db *db, struct call *c, int64_t seq, json_t *list)
 	if (rc == 1) {
 		snprintf(text, sizeof(text), "%s on %s: %s",
 		    db_text(r, SIGNAL_KIND), db_text(r, 1), db_text(r, 8));
+		put_text(c->out, "kind", db_text(r, SIGNAL_KIND));
 		add_line(list, db_int(r, 3), "agent", text);
 		decision_text(text, sizeof(text), db_text(r, 13));
 		add_line(list, db_int(r, 4), ACTOR_POLICY, text);

@@ -568,6 +568,26 @@ test_isolate(void **state)
 }
 
 static void
+test_why_signal(void **state)
+{
+	json_t *a = NULL;
+
+	(void)state;
+	sql("INSERT INTO signals (seq, host_id, number, at, stored_at, kind, "
+	    "severity, object, text, cause_id, cause, evidence, chain) "
+	    "VALUES (4711, 'H-fin-1', 1, 1, 1, 'files.changed', 4, "
+	    "'/etc/hosts', 'changed', 'U-1', '{}', '{}', '')");
+	assert_int_equal(ask("li", "/v1/why/4711", NULL, &a), 200);
+	assert_string_equal(text_of(a, "kind"), "files.changed");
+	assert_int_equal(json_array_size(json_object_get(a, "lines")), 2);
+	json_decref(a);
+	assert_int_equal(ask("wu", "/v1/why/4711", NULL, &a), 404);
+	assert_string_equal(text_of(a, "kind"), "");
+	json_decref(a);
+	sql("DELETE FROM signals WHERE seq = 4711");
+}
+
+static void
 write_text(const char *name, const char *text)
 {
 	struct why why;
@@ -740,6 +760,7 @@ main(void)
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_scope),
 		cmocka_unit_test(test_isolate),
+		cmocka_unit_test(test_why_signal),
 		cmocka_unit_test(test_enrol),
 		cmocka_unit_test(test_revoked),
 		cmocka_unit_test(test_large),
