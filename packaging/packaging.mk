@@ -51,8 +51,15 @@ install-ctl: all
 	$(call put,0755,$(BUILD)/bin/cordonctl,/usr/bin/cordonctl)
 	$(call put,0644,$(P)/cordonctl.conf,/usr/share/doc/cordonctl/examples/cordonctl.conf)
 	$(call put,0644,$(P)/man/cordonctl.1,/usr/share/man/man1/cordonctl.1)
+	$(call put,0644,$(P)/man/cordon-signals.7,/usr/share/man/man7/cordon-signals.7)
 	$(call put,0644,$(P)/completion/cordonctl,/usr/share/bash-completion/completions/cordonctl)
 	$(call put,0644,LICENSE,/usr/share/doc/cordonctl/copyright)
+
+# After a change of common/base/kinds.c; a unit test asks for it.
+.PHONY: kinds-page
+kinds-page: $(BUILD)/bin/cordonctl
+	$(PYTHON) tests/lib/kinds_page.py $< > $(BUILD)/cordon-signals.7
+	mv $(BUILD)/cordon-signals.7 $(P)/man/cordon-signals.7
 
 deb: all
 	@packaging/deb/build.sh $(BUILD) $(DEB_VERSION)

@@ -16,6 +16,7 @@ help:
 	@echo 'make escape  every way out of an isolated host, beside two usual rulesets'
 	@echo 'make strand  what could strand a host, at full length (half an hour)'
 	@echo 'make fuzz    fuzz each parser (FUZZ_SECONDS=120 each)'
+	@echo 'make kinds-page  write cordon-signals(7) anew from the table of kinds'
 	@echo 'make clean   remove the build folders'
 
 # Packages of Debian that building and testing need.

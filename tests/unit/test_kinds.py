@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Signal kinds: what the agent names is in the table, what is in the table
 the agent names, what the shipped policy waits for can come, and cordonctl
-tells the table without asking anybody."""
+tells the table without asking anybody, and the manual page has it."""
 import fnmatch
 import glob
 import json
 import os
 import re
 import subprocess
+import sys
 
 import pytest
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(TOP, "tests/lib"))
+import kinds_page  # noqa: E402
+
 TABLE = "common/base/kinds.c"
 # Their first text is a finding of a check or a key of evidence, which look like kinds.
 NO_KIND = r"\b(?:findings_add|emit_addf?|add_numbers|add_time|count)\s*\([^\";]*\"[^\"]*\""
@@ -74,13 +78,14 @@ def test_policy_as_shipped_waits_for_kinds_that_exist():
     assert not dead, dead
 
 
+CTL = os.path.join(TOP, "build/bin/cordonctl")
+need_ctl = pytest.mark.skipif(not os.path.exists(CTL), reason="cordonctl is not built")
+
+
 def tell(*args):
     """What cordonctl says where there is no configuration."""
-    ctl = os.path.join(TOP, "build/bin/cordonctl")
-    if not os.path.exists(ctl):
-        pytest.skip("cordonctl is not built")
     env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LANG": "C", "CORDONCTL_CONF": "/nonexistent/conf"}
-    return subprocess.run([ctl, "signal", "kinds", *args], env=env, capture_output=True, text=True, timeout=30)
+    return subprocess.run([CTL, "signal", "kinds", *args], env=env, capture_output=True, text=True, timeout=30)
 
 
 def told(*args):
@@ -89,6 +94,7 @@ def told(*args):
     return [json.loads(line) for line in p.stdout.splitlines()]
 
 
+@need_ctl
 def test_cordonctl_tells_the_table():
     en, zh = told(), told("--lang", "zh")
     assert [k["kind"] for k in en] == [k["kind"] for k in zh] == table()
@@ -99,17 +105,20 @@ def test_cordonctl_tells_the_table():
             assert one[key].isascii() and not other[key].isascii(), one
 
 
+@need_ctl
 @pytest.mark.parametrize("what", ["process.traced", "agent.stopped"])
 def test_cordonctl_tells_one_kind(what):
     assert [k["kind"] for k in told(what)] == [what]
 
 
+@need_ctl
 @pytest.mark.parametrize("what", ["data", "data.", "data.*", "data.backup"])
 def test_cordonctl_tells_kinds_that_begin_so(what):
     begin = what.rstrip("*")
     assert [k["kind"] for k in told(what)] == [k for k in table() if k.startswith(begin)]
 
 
+@need_ctl
 @pytest.mark.parametrize("lang, heading, level, words, advice", [
     ("en", "data: declared trees of documents, and backups", "critical", "a canary file in a data tree was changed",
      "advice: isolate the host"), ("zh", "data：声明的文档目录与备份", "严重", "诱饵文件", "建议：隔离主机")])
@@ -122,6 +131,20 @@ def test_cordonctl_tells_people_in_their_language(lang, heading, level, words, a
     assert words in lines[2] and advice in lines[3]
 
 
+@need_ctl
 def test_cordonctl_says_when_no_kind_fits():
     p = tell("nosuch")
     assert p.returncode == 4 and p.stdout == "" and "cordonctl signal kinds" in p.stderr
+
+
+@need_ctl
+def test_the_page_says_what_the_table_says():
+    """After a change of the table: make kinds-page."""
+    assert read("packaging/common/man/cordon-signals.7") == kinds_page.page(kinds_page.kinds(CTL))
+
+
+def test_the_page_writer_lets_no_text_become_a_request():
+    k = {"kind": "a.b", "severity": "low", "technique": "", "text": ".so /etc/passwd", "advice": "'x\\y -z", "group": "a",
+         "about": "x"}
+    text = kinds_page.page([k])
+    assert "\n\\&.so /etc/passwd.\n" in text and "\n\\&'x\\ey \\-z.\n" in text
