@@ -48,6 +48,18 @@ lsm_parse_profiles(char *text, struct facts *out)
 	return r;
 }
 
+/* Not there.  A kernel that never had it loses nothing. */
+static int
+not_there(const struct state_env *env, struct facts *out, const char *key)
+{
+	size_t i;
+
+	for (i = 0; env->was != NULL && i < facts_count(env->was); i++)
+		if (strncmp(facts_key(env->was, i), key, strlen(key)) == 0)
+			return facts_miss(out, key);
+	return 0;
+}
+
 static int
 add_apparmor(const struct state_env *env, struct facts *out)
 {
@@ -56,7 +68,7 @@ add_apparmor(const struct state_env *env, struct facts *out)
 	int r;
 
 	if (text == NULL)
-		return facts_miss(out, "apparmor ");
+		return not_there(env, out, "apparmor ");
 	r = lsm_parse_profiles(text, out);
 	free(text);
 	return r;
@@ -69,17 +81,19 @@ lsm_read(const struct state_env *env, struct facts *out, struct why *why)
 	char text[1024], word[64];
 	int r;
 
-	r = peek(env, SECURITY "lockdown", text, sizeof(text)) < 0;
-	lsm_parse_lockdown(text, word, sizeof(word));
-	r = r != 0 ? facts_miss(out, "lockdown") :
-	    facts_add(out, "lockdown", word);
+	if (peek(env, SECURITY "lockdown", text, sizeof(text)) < 0) {
+		r = not_there(env, out, "lockdown");
+	} else {
+		lsm_parse_lockdown(text, word, sizeof(word));
+		r = facts_add(out, "lockdown", word);
+	}
 	if (r == 0)
 		r = peek(env, SECURITY "lsm", text, sizeof(text)) < 0 ?
-		    facts_miss(out, "modules") :
+		    not_there(env, out, "modules") :
 		    facts_add(out, "modules", text);
 	if (r == 0)
 		r = peek(env, "/sys/fs/selinux/enforce", text,
-		    sizeof(text)) < 0 ? facts_miss(out, "selinux") :
+		    sizeof(text)) < 0 ? not_there(env, out, "selinux") :
 		    facts_add(out, "selinux", text[0] == '1' ? "enforcing" :
 		    "permissive");
 	if (r == 0)
