@@ -153,6 +153,9 @@ danger(const char *type, const char *line, Cordon__Severity *severity)
 
 	*severity = CORDON__SEVERITY__SEVERITY_CRITICAL;
 	module_of(line, name, sizeof(name), &path);
+	if (!path && (strncmp(line, "include ", 8) == 0 ||
+	    strncmp(line, "substack ", 9) == 0))
+		return NULL; /* names a file of this folder, no module */
 	if (strcmp(name, "permit") == 0 && decides &&
 	    strcmp(type, "session") != 0)
 		return "it lets everybody in";
