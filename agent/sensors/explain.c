@@ -3,7 +3,7 @@
  * Where the facts of an explanation come from: the packages' lists, read
  * when they are first asked for and given back when nobody asks any more;
  * the MD5 of a file, believed only together with the SHA-256 that was seen;
- * and the transaction.  The files sensor's thread alone.
+ * and the transaction.  All that is not static takes the lock once.
  */
 #include "agent/sensors/explain.h"
 
@@ -11,6 +11,8 @@
 #include <inttypes.h>
 #include <malloc.h>
 #include <openssl/evp.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -32,6 +34,7 @@
 #define UPDATE_ALTERNATIVES "/usr/bin/update-alternatives"
 
 struct explain {
+	pthread_mutex_t lock; /* of all below */
 	struct sensor_env *env;
 	struct packages_from from;
 	struct packages *packages;
@@ -41,7 +44,6 @@ struct explain {
 	struct pending *held;
 	bool was_running;
 	uint64_t explained; /* outside transactions, since told */
-	char package[256];  /* of the last answer */
 };
 
 static bool
@@ -49,7 +51,7 @@ wanted(void *arg, const char *path)
 {
 	const struct explain *x = arg;
 
-	return roots_has(x->env->roots, path);
+	return roots_has(x->env->roots, path) || tap_wants(x->env->tap, path);
 }
 
 int
@@ -71,6 +73,7 @@ explain_new(struct sensor_env *env, struct explain **out, struct why *why)
 		free(x);
 		return why_set(why, ERR_NOMEM, "explanation");
 	}
+	pthread_mutex_init(&x->lock, NULL);
 	*out = x;
 	return 0;
 }
@@ -84,6 +87,7 @@ explain_free(struct explain **xp)
 		return;
 	packages_free(&x->packages);
 	pending_free(&x->held);
+	pthread_mutex_destroy(&x->lock);
 	free(x);
 	*xp = NULL;
 }
@@ -234,6 +238,7 @@ is_left_beside(const struct packages *p, const struct change_of *c,
 	    (c->now->mode & (S_ISUID | S_ISGID)) != 0))
 		return false;
 	out->verdict = EXPLAIN_SILENT;
+	out->package = file[0].package;
 	out->word = "a new, old or refused version beside a package's file";
 	return true;
 }
@@ -281,9 +286,24 @@ count(struct explain *x, struct txn *txn, const struct explanation *ex,
 		txn_package(txn, ex->package);
 }
 
-void
-explain_change(struct explain *x, enum change kind,
-    const struct change_of *c, struct explanation *out)
+/* What the answer points to is another thread's when the lock is gone. */
+static void
+own_texts(const struct txn *txn, struct explanation *out)
+{
+	if (txn != NULL) {
+		memcpy(out->id, txn->cause, sizeof(out->id));
+		out->cause = out->id;
+	}
+	if (out->package != NULL) {
+		log_quote(out->name, sizeof(out->name), out->package,
+		    strlen(out->package));
+		out->package = out->name;
+	}
+}
+
+static struct txn *
+explain_one(struct explain *x, enum change kind, const struct change_of *c,
+    struct explanation *out)
 {
 	struct packages_file file[PACKAGES_FILES_MAX];
 	struct explain_facts f = {.file = file, .seen = c->who != NULL};
@@ -294,7 +314,7 @@ explain_change(struct explain *x, enum change kind,
 
 	memset(out, 0, sizeof(*out));
 	if (p == NULL)
-		return;
+		return NULL;
 	f.role = txns_role(&x->txns, c->who, &txn);
 	f.files = packages_find(p, c->path, file);
 	f.override = packages_override(p, c->path, &f.override_mode);
@@ -307,7 +327,7 @@ explain_change(struct explain *x, enum change kind,
 		x->read_ms = 0; /* dpkg may have written both since */
 		p = lists(x);
 		if (p == NULL)
-			return;
+			return txn;
 		f.files = packages_find(p, c->path, file);
 		explain_rule(kind, c, &f, out);
 	}
@@ -318,14 +338,61 @@ explain_change(struct explain *x, enum change kind,
 		if (out->verdict == EXPLAIN_PLAIN && c->now != NULL)
 			is_copy(p, kind, c, f.md5, out);
 	}
-	if (txn != NULL)
-		out->cause = txn->cause;
-	count(x, txn, out, c);
-	if (out->package != NULL) {
-		log_quote(x->package, sizeof(x->package), out->package,
-		    strlen(out->package));
-		out->package = x->package;
+	own_texts(txn, out);
+	return txn;
+}
+
+void
+explain_change(struct explain *x, enum change kind,
+    const struct change_of *c, struct explanation *out)
+{
+	pthread_mutex_lock(&x->lock);
+	count(x, explain_one(x, kind, c, out), out, c);
+	pthread_mutex_unlock(&x->lock);
+}
+
+/* -- of the host's state ---------------------------- */
+
+bool
+explain_running(struct explain *x, const struct who *who)
+{
+	struct txn *txn;
+	bool running;
+
+	pthread_mutex_lock(&x->lock);
+	running = x->from.dpkg[0] != '\0' &&
+	    txns_role(&x->txns, who, &txn) != TXN_NONE && txn_running(txn);
+	pthread_mutex_unlock(&x->lock);
+	return running;
+}
+
+int64_t
+explain_wait_ms(const struct explain *x)
+{
+	return x->wait_ms; /* never changes */
+}
+
+void
+explain_state(struct explain *x, const char *path, const struct entry *now,
+    const struct who *who, struct explanation *out)
+{
+	const struct change_of c = {.path = path, .now = now, .who = who};
+	struct txn *txn;
+
+	pthread_mutex_lock(&x->lock);
+	if (x->packages != NULL && packages_stale(x->packages))
+		x->read_ms = 0; /* it is asked rarely, and when all is done */
+	txn = explain_one(x, CHANGE_CONTENT, &c, out);
+	out->by_role = out->package == NULL;
+	if (out->verdict == EXPLAIN_SILENT && txn != NULL)
+		txn->facts++;
+	else if (out->verdict == EXPLAIN_SILENT)
+		x->explained++;
+	if (txn != NULL && out->package == NULL && txn->packages[0] != '\0') {
+		snprintf(out->name, sizeof(out->name), "%s", txn->packages);
+		out->package = out->name;
 	}
+	pthread_mutex_unlock(&x->lock);
 }
 
 /* -- waiting ---------------------------- */
@@ -343,8 +410,8 @@ keep(struct explain *x, const struct pending_item *it)
 	    it->from, it->meta_who, it->who == NULL && it->content) == 0;
 }
 
-bool
-explain_hold(struct explain *x, const struct pending_item *it)
+static bool
+hold(struct explain *x, const struct pending_item *it)
 {
 	const struct who *who = it->who != NULL ? it->who : it->meta_who;
 	struct txn *txn;
@@ -358,8 +425,19 @@ explain_hold(struct explain *x, const struct pending_item *it)
 	    keep(x, it);
 }
 
-struct pending_item *
-explain_take(struct explain *x)
+bool
+explain_hold(struct explain *x, const struct pending_item *it)
+{
+	bool held;
+
+	pthread_mutex_lock(&x->lock);
+	held = hold(x, it);
+	pthread_mutex_unlock(&x->lock);
+	return held;
+}
+
+static struct pending_item *
+take(struct explain *x)
 {
 	int64_t now = clock_boot_ms();
 
@@ -372,16 +450,37 @@ explain_take(struct explain *x)
 	return pending_take(x->held, INT64_MAX);
 }
 
+struct pending_item *
+explain_take(struct explain *x)
+{
+	struct pending_item *it;
+
+	pthread_mutex_lock(&x->lock);
+	it = take(x);
+	pthread_mutex_unlock(&x->lock);
+	return it;
+}
+
 bool
 explain_waits(struct explain *x, const char *path)
 {
-	return pending_has(x->held, path);
+	bool waits;
+
+	pthread_mutex_lock(&x->lock);
+	waits = pending_has(x->held, path);
+	pthread_mutex_unlock(&x->lock);
+	return waits;
 }
 
 bool
 explain_busy(struct explain *x)
 {
-	return txns_running(&x->txns, x->wait_ms);
+	bool busy;
+
+	pthread_mutex_lock(&x->lock);
+	busy = txns_running(&x->txns, x->wait_ms);
+	pthread_mutex_unlock(&x->lock);
+	return busy;
 }
 
 static void
@@ -400,6 +499,7 @@ explain_turn(struct explain *x)
 {
 	int64_t now = clock_boot_ms();
 
+	pthread_mutex_lock(&x->lock);
 	if (pending_wait(x->held, now) < 0)
 		txns_close(&x->txns, x->env->out, false);
 	if (x->explained > 0 && now >= x->told_ms + TELL_MS) {
@@ -410,4 +510,5 @@ explain_turn(struct explain *x)
 		packages_free(&x->packages);
 		malloc_trim(0);
 	}
+	pthread_mutex_unlock(&x->lock);
 }

@@ -3,8 +3,8 @@
  * Explanation by content: a change that only puts there what an installed
  * package holds is counted and silent; a package's file that holds
  * something else is raised louder.  While a package transaction runs, its
- * files wait for its end, and a bounded time at most.  The files sensor's
- * thread alone.
+ * files wait for its end, and a bounded time at most.  Asked by the files
+ * and the state sensor, each on its thread: it has its own lock.
  *
  * What a word is worth.  Our lists, made from the package (SHA-256, mode,
  * owner): the change is explained whoever made it.  dpkg's own lists (MD5,
@@ -31,9 +31,11 @@ enum explain_verdict {
 
 struct explanation {
 	enum explain_verdict verdict;
-	const char *package; /* lent until the next call; NULL: none */
+	const char *package; /* lies in NAME; NULL: none */
+	bool by_role; /* not by content: by who did it, or where */
 	const char *word;    /* static: what it rests on; NULL: nothing */
-	const char *cause;   /* of its transaction; lent; NULL */
+	const char *cause;   /* of its transaction, lies in ID; NULL */
+	char name[TXN_PACKAGES_MAX], id[ID_MAX];
 };
 
 struct explain; /* opaque */
@@ -54,6 +56,20 @@ bool explain_waits(struct explain *x, const char *path);
 bool explain_busy(struct explain *x);
 /* Every second or so: ends transactions, tells counts, frees memory. */
 void explain_turn(struct explain *x);
+
+/* -- for the state sensor ---------------------------- */
+
+/* Did WHO (NULL: nobody) run below a dpkg that is still at work? */
+bool explain_running(struct explain *x, const struct who *who);
+/* No longer than this anything waits for the end of a transaction. */
+int64_t explain_wait_ms(const struct explain *x);
+/*
+ * What was read at PATH, NOW there (NULL: gone), means something new, and
+ * WHO made it so.  The files sensor's rule; of what has no package of its
+ * own the package is the transaction's.
+ */
+void explain_state(struct explain *x, const char *path,
+    const struct entry *now, const struct who *who, struct explanation *out);
 
 /* -- the rule, pure, for tests ---------------------------- */
 

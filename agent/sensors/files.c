@@ -49,7 +49,7 @@ struct files {
 	char state_top[PATH_LEN]; /* of all our processes */
 	struct inspect *inspect;
 	struct baseline *base;
-	struct explain *explain;
+	struct explain *explain; /* lent */
 	char base_path[PATH_LEN];
 	int64_t clear_ms;  /* wall: no loss known up to here */
 	int64_t put_ms;	   /* boot: last change of the baseline */
@@ -794,9 +794,7 @@ files_start(struct sensor *s, struct why *why)
 	f->inspect = inspect_new(NULL, &s->env->stop);
 	if (s->fd < 0 || f->pending == NULL || f->inspect == NULL)
 		return why_set(why, ERR_NOMEM, "files sensor");
-	r = explain_new(s->env, &f->explain, why);
-	if (r != 0)
-		return r;
+	f->explain = s->env->explain;
 	r = watch_new(f->pending, s->env->ignore, s->env->who, s->fd,
 	    &f->watch, why);
 	if (r == 0)
@@ -829,7 +827,6 @@ files_stop(struct sensor *s)
 		log_error("%s", why.text);
 	baseline_free(&f->base);
 	inspect_free(&f->inspect);
-	explain_free(&f->explain);
 	pending_free(&f->pending);
 	if (s->fd >= 0)
 		close(s->fd);

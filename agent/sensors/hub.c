@@ -15,6 +15,7 @@
 
 #include "agent/links/child.h"
 #include "agent/links/ipc.h"
+#include "agent/sensors/explain.h"
 #include "agent/sensors/gate.h"
 #include "agent/sensors/jobs.h"
 #include "agent/sensors/own.h"
@@ -357,6 +358,8 @@ prepare(struct hub *h, struct why *why)
 	    state_listen(h->env.tap, s) != 0))
 		r = why_set(why, ERR_NOMEM, "changed paths");
 	h->env.roots = &h->roots;
+	if (r == 0)
+		r = explain_new(&h->env, &h->env.explain, why);
 	h->env.ignore = h->ignore;
 	h->gate.env = &h->env;
 	h->gate.own = h->own;
@@ -428,6 +431,7 @@ stop_all(struct hub *h)
 		close(h->env.connector_fd);
 	blind_free(&h->env.blind);
 	outbox_free(&h->env.out);
+	explain_free(&h->env.explain);
 	tap_free(&h->env.tap);
 	who_cache_free(&h->env.who);
 	own_free(&h->own);

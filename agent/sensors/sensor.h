@@ -25,6 +25,8 @@
 #include "agent/sensors/who.h"
 #include "common/base/err.h"
 
+struct explain;
+
 /* What main gives to every sensor; lent, lives longer than they do. */
 struct sensor_env {
 	const Cordon__Settings *settings;
@@ -35,6 +37,7 @@ struct sensor_env {
 	struct blind *blind;
 	struct who_cache *who; /* of all sensors */
 	struct tap *tap; /* changed paths, from files to state */
+	struct explain *explain; /* what packages explain; has its lock */
 	int64_t last_seen_ms; /* wall time, of the process before; 0: none */
 	atomic_bool stop;     /* end long work soon */
 	atomic_bool cut;      /* the enforcer says: this host is cut off */

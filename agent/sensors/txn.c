@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Who is below dpkg.  Runs on the files sensor's thread.  A process may
+ * Who is below dpkg.  Runs under the lock of explain.c.  A process may
  * call itself what it likes: only the kernel's word on its executable and
  * its parents counts.
  */
@@ -112,6 +112,14 @@ open_one(struct txns *t, const struct who *who, int outer)
 	txn->manager[len] = '\0';
 	txn->direct = is_program(txn->manager, DPKG);
 	return txn;
+}
+
+bool
+txn_below(const struct who *who)
+{
+	int outer;
+
+	return who != NULL && is_certain(who) && txn_find(who, &outer) >= 0;
 }
 
 enum txn_role
@@ -233,6 +241,8 @@ tell(const struct txn *txn, struct outbox *out)
 	emit_addf(&s, "removed", "%" PRIu64, txn->removed);
 	emit_addf(&s, "generated", "%" PRIu64, txn->generated);
 	emit_addf(&s, "by-scripts", "%" PRIu64, txn->scripts);
+	if (txn->facts > 0)
+		emit_addf(&s, "state", "%" PRIu64, txn->facts);
 	emit_addf(&s, "seconds", "%" PRId64,
 	    (txn->last_ms - txn->opened_ms + 999) / 1000);
 	if (txn->packages[0] != '\0')
@@ -259,7 +269,7 @@ txns_close(struct txns *t, struct outbox *out, bool all)
 			continue;
 		}
 		if (txn->explained + txn->removed + txn->generated +
-		    txn->scripts > 0)
+		    txn->scripts + txn->facts > 0)
 			tell(txn, out);
 		*txn = t->txn[--t->n];
 	}

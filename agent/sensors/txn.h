@@ -35,6 +35,7 @@ struct txn {
 	char cause[ID_MAX];
 	char manager[128];
 	uint64_t explained, removed, generated, scripts;
+	uint64_t facts; /* of the host's state, explained */
 	char packages[TXN_PACKAGES_MAX];
 	uint64_t more; /* packages that did not fit */
 };
@@ -51,6 +52,8 @@ struct txns {
  */
 enum txn_role txns_role(struct txns *t, const struct who *who,
     struct txn **txn);
+/* Is WHO certain, and dpkg or below it?  Pure. */
+bool txn_below(const struct who *who);
 /*
  * Is it not known below whom WHO (or nobody) ran?  Then it may have been
  * part of a transaction.
