@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "agent/sensors/emit.h"
+#include "agent/sensors/findings.h"
 #include "agent/sensors/path.h"
 #include "agent/state/nl.h"
 #include "agent/state/source.h"
@@ -32,6 +33,7 @@ struct part {
 	int64_t kept_ms;     /* boot: when they were written */
 	bool dirty;	     /* a path of it changed */
 	bool unkept;	     /* newer than what is on disk */
+	bool now_keep;	     /* and something of it was told */
 	bool unreadable;     /* told */
 	bool away;	     /* FACTS are of a process before us */
 };
@@ -42,12 +44,13 @@ struct state {
 	struct part part[STATE_SOURCES_MAX];
 	size_t n;
 	struct tap_item *items; /* of this turn */
+	struct findings *findings;
 	/* Of the look that goes on. */
 	struct part *now;
 	char cause[ID_MAX];
 	const char *found_by;
-	struct state_told *told[STATE_SIGNALS_MAX]; /* owned */
-	size_t ntold, more;
+	struct state_told *told[STATE_FOUND_MAX]; /* owned */
+	size_t ntold, sent, more;
 	struct buf first; /* sources read for the first time, in words */
 	uint64_t first_facts;
 };
@@ -96,30 +99,32 @@ is_of(const struct state_source *source, const char *path)
 }
 
 /*
- * Whoever wrote PATH or moved a folder above it; else whoever changed
- * anything of the source, if that was one only.
+ * Whoever wrote PATH or moved a folder above it, one who is no package
+ * manager first; else whoever changed anything of the source, if that was
+ * one only.
  */
-static const struct who *
+static struct who *
 find_who(const struct state *st, const char *path, unsigned int *writers)
 {
-	const struct tap_item *it;
-	const struct who *only = NULL;
+	const struct tap_item *it, *of = NULL;
+	struct who *only = NULL;
 	bool several = false;
 
 	for (it = st->items; it != NULL; it = it->next) {
 		if (it->who == NULL)
 			continue;
-		if (path[0] != '\0' && path_under(path, it->path))
-			goto found;
+		if (path[0] != '\0' && path_under(path, it->path) &&
+		    (of == NULL || txn_below(of->who)))
+			of = it;
 		if (!is_of(st->now->source, it->path))
 			continue;
 		several |= only != NULL && only->pid != it->who->pid;
 		only = it->who;
 	}
-	return several ? NULL : only;
-found:
-	*writers = it->writers;
-	return it->who;
+	if (of == NULL)
+		return several ? NULL : only;
+	*writers = of->writers;
+	return of->who;
 }
 
 /* A fact can name the process itself.  Counted for the caller. */
@@ -173,7 +178,7 @@ on_change(void *arg, const struct fact_change *c)
 	memset(&told, 0, sizeof(told));
 	if (!st->now->source->tell(c, &told) || fold(st, &told))
 		return;
-	copy = st->ntold < STATE_SIGNALS_MAX ? malloc(sizeof(*copy)) : NULL;
+	copy = st->ntold < STATE_FOUND_MAX ? malloc(sizeof(*copy)) : NULL;
 	if (copy == NULL) {
 		st->more++;
 		return;
@@ -183,27 +188,20 @@ on_change(void *arg, const struct fact_change *c)
 }
 
 static void
-tell_one(struct state *st, const struct state_told *told)
+tell_one(struct state *st, const struct state_told *told, bool first)
 {
 	unsigned int writers = 0;
 	struct who *named;
-	struct emit_signal s;
+	struct finding one = {.source = st->now->source, .kind = told->kind,
+	    .found_by = st->found_by, .object = told->object,
+	    .text = told->text, .path = told->path, .cause = st->cause,
+	    .severity = told->severity, .first = first};
 
-	emit_init(&s, told->kind, told->object);
-	s.text = told->text[0] != '\0' ? told->text : NULL;
-	s.severity = told->severity;
 	named = told->pid > 0 ? find_pid(st, told->pid) : NULL;
-	s.who = named != NULL ? named :
-	    find_who(st, told->path, &writers);
-	s.cause_id = s.who == NULL || s.who->pid <= 0 ? st->cause : NULL;
-	emit_add(&s, "source", st->now->source->name);
-	emit_add(&s, "found-by", st->found_by);
-	if (told->path[0] != '\0')
-		emit_add(&s, "path", told->path);
-	if (writers > 1)
-		emit_addf(&s, "writers", "%u", writers);
-	if (emit_send(st->s->env->out, &s) == ERR_RANGE)
-		log_error("state: no kind %s", told->kind);
+	one.who = named != NULL ? named : find_who(st, told->path, &writers);
+	one.writers = writers;
+	findings_take(st->findings, &one, STATE_SIGNALS_MAX, &st->sent,
+	    &st->more);
 	who_unref(&named);
 }
 
@@ -284,7 +282,7 @@ keep(struct state *st, struct part *p)
 	if (r != 0)
 		log_error("%s", why.text);
 	buf_done(&b);
-	p->unkept = false;
+	p->unkept = p->now_keep = false;
 	p->kept_ms = clock_boot_ms();
 }
 
@@ -358,14 +356,14 @@ compare_take(struct state *st, struct part *p, struct facts *is)
 	bool first = p->facts == NULL, any;
 	size_t changes = 0, i;
 
-	st->ntold = st->more = 0;
+	st->ntold = st->sent = st->more = 0;
 	id_new(st->cause, "U", 10);
 	st->found_by = first ? "first look" : p->away ? "after downtime" :
 	    p->dirty ? "event" : "poll";
 	facts_diff(p->facts, is, on_change, st);
 	any = st->ntold > 0;
 	for (i = 0; i < st->ntold; i++) {
-		tell_one(st, st->told[i]);
+		tell_one(st, st->told[i], first);
 		free(st->told[i]);
 	}
 	tell_more(st);
@@ -379,7 +377,9 @@ compare_take(struct state *st, struct part *p, struct facts *is)
 	facts_free(&p->facts);
 	p->facts = is;
 	p->away = false;
-	if (p->unkept && (first || any ||
+	/* What waits to be told must be found again if we die before. */
+	p->now_keep |= first || any;
+	if (p->unkept && !findings_wait(st->findings) && (p->now_keep ||
 	    clock_boot_ms() >= p->kept_ms + STATE_KEEP_MS))
 		keep(st, p);
 }
@@ -416,6 +416,8 @@ take_items(struct state *st)
 
 	tap_items_free(&st->items);
 	st->items = tap_take(st->s->env->tap, &lost);
+	for (it = st->items; it != NULL; it = it->next)
+		findings_changed(st->findings, it->path, it->who);
 	for (i = 0; i < st->n; i++) {
 		st->part[i].dirty = lost && st->part[i].source->paths != NULL;
 		for (it = st->items; it != NULL && !st->part[i].dirty;
@@ -426,6 +428,23 @@ take_items(struct state *st)
 }
 
 /* -- the sensor ---------------------------- */
+
+/* What waited for the end of a package transaction. */
+static void
+settle(struct state *st, int64_t *next)
+{
+	int64_t soon = clock_boot_ms() + FINDINGS_POLL_MS;
+	size_t i;
+
+	if (!findings_wait(st->findings))
+		return;
+	findings_turn(st->findings);
+	for (i = 0; i < st->n && !findings_wait(st->findings); i++)
+		if (st->part[i].unkept && st->part[i].now_keep)
+			keep(st, &st->part[i]);
+	if (findings_wait(st->findings) && soon < *next)
+		*next = soon;
+}
 
 static void
 state_on_timer(struct sensor *s)
@@ -448,6 +467,7 @@ state_on_timer(struct sensor *s)
 	}
 	tell_first(st);
 	tap_items_free(&st->items);
+	settle(st, &next);
 	if (any)
 		malloc_trim(0);
 	s->due_ms = next;
@@ -489,6 +509,7 @@ state_start(struct sensor *s, struct why *why)
 	const Cordon__Settings *settings = s->env->settings;
 	struct state *st = calloc(1, sizeof(*st));
 	size_t i;
+	int r;
 
 	if (st == NULL)
 		return why_set(why, ERR_NOMEM, "state sensor");
@@ -498,6 +519,9 @@ state_start(struct sensor *s, struct why *why)
 	    .route_fd = nl_open(NETLINK_ROUTE, why),
 	    .diag_fd = nl_open(NETLINK_SOCK_DIAG, why)};
 	buf_init(&st->first, EMIT_VALUE_MAX);
+	r = findings_new(s->env, &st->findings, why);
+	if (r != 0)
+		return r;
 	check_names(settings);
 	for (i = 0; state_sources[i] != NULL; i++) {
 		if (is_left_out(settings, state_sources[i]->name))
@@ -516,12 +540,16 @@ static void
 state_stop(struct sensor *s)
 {
 	struct state *st = s->state;
+	bool again;
 	size_t i;
 
 	if (st == NULL)
 		return;
+	/* What still waits to be told is found again by the next process. */
+	again = st->findings != NULL && findings_wait(st->findings);
+	findings_free(&st->findings);
 	for (i = 0; i < st->n; i++) {
-		if (st->part[i].unkept)
+		if (st->part[i].unkept && !again)
 			keep(st, &st->part[i]);
 		facts_free(&st->part[i].facts);
 	}

@@ -10,6 +10,7 @@
 #include "agent/sensors/sensor.h"
 
 #define STATE_DELAY_MS 200 /* from the first event to the look */
+#define STATE_FOUND_MAX 512 /* of one look, explained or not */
 #define STATE_SIGNALS_MAX 64 /* of one look; the rest is one more */
 #define STATE_KEEP_MS (10 * 60 * 1000) /* what meant nothing is kept so late */
 #define STATE_FILE "facts-"	       /* and the name of the source */

@@ -13,6 +13,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "agent/sensors/txn.h"
+
 struct tap {
 	int fd;
 	struct {
@@ -197,8 +199,11 @@ tap_put(struct tap *t, const char *path, struct who *who)
 		t->lost = true;
 	} else if (who != NULL && it->who != who) {
 		it->writers += it->who == NULL || it->who->pid != who->pid;
-		who_unref(&it->who);
-		it->who = who_ref(who);
+		if (it->who == NULL || !txn_below(who) ||
+		    txn_below(it->who)) {
+			who_unref(&it->who);
+			it->who = who_ref(who);
+		}
 	}
 	pthread_mutex_unlock(&t->lock);
 	wake(t);

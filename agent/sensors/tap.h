@@ -17,7 +17,9 @@
 struct tap_item {
 	struct tap_item *next;
 	char *path;
-	struct who *who; /* the last; NULL: not known */
+	/* The last, but one who is no package manager stays before it;
+	 * NULL: not known. */
+	struct who *who;
 	unsigned int writers; /* different processes */
 };
 

@@ -328,4 +328,4 @@ accounts_tell(const struct fact_change *c, struct state_told *out)
 static const char *const paths[] = {PASSWD, SHADOW, NULL};
 
 const struct state_source state_accounts = {"accounts", paths, 60,
-    accounts_read, accounts_tell};
+    accounts_read, accounts_tell, true};

@@ -202,4 +202,4 @@ static const char *const paths[] = {"/etc/ssl/*", "/etc/pki/*",
     "/usr/share/pki/trust/*", "/var/lib/ca-certificates/*", NULL};
 
 const struct state_source state_authorities = {"authorities", paths, 120,
-    authorities_read, authorities_tell};
+    authorities_read, authorities_tell, true};

@@ -260,4 +260,4 @@ groups_tell(const struct fact_change *c, struct state_told *out)
 static const char *const paths[] = {GROUP, GSHADOW, "/etc/passwd", NULL};
 
 const struct state_source state_groups = {"groups", paths, 60, groups_read,
-    groups_tell};
+    groups_tell, true};

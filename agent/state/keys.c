@@ -341,4 +341,4 @@ static const char *const paths[] = {"*/.ssh/authorized_keys",
     NULL};
 
 const struct state_source state_keys = {"keys", paths, 60, keys_read,
-    keys_tell};
+    keys_tell, true};

@@ -141,4 +141,4 @@ static const char *const paths[] = {"/etc/rsyslog*", "/etc/syslog*",
     "/etc/audit/*", NULL};
 
 const struct state_source state_logging = {"logging", paths, 60,
-    logging_read, logging_tell};
+    logging_read, logging_tell, true};

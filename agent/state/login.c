@@ -124,4 +124,4 @@ static const char *const paths[] = {"/etc/login.defs",
     "/etc/shells", NULL};
 
 const struct state_source state_login = {"login", paths, 60, login_read,
-    login_tell};
+    login_tell, true};

@@ -212,4 +212,4 @@ logs_tell(const struct fact_change *c, struct state_told *out)
 static const char *const paths[] = {LOGS, HISTORIES("*"), NULL};
 
 const struct state_source state_logs = {"logs", paths, 30, logs_read,
-    logs_tell};
+    logs_tell, false};

@@ -186,4 +186,4 @@ static const char *const paths[] = {RESOLV, HOSTS, NSSWITCH, RESOLVED,
     RESOLVED ".d/*", NULL};
 
 const struct state_source state_names = {"names", paths, 60, names_read,
-    names_tell};
+    names_tell, true};

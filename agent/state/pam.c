@@ -253,4 +253,4 @@ pam_tell(const struct fact_change *c, struct state_told *out)
 static const char *const paths[] = {PAM_D "/*", PAM_CONF, NULL};
 
 const struct state_source state_pam = {"pam", paths, 60, pam_read,
-    pam_tell};
+    pam_tell, true};

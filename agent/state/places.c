@@ -435,4 +435,4 @@ places_tell(const struct fact_change *c, struct state_told *out)
 }
 
 const struct state_source state_places = {"places", place_paths, 120,
-    places_read, places_tell};
+    places_read, places_tell, true};

@@ -138,4 +138,4 @@ static const char *const paths[] = {"/etc/polkit-1/*",
     "/usr/local/share/polkit-1/*", "/var/lib/polkit-1/*", NULL};
 
 const struct state_source state_polkit = {"polkit", paths, 60, polkit_read,
-    polkit_tell};
+    polkit_tell, true};

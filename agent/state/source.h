@@ -64,6 +64,9 @@ struct state_source {
 	 * that is FACT_FOUND means something only if it is bad in itself.
 	 */
 	bool (*tell)(const struct fact_change *c, struct state_told *out);
+	/* Its facts are what the file at their path holds, and nothing else:
+	 * what explains that file explains them. */
+	bool of_files;
 };
 
 /* The table of all sources, in sources.c; ends with NULL. */

@@ -242,4 +242,4 @@ static const char *const paths[] = {SSHD_CONFIG, "/etc/ssh/sshd_config.d/*",
     "/usr/share/openssh/sshd_config.d/*", NULL};
 
 const struct state_source state_sshd = {"sshd", paths, 60, sshd_read,
-    sshd_tell};
+    sshd_tell, true};

@@ -180,4 +180,4 @@ sudo_tell(const struct fact_change *c, struct state_told *out)
 static const char *const paths[] = {SUDOERS, SUDOERS_D "/*", DOAS, NULL};
 
 const struct state_source state_sudo = {"sudo", paths, 60, sudo_read,
-    sudo_tell};
+    sudo_tell, true};
