@@ -15,7 +15,7 @@ from sensors_rig import BUILD, ROOT, UID, Sensors
 
 sys.path.insert(0, os.path.join(ROOT, "tests/lib"))
 from debian import base_tree  # noqa: E402
-from debs import repack, repository  # noqa: E402
+from debs import Packages, repack, repository  # noqa: E402
 from world import Failed  # noqa: E402
 
 MEDIUM = 3
@@ -48,7 +48,7 @@ mount -t devpts -o newinstance,ptmxmode=0666 none {root}/dev/pts
 echo up
 exec sleep 3600
 """.format(root=self.root, base=base, uid=UID, build=BUILD)
-        self.holder = subprocess.Popen(["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script],
+        self.holder = subprocess.Popen(["unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "sh", "-c", script],
                                        stdout=subprocess.PIPE, text=True)
         assert self.holder.stdout.readline() == "up\n"
         self.init = int(subprocess.run(["pgrep", "-P", str(self.holder.pid)], capture_output=True, text=True,
@@ -56,7 +56,7 @@ exec sleep 3600
         self.disk = "/proc/%d/root%s" % (self.init, self.root)
 
     def inside(self, *args):
-        return ["nsenter", "-t", str(self.init), "-m", "-p", "chroot", self.root, *args]
+        return ["nsenter", "-t", str(self.init), "-m", "-p", "-n", "chroot", self.root, *args]
 
     def sh(self, script, **kw):
         p = subprocess.run(self.inside("sh", "-c", script), capture_output=True, text=True, stdin=subprocess.DEVNULL,
@@ -71,7 +71,7 @@ exec sleep 3600
             trees = re.findall(r"^watch = (.*)$", f.read(), re.M)
         args = ["/opt/build/test/sensors-driver", "--program", "/opt/build/bin/agent-sensors", "--state",
                 "/var/lib/cordon-agent/sensors", "--user", str(UID), "--packages", "/var/lib/dpkg", "--lists",
-                "/var/lib/cordon-agent/packages"]
+                "/var/lib/cordon-agent/packages", "--processes"]
         for t in trees:
             args += ["--watch", t]
         self.run_driver(self.inside(*args), wait=True)
@@ -133,7 +133,8 @@ def prepare(t):
 
 def raised(t, seconds=1.5):
     """What was raised since the last call; the rest stays in t.seen."""
-    t.seen += [dict(m, what="signal") for m in t.quiet(seconds)]
+    got = t.quiet(seconds)
+    t.seen += [dict(m, what="signal") for m in got]
     bad = [m for m in t.seen if m["what"] == "signal" and m["severity"] >= MEDIUM]
     t.seen = [m for m in t.seen if m not in bad]
     return [(m["kind"], m["object"], m.get("program"), m.get("package.says"), m.get("parent")) for m in bad]
@@ -143,7 +144,8 @@ def wait_done(t, least, seconds=60):
     """Until a transaction has told its counts."""
     end = time.monotonic() + seconds
     while sum(int(m["explained"]) for m in t.counts()) < least and time.monotonic() < end:
-        t.seen += [dict(m, what="signal") for m in t.quiet(0.5)]
+        got = t.quiet(0.5)
+        t.seen += [dict(m, what="signal") for m in got]
     return t.counts()
 
 
@@ -174,15 +176,69 @@ def test_12_install_and_remove(tree):
     tree.sh("apt-get -y --allow-downgrades install ./packages/hostname_*~old_*.deb || "
             "dpkg -i /packages/hostname_*~old_*.deb")
     tree.sh("apt-get -y upgrade")
-    wait_done(tree, 2)
+    wait_done(tree, 1)
     assert raised(tree) == []
     tree.sh("dpkg -r rsync && dpkg -i $(ls /packages/rsync_*.deb | grep -v '~old')")
-    wait_done(tree, 4)
+    wait_done(tree, 1)
     assert raised(tree, 3.0) == []
     tree.seen.clear()
 
 
-def test_13_alternatives_by_hand(tree):
+def test_13_a_package_with_an_account(tree):
+    """Its user, unit and job are the package's; who comes beside dpkg is told, and not as the package's."""
+    made = Packages(os.path.join(tree.work, "made"))
+    made.build("quiet-test", "1", {
+        "/usr/lib/systemd/system/quiet-test.service": "[Service]\nExecStart=/usr/bin/true\n",
+        "/etc/cron.d/quiet-test": "1 1 * * * root true\n",
+        "/etc/pam.d/quiet-test": "auth required pam_deny.so\n"},
+        conffiles=("/etc/cron.d/quiet-test", "/etc/pam.d/quiet-test"),
+        scripts={"postinst": "useradd -r -s /usr/sbin/nologin quiet\n"
+                 "mkdir -p /etc/systemd/system/multi-user.target.wants\n"
+                 "ln -sf /usr/lib/systemd/system/quiet-test.service /etc/systemd/system/multi-user.target.wants/\n"
+                 "touch /tmp/configuring; i=0; while [ ! -e /tmp/go ] && [ $i -lt 100 ]; do sleep 0.1; i=$((i+1)); "
+                 "done\nuseradd -r -o -u 0 quietroot"})
+    shutil.copy(made.deb("quiet-test", "1"), os.path.join(tree.disk, "packages"))
+    busy = subprocess.Popen(tree.inside("dpkg", "-i", "/packages/quiet-test_1_all.deb"), stdin=subprocess.DEVNULL,
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 30
+    while not os.path.exists(os.path.join(tree.disk, "tmp/configuring")) and time.monotonic() < end:
+        time.sleep(0.05)
+    tree.sh("printf '* * * * * root /tmp/x\\n' > /etc/cron.d/beside")
+    m = tree.expect("signal", lambda m: m["kind"] == "persist.cron" and m["object"] == "/etc/cron.d/beside")
+    assert m["severity"] >= MEDIUM and busy.poll() is None
+    tree.sh("printf '[Service]\\nExecStart=/tmp/x\\n' > /etc/systemd/system/beside.service; touch /tmp/go")
+    assert busy.wait(60) == 0
+    m = tree.expect("signal", lambda m: m["kind"] == "account.created" and m["object"] == "quiet")
+    assert m["severity"] < MEDIUM and m["package"].startswith("quiet-test 1"), m
+    assert m["program"].endswith("/useradd")
+    m = tree.expect("signal", lambda m: m["kind"] == "account.uid0" and m["object"] == "quietroot")
+    assert m["severity"] == 5
+    wait_done(tree, 1)
+    bad = raised(tree, 3.0)
+    assert {b[1] for b in bad} == {"/etc/cron.d/beside", "/etc/systemd/system/beside.service"}, bad
+    tree.seen.clear()
+
+
+def test_14_an_account_beside_dpkg(tree):
+    """The same file, written by dpkg's tree and by another one: none of it is the package's."""
+    made = Packages(os.path.join(tree.work, "made2"))
+    made.build("quiet-two", "1", {"/usr/share/quiet-two": "x"}, scripts={
+        "postinst": "useradd -r quiet2; touch /tmp/two; while [ ! -e /tmp/two-go ]; do sleep 0.1; done"})
+    shutil.copy(made.deb("quiet-two", "1"), os.path.join(tree.disk, "packages"))
+    busy = subprocess.Popen(tree.inside("dpkg", "-i", "/packages/quiet-two_1_all.deb"), stdin=subprocess.DEVNULL,
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 30
+    while not os.path.exists(os.path.join(tree.disk, "tmp/two")) and time.monotonic() < end:
+        time.sleep(0.01)
+    tree.sh("useradd -r intruder; touch /tmp/two-go")
+    assert busy.wait(60) == 0
+    m = tree.expect("signal", lambda m: m["kind"] == "account.created" and m["object"] == "intruder")
+    assert m["severity"] >= MEDIUM and m.get("package") is None, m
+    raised(tree, 3.0)
+    tree.seen.clear()
+
+
+def test_15_alternatives_by_hand(tree):
     """Silent where it leads to a package's program, and only there."""
     tree.sh("update-alternatives --install /usr/bin/x-test x-test /usr/bin/id 10; x-test; "
             "update-alternatives --install /usr/bin/x-test x-test /usr/bin/env 20; update-alternatives --remove-all x-test")
