@@ -24,8 +24,9 @@ enum change {
 	CHANGE_MOVED,
 };
 
-/* One path, before and after; NULL: not there. */
 struct explain;
+
+/* One path, before and after; NULL: not there. */
 struct change_of {
 	const char *path;
 	const struct entry *old, *now;
