@@ -161,9 +161,13 @@ displaced_put_all_back(struct displaced_list *l)
 
 	while (i < l->n) {
 		d = &l->at[i++];
-		if (!d->off)
+		if (d->off && d->fd < 0 && d->stays)
+			log_warn("XDP program %u was not put back on device "
+			    "%u: the kernel has it no more", d->program,
+			    d->index);
+		if (!d->off || (d->fd < 0 && d->stays))
 			displaced_drop(l, &l->at[--i]);
-		else if (d->fd < 0 && !d->stays)
+		else if (d->fd < 0)
 			l->calls->ask_program(l->arg, d->program);
 		else if (d->fd >= 0 && d->link != 0)
 			ask_link(l, d, 0, d->link - 1);

@@ -6,6 +6,7 @@
 #include "agent/guard/maps.h"
 
 #include <bpf/bpf.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -42,7 +43,8 @@ maps_clear(int map, maps_test_fn *test, void *arg, struct maps_found *out)
 		if (index == 0 || !test(arg, index))
 			continue;
 		out->device = index;
-		out->stays |= bpf_map_delete_elem(map, &key) != 0;
+		out->stays |= bpf_map_delete_elem(map, &key) != 0 &&
+		    errno != ENOENT;
 	}
 	out->rest = rc == 0;
 }
