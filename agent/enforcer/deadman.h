@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What comes due: the deadlines of an order, and the dead-man's clock (when
- * did the collector speak last?).  Boot time: a stepped clock moves nothing.  After a restart of the process the time starts anew, so that a
- * host is never opened early.
+ * did the collector speak last?).  Boot time: a stepped clock moves nothing.
+ * After a restart of the process the time starts anew, so that a host is
+ * never opened early.
  */
 #ifndef CORDON_ENFORCER_DEADMAN_H
 #define CORDON_ENFORCER_DEADMAN_H

@@ -59,7 +59,8 @@ void guard_open(struct guard *g);
 
 /*
  * For each part whether it works, or what is lost; how many (0: whoever
- * started us knows of no guard, or it has only just been started).  The texts live until the next call.
+ * started us knows of no guard, or it has only just been started).  The texts
+ * live until the next call.
  */
 size_t guard_readiness(const struct guard *g,
     Cordon__ReadinessItem out[GUARD_ITEMS]);

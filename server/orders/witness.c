@@ -73,8 +73,8 @@ asked_put(struct db *db, const char *host_id, const struct asked *a)
 struct fleet {
 	struct host *h; /* owned; online, open, with addresses */
 	size_t n, cap;
-	struct host *todo; /* owned; isolated, proven, not witnessed */
-	size_t ntodo;
+	struct host *without; /* owned; isolated, proven, not witnessed */
+	size_t nwithout;
 };
 
 static bool
@@ -100,8 +100,8 @@ sort_out(void *arg, const struct host *h)
 	struct fleet *f = arg;
 	struct host *more;
 
-	if (wants_witness(h) && f->ntodo < WITNESS_ASKS_MAX)
-		f->todo[f->ntodo++] = *h;
+	if (wants_witness(h) && f->nwithout < WITNESS_ASKS_MAX)
+		f->without[f->nwithout++] = *h;
 	if (!may_witness(h))
 		return 0;
 	if (f->n == f->cap) {
@@ -210,12 +210,12 @@ witness_tick(struct db *db)
 		return 0;
 	if (rc != 0)
 		return rc;
-	f.todo = calloc(WITNESS_ASKS_MAX, sizeof(*f.todo));
-	rc = f.todo == NULL ? ERR_NOMEM : hosts_each(db, sort_out, &f);
-	for (i = 0; rc == 0 && i < f.ntodo; i++)
-		rc = ask_for(db, &f, &f.todo[i]);
+	f.without = calloc(WITNESS_ASKS_MAX, sizeof(*f.without));
+	rc = f.without == NULL ? ERR_NOMEM : hosts_each(db, sort_out, &f);
+	for (i = 0; rc == 0 && i < f.nwithout; i++)
+		rc = ask_for(db, &f, &f.without[i]);
 	free(f.h);
-	free(f.todo);
+	free(f.without);
 	return rc;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * kill-at PID N: follows a process that waits, says "ready", and kills it
- * when it enters its N-th system call after that wait, before the call does anything; on SIGTERM it lets
- * go and tells how many there were.  Deterministic, where a kill after a
+ * when it enters its N-th system call after that wait, before the call does
+ * anything; on SIGTERM it lets go and tells how many there were.
+ * Deterministic, where a kill after a
  * random time is not.  For the stranding suite; only ever used on a process
  * that a test has started.
  */
