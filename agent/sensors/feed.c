@@ -12,11 +12,11 @@
 #include <unistd.h>
 
 #include "agent/sensors/path.h"
-#include "common/base/log.h"
 
 struct feed {
-	char *tree[FEED_TREES_MAX]; /* not changed after feed_new */
-	size_t trees;
+	/* Not changed after feed_new. */
+	char *tree[FEED_TREES_MAX], *absent[FEED_TREES_MAX];
+	size_t trees, absents;
 	pthread_mutex_t lock;
 	struct feed_event *first, **last;
 	size_t n;
@@ -26,23 +26,21 @@ struct feed {
 static int
 add_tree(struct feed *f, const char *path, struct why *why)
 {
-	char real[PATH_MAX], quoted[256];
+	char real[PATH_MAX];
 
 	if (path[0] != '/')
 		return why_set(why, ERR_CONFIG,
 		    "tree \"%s\": write an absolute path", path);
-	if (f->trees == FEED_TREES_MAX)
+	if (f->trees + f->absents == FEED_TREES_MAX)
 		return why_set(why, ERR_LIMIT, "more than %d data trees",
 		    FEED_TREES_MAX);
-	if (realpath(path, real) == NULL) {
-		log_warn("data tree %s: not there, left out",
-		    log_quote(quoted, sizeof(quoted), path, strlen(path)));
-		return 0;
-	}
-	f->tree[f->trees] = strdup(real);
-	if (f->tree[f->trees] == NULL)
+	if (realpath(path, real) != NULL)
+		f->tree[f->trees++] = strdup(real);
+	else
+		f->absent[f->absents++] = strdup(path);
+	if ((f->trees > 0 && f->tree[f->trees - 1] == NULL) ||
+	    (f->absents > 0 && f->absent[f->absents - 1] == NULL))
 		return why_set(why, ERR_NOMEM, "data trees");
-	f->trees++;
 	return 0;
 }
 
@@ -92,8 +90,10 @@ feed_free(struct feed **fp)
 		f->first = e->next;
 		feed_event_free(&e);
 	}
-	for (i = 0; i < f->trees; i++)
+	for (i = 0; i < FEED_TREES_MAX; i++) {
 		free(f->tree[i]);
+		free(f->absent[i]);
+	}
 	if (f->fd >= 0)
 		close(f->fd);
 	pthread_mutex_destroy(&f->lock);
@@ -111,6 +111,18 @@ const char *
 feed_tree(const struct feed *f, size_t nr)
 {
 	return f->tree[nr];
+}
+
+size_t
+feed_absents(const struct feed *f)
+{
+	return f->absents;
+}
+
+const char *
+feed_absent(const struct feed *f, size_t nr)
+{
+	return f->absent[nr];
 }
 
 int

@@ -34,11 +34,14 @@ struct feed_event {
 
 struct feed; /* opaque */
 
-/* TREE: absolute paths; those that do not exist are told and left out. */
+/* TREE: absolute paths; those that do not exist are left out. */
 int feed_new(char *const *tree, size_t n, struct feed **f, struct why *why);
 void feed_free(struct feed **f);
 size_t feed_trees(const struct feed *f);
 const char *feed_tree(const struct feed *f, size_t nr);
+/* Those that were left out. */
+size_t feed_absents(const struct feed *f);
+const char *feed_absent(const struct feed *f, size_t nr);
 /* Which tree PATH is in; -1: none. */
 int feed_find(const struct feed *f, const char *path);
 /* Could a change in folder DIR matter? */

@@ -107,6 +107,24 @@ add_data_tree(struct files *f, const char *path)
 	    "events; only its canaries are looked at, every minute");
 }
 
+/* Named in the settings and not on this host: nobody looks after it. */
+static void
+tell_absent_data(struct files *f)
+{
+	char quoted[256];
+	const char *path;
+	size_t i;
+
+	for (i = 0; i < feed_absents(f->env->feed); i++) {
+		path = feed_absent(f->env->feed, i);
+		log_warn("data tree %s: not there", log_quote(quoted,
+		    sizeof(quoted), path, strlen(path)));
+		blind_open_lasting(f->env->blind, path, "this data tree is "
+		    "not there: make or mount it and restart cordon-agent, "
+		    "or take it out of [data]");
+	}
+}
+
 /* A mounted file system below a root needs a mark of its own. */
 static void
 on_mount(void *arg, const char *path)
@@ -808,6 +826,7 @@ files_start(struct sensor *s, struct why *why)
 		watch_feed(f->watch, s->env->feed);
 	for (i = 0; i < feed_trees(s->env->feed); i++)
 		add_data_tree(f, feed_tree(s->env->feed, i));
+	tell_absent_data(f);
 	watch_tap(f->watch, s->env->tap);
 	s->due_ms = clock_boot_ms();
 	return watch_start(f->watch, why);

@@ -251,6 +251,13 @@ def test_20_use_is_silent(d, use):
     print("%s: silent in %.1f s" % (use.__name__, took))
 
 
+def test_21_a_tree_that_is_not_there_is_told(d):
+    absent = os.path.join(d.work, "not-mounted")
+    d.watch("--data", absent, known=False)
+    m = d.expect("signal", lambda s: s["kind"] == "agent.blind" and s["object"] == absent)
+    assert "restart cordon-agent" in m["blind.reason"]
+
+
 # -- canaries -----------------------------------------------------------------
 
 def tripped(d, path):
