@@ -46,8 +46,12 @@ struct data {
 	struct burst *burst;
 	struct learn *learn; /* NULL: done */
 	struct canaries *canaries;
-	struct sample sample;
-	char looks[128]; /* of the last harm */
+	struct sample *sample, samples[2]; /* this file's */
+	struct harmed {
+		const struct sample *sample; /* the other one; NULL: none */
+		enum look was, now;
+		enum harm harm;
+	} harmed; /* last: how it looks is only put in words when told */
 	struct later {
 		struct feed_event *ev;
 		int64_t due_ms;
@@ -184,6 +188,20 @@ tell_more(struct data *d, struct incident *in, const struct who *who,
 }
 
 static void
+add_looks(struct emit_signal *s, const struct harmed *h)
+{
+	unsigned int bits;
+
+	if (h->sample == NULL)
+		return;
+	bits = sample_bits(h->sample); /* slow */
+	emit_addf(s, "content", "%s -> %s, %u.%02u bits a byte",
+	    h->was != LOOK_UNKNOWN ? look_str(h->was) : "as its name says",
+	    h->harm == HARM_TYPE && h->now != LOOK_RANDOM ? "noise inside" :
+	    look_str(h->now), bits / 100, bits % 100);
+}
+
+static void
 tell_mass(struct data *d, const struct feed_event *ev, int tree,
     const struct burst_count *count)
 {
@@ -207,7 +225,7 @@ tell_mass(struct data *d, const struct feed_event *ev, int tree,
 	s.cause_id = in->cause;
 	add_counts(&s, count);
 	emit_add(&s, "example", ev->path);
-	emit_add(&s, "content", d->looks);
+	add_looks(&s, &d->harmed);
 	emit_send(d->s->env->out, &s);
 }
 
@@ -307,10 +325,10 @@ judge_there(struct data *d, const struct feed_event *ev, uint32_t now_s,
 	}
 	if (moved)
 		before_moved(d->before, was_at, f->path);
-	now = look_of(&d->sample);
+	now = look_of(d->sample);
 	f->document = was != LOOK_UNKNOWN ? is_document(was, name) :
 	    promise_of(name, true) != PROMISE_NONE;
-	f->harm = harm_of(name, was, &d->sample);
+	f->harm = harm_of(name, was, now, d->sample);
 	/* Noise as well: a file is lost once, whatever comes after. */
 	before_set(d->before, f->path, now == LOOK_UNKNOWN ? LOOK_PLAIN :
 							     now);
@@ -318,11 +336,8 @@ judge_there(struct data *d, const struct feed_event *ev, uint32_t now_s,
 		f->ending = 0; /* .jpeg to .jpg */
 	if (f->harm == HARM_NONE)
 		return;
-	snprintf(d->looks, sizeof(d->looks), "%s -> %s, %u.%02u bits a byte",
-	    was != LOOK_UNKNOWN ? look_str(was) : "as its name says",
-	    f->harm == HARM_TYPE && now != LOOK_RANDOM ? "noise inside" :
-	    look_str(now), sample_bits(&d->sample) / 100,
-	    sample_bits(&d->sample) % 100);
+	d->harmed = (struct harmed){d->sample, was, now, f->harm};
+	d->sample = d->sample == d->samples ? d->samples + 1 : d->samples;
 }
 
 static void
@@ -380,8 +395,8 @@ on_file(struct data *d, const struct feed_event *ev)
 		return;
 	/* What came back after it went is judged when it is closed. */
 	if ((ev->what & (FEED_WRITTEN | FEED_MOVED)) &&
-	    take_sample(ev->path, &d->sample) == 0) {
-		if (d->sample.size == 0 && put_off(d, ev, now))
+	    take_sample(ev->path, d->sample) == 0) {
+		if (d->sample->size == 0 && put_off(d, ev, now))
 			return;
 		judge_there(d, ev, now_s, &f);
 	} else if (ev->what & FEED_GONE) {
@@ -487,6 +502,7 @@ data_start(struct sensor *s, struct why *why)
 		return why_set(why, ERR_NOMEM, "data sensor");
 	s->state = d;
 	d->s = s;
+	d->sample = d->samples;
 	d->feed = s->env->feed;
 	d->before = before_new();
 	d->burst = burst_new();

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/clock.h"
 
@@ -17,6 +18,7 @@ struct pending {
 	struct pending_item *first, **last; /* in order of first_ms */
 	struct pending_item *chain[CHAINS];
 	size_t n;
+	int wake_fd; /* -1: nobody wants to know */
 };
 
 struct pending *
@@ -28,7 +30,14 @@ pending_new(void)
 		return NULL;
 	pthread_mutex_init(&p->lock, NULL);
 	p->last = &p->first;
+	p->wake_fd = -1;
 	return p;
+}
+
+void
+pending_wake(struct pending *p, int fd)
+{
+	p->wake_fd = fd;
 }
 
 void
@@ -119,9 +128,12 @@ pending_add(struct pending *p, const char *path, const char *from,
     struct who *who, bool content)
 {
 	struct pending_item **chain, *it;
+	const uint64_t one = 1;
+	bool first;
 	int r = ERR_LIMIT;
 
 	pthread_mutex_lock(&p->lock);
+	first = p->n == 0;
 	chain = chain_of(p, path);
 	for (it = *chain; it != NULL; it = it->chain)
 		if (strcmp(it->path, path) == 0)
@@ -140,6 +152,10 @@ pending_add(struct pending *p, const char *path, const char *from,
 	r = 0;
 done:
 	pthread_mutex_unlock(&p->lock);
+	/* Those behind the first are found when its time has come. */
+	if (first && r == 0 && p->wake_fd >= 0 &&
+	    write(p->wake_fd, &one, sizeof(one)) < 0)
+		return 0; /* its counter is full: somebody will wake */
 	return r;
 }
 

@@ -33,6 +33,8 @@ struct pending; /* opaque, has its own lock */
 
 struct pending *pending_new(void);
 void pending_free(struct pending **p);
+/* From now on write FD (lent, an eventfd) when the first item comes. */
+void pending_wake(struct pending *p, int fd);
 /*
  * One event.  WHO is counted by us (NULL: unknown); CONTENT: not only
  * attributes.  ERR_LIMIT when full: the caller has lost an event.

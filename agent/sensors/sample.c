@@ -283,10 +283,10 @@ end_gone(const struct sample *s)
 }
 
 enum harm
-harm_of(const char *name, enum look before, const struct sample *s)
+harm_of(const char *name, enum look before, enum look now,
+    const struct sample *s)
 {
 	enum promise p = promise_of(name, true);
-	enum look now = look_of(s);
 	bool document = before == LOOK_TEXT || before == LOOK_TYPED ||
 	    before == LOOK_PLAIN || (before == LOOK_UNKNOWN &&
 	    p != PROMISE_NONE);

@@ -56,16 +56,17 @@ enum promise promise_of(const char *name, bool inner);
 /* What the file looks like: its middle as well as its beginning. */
 enum look look_of(const struct sample *s);
 /*
- * Was a file that looked like BEFORE (LOOK_UNKNOWN: go by the name) and is
- * called NAME harmed?
+ * Was a file that looked like BEFORE (LOOK_UNKNOWN: go by the name), is
+ * called NAME and looks like NOW (look_of S) harmed?
  */
-enum harm harm_of(const char *name, enum look before, const struct sample *s);
+enum harm harm_of(const char *name, enum look before, enum look now,
+    const struct sample *s);
 
 /* Can these bytes be told from noise?  At least 256 of them, else no. */
 bool sample_random(const uint8_t *data, size_t len);
 /* Shannon entropy in hundredths of a bit a byte, 0 to 800. */
 unsigned int sample_entropy(const uint8_t *data, size_t len);
-/* Of the whole sample's most random block. */
+/* Of the whole sample's most random block: some 50 us. */
 unsigned int sample_bits(const struct sample *s);
 
 #endif

@@ -54,7 +54,7 @@ struct watch {
 	struct tap *tap; /* NULL: nobody listens */
 	int wake_fd, stop_fd, fan_fd, ino_fd;
 	bool running;
-	bool news; /* of the watch thread: the checker should look */
+	bool news; /* of the watch thread: something was lost */
 	pthread_t thread;
 	pthread_mutex_t lock; /* roots and dirs: thread against watch_root */
 	struct watched_root root[WATCH_ROOTS_MAX];
@@ -125,7 +125,6 @@ note(struct watch *w, const char *path, const char *from, struct who *who,
 	size_t i;
 
 	tap_put(w->tap, path, who);
-	w->news = true;
 	if (matters(w, path)) {
 		if (pending_add(w->pending, path, from, who, content) != 0)
 			lose(w, WATCH_LOST_OWN);
@@ -231,7 +230,6 @@ on_rights_elsewhere(struct watch *w, const struct fan_event *ev)
 	    ignore_has(w->ignore, path) || !gives_rights(path))
 		return;
 	who = who_find(w->cache, ev->pid, ev->pidfd);
-	w->news = true;
 	if (pending_add(w->pending, path, NULL, who, false) != 0)
 		lose(w, WATCH_LOST_OWN);
 	who_unref(&who);
@@ -472,6 +470,7 @@ watch_new(struct pending *pending, const struct ignore *ignore,
 	w->pending = pending;
 	w->ignore = ignore;
 	w->wake_fd = wake_fd;
+	pending_wake(pending, wake_fd);
 	w->fan_fd = w->ino_fd = -1;
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_mutex_init(&w->ino_lock, NULL);

@@ -29,6 +29,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (sample_bits(&s) > 800)
 		abort();
 	for (i = LOOK_UNKNOWN; i <= LOOK_RANDOM; i++)
-		harm_of((const char *)data, (enum look)i, &s);
+		harm_of((const char *)data, (enum look)i, look_of(&s), &s);
 	return 0;
 }

@@ -226,7 +226,7 @@ test_harm(void **unused)
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		s = make(rows[i].size, rows[i].head, rows[i].headlen,
 		    rows[i].first, rows[i].body);
-		if (harm_of(rows[i].name, rows[i].before, &s) !=
+		if (harm_of(rows[i].name, rows[i].before, look_of(&s), &s) !=
 		    rows[i].want)
 			fail_msg("row %zu: %s", i, rows[i].name);
 	}
