@@ -39,10 +39,16 @@ struct slot {
 	uint64_t start;
 	uint32_t uid, login_uid;
 	bool known; /* the fields above were read */
+	bool told;  /* by the connector: login_uid and unit are not read */
 	bool real;  /* as in struct who */
 	char *program, *unit;
 	struct who *who; /* last exact answer */
 	int64_t who_ms;
+	/* As a parent of others, at CHAIN_MS (0: never looked at). */
+	char *chain;
+	bool chain_real;
+	pid_t chain_up;
+	int64_t chain_ms;
 	uint64_t used; /* for putting out the oldest */
 };
 
@@ -284,6 +290,7 @@ slot_clear(struct slot *s)
 {
 	free(s->program);
 	free(s->unit);
+	free(s->chain);
 	who_unref(&s->who);
 	memset(s, 0, sizeof(*s));
 }
@@ -352,6 +359,46 @@ slot_fill(struct slot *s)
 	s->known = true;
 }
 
+/*
+ * What the kernel's connector told of S already; the rest is what its
+ * parent has, if it is ever asked for.
+ */
+static bool
+slot_told(struct who_cache *c, struct slot *s)
+{
+	struct lineage_entry e;
+
+	if (c->lineage == NULL || !lineage_get(c->lineage, s->pid, &e) ||
+	    e.parent <= 0 || !e.ids_known)
+		return false;
+	s->start = who_start(s->pid);
+	if (s->start == 0)
+		return false;
+	s->parent = e.parent;
+	s->uid = e.uid;
+	s->known = s->told = true;
+	return true;
+}
+
+/* Login and unit of a slot that was told: its own, or else its parent's. */
+static void
+slot_complete(struct slot *s)
+{
+	char unit[128];
+
+	if (!s->told)
+		return;
+	s->told = false;
+	s->login_uid = read_login(s->pid);
+	if (s->login_uid == NO_LOGIN)
+		s->login_uid = read_login(s->parent);
+	read_unit(s->pid, unit, sizeof(unit));
+	if (unit[0] == '\0')
+		read_unit(s->parent, unit, sizeof(unit));
+	free(s->unit);
+	s->unit = strdup(unit);
+}
+
 /* ld.so is opened for execution too, after the program itself. */
 static bool
 is_loader(const char *program)
@@ -378,9 +425,11 @@ who_started(struct who_cache *c, pid_t pid, const char *program)
 	free(s->program);
 	log_quote(quoted, sizeof(quoted), program, strlen(program));
 	s->program = strdup(quoted);
-	s->known = false;
+	s->known = s->told = false;
+	s->chain_ms = 0;
 	s->real = true; /* the event's path is of this host */
-	slot_fill(s);
+	if (!slot_told(c, s))
+		slot_fill(s);
 	pthread_mutex_unlock(&c->lock);
 }
 
@@ -429,6 +478,7 @@ ask_lineage(struct who_cache *c, pid_t pid)
 	s->uid = e.ids_known ? e.uid : NO_UID;
 	s->login_uid = e.parent > 0 ? read_login(e.parent) : NO_LOGIN;
 	s->known = e.parent > 0;
+	s->told = false;
 }
 
 /*
@@ -453,33 +503,55 @@ wait_for_lineage(struct who_cache *c, pid_t pid)
 	return true;
 }
 
-/* Parents from the live process table, names from the cache if gone. */
+/* PID as it is now, of the live process table; name from the cache if gone. */
+static void
+read_parent(struct who_cache *c, pid_t pid)
+{
+	char program[WHO_TEXT_MAX], text[PROC_TEXT];
+	struct slot *s;
+	pid_t up = 0;
+	uint32_t uid;
+
+	read_program(pid, program, sizeof(program));
+	if (program[0] == '\0')
+		ask_lineage(c, pid);
+	s = slot_get(c, pid);
+	if (program[0] == '\0' && s->program != NULL)
+		snprintf(program, sizeof(program), "%s", s->program);
+	s->chain_real = is_real(pid, program) || slot_real(s, program);
+	if (proc_read(pid, "status", text, sizeof(text)) <= 0 ||
+	    !who_parse_status(text, &uid, &up))
+		up = s->known ? s->parent : 0;
+	free(s->chain);
+	s->chain = strdup(program[0] != '\0' ? program : "?");
+	s->chain_up = up;
+	s->chain_ms = clock_boot_ms();
+}
+
+/* Parents are those of many: each is read once in a while. */
 static void
 add_parents(struct who_cache *c, struct who *w, pid_t parent)
 {
-	char program[WHO_TEXT_MAX], text[PROC_TEXT], line[WHO_TEXT_MAX + 16];
+	char line[WHO_TEXT_MAX + 16];
 	const struct slot *s;
-	uint32_t uid;
 
 	while (parent > 0 && w->parents < WHO_PARENTS_MAX) {
-		read_program(parent, program, sizeof(program));
-		if (program[0] == '\0')
-			ask_lineage(c, parent);
 		s = slot_find(c, parent);
-		if (program[0] == '\0' && s != NULL && s->program != NULL)
-			snprintf(program, sizeof(program), "%s", s->program);
-		if (is_real(parent, program) || slot_real(s, program))
+		if (s == NULL || s->chain_ms == 0 ||
+		    clock_boot_ms() - s->chain_ms >= FRESH_MS) {
+			read_parent(c, parent);
+			s = slot_find(c, parent);
+		}
+		if (s == NULL || s->chain == NULL)
+			return;
+		if (s->chain_real)
 			w->real |= 2u << w->parents;
-		snprintf(line, sizeof(line), "%d %s", (int)parent,
-		    program[0] != '\0' ? program : "?");
+		snprintf(line, sizeof(line), "%d %s", (int)parent, s->chain);
 		w->parent[w->parents] = strdup(line);
 		if (w->parent[w->parents] == NULL)
 			return;
 		w->parents++;
-		if (proc_read(parent, "status", text, sizeof(text)) > 0 &&
-		    who_parse_status(text, &uid, &parent))
-			continue;
-		parent = s != NULL && s->known ? s->parent : 0;
+		parent = s->chain_up;
 	}
 }
 
@@ -529,7 +601,7 @@ from_live(struct who_cache *c, pid_t pid, int pidfd)
 static struct who *
 from_cache(struct who_cache *c, pid_t pid)
 {
-	const struct slot *s;
+	struct slot *s;
 	struct who *w;
 
 	ask_lineage(c, pid);
@@ -545,6 +617,7 @@ from_cache(struct who_cache *c, pid_t pid)
 		}
 		return w;
 	}
+	slot_complete(s);
 	w = who_new(pid, s->program, "", s->unit != NULL ? s->unit : "");
 	if (w == NULL)
 		return NULL;

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -172,6 +173,46 @@ test_who_am_i(void **state)
 	who_cache_free(&c);
 }
 
+/* One that the connector told of is read in full only when it is asked. */
+static void
+test_who_was_told(void **state)
+{
+	struct who_cache *c = who_cache_new();
+	struct lineage *l = lineage_new();
+	pid_t me = getpid(), child;
+	char line[64];
+	struct who *w;
+	int i, status;
+
+	(void)state;
+	who_cache_lineage(c, l);
+	child = fork();
+	if (child == 0) {
+		pause();
+		_exit(0);
+	}
+	lineage_forked(l, me, child, lineage_now());
+	lineage_ids(l, child, me, 77, false, false);
+	who_started(c, child, "/usr/bin/touch");
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	snprintf(line, sizeof(line), "%d ", (int)me);
+	for (i = 0; i < 2; i++) { /* its parent from /proc, then remembered */
+		w = who_find(c, child, -1);
+		assert_string_equal(w->program, "/usr/bin/touch");
+		assert_int_equal(w->grade, CORDON__GRADE__GRADE_CACHED);
+		assert_int_equal(w->uid, 77);
+		assert_int_not_equal(w->start, 0);
+		assert_true(w->parents > 0);
+		assert_memory_equal(w->parent[0], line, strlen(line));
+		assert_non_null(strstr(w->parent[0], "test_events"));
+		assert_int_not_equal(w->real & 2u, 0);
+		who_unref(&w);
+	}
+	who_cache_free(&c);
+	lineage_free(&l);
+}
+
 /* -- pending ---------------------------------------------------------------------- */
 
 static void
@@ -332,6 +373,7 @@ main(void)
 		cmocka_unit_test(test_event_bad),
 		cmocka_unit_test(test_proc_texts),
 		cmocka_unit_test(test_who_am_i),
+		cmocka_unit_test(test_who_was_told),
 		cmocka_unit_test(test_pending),
 		cmocka_unit_test(test_change_kinds),
 		cmocka_unit_test(test_package_list),
