@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/crc.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
 
@@ -36,7 +37,7 @@ spool_state_save(struct spool *s, struct why *why)
 	    (rc = buf_add_u64(&b, s->synced + 1)) != 0 ||
 	    (rc = buf_add_u64(&b, s->dropped)) != 0 ||
 	    (rc = lost_encode(&s->lost, &b)) != 0 ||
-	    (rc = buf_add_u32(&b, segment_crc(b.data, b.len))) != 0)
+	    (rc = buf_add_u32(&b, crc32_of(b.data, b.len))) != 0)
 		goto done;
 	if ((rc = file_write(path, b.data, b.len, 0600, why)) == 0)
 		s->state_dirty = false;
@@ -65,7 +66,7 @@ state_load(struct spool *s, uint64_t *next, struct why *why)
 	if (b.len < 12)
 		goto done;
 	reader_init(&r, b.data + b.len - 4, 4);
-	if (reader_u32(&r) != segment_crc(b.data, b.len - 4))
+	if (reader_u32(&r) != crc32_of(b.data, b.len - 4))
 		goto done;
 	reader_init(&r, b.data, b.len - 4);
 	magic = reader_bytes(&r, 8);

@@ -12,31 +12,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/crc.h"
+
 #define MAGIC "CRDNSPL1"
 #define SEVERITY_TOP 5
-
-/* CRC-32 of IEEE 802.3, reflected (polynomial 0xedb88320). */
-uint32_t
-segment_crc(const void *data, size_t len)
-{
-	static uint32_t table[256];
-	const uint8_t *p = data;
-	uint32_t crc, v;
-	size_t i;
-	int bit;
-
-	if (table[1] == 0)
-		for (i = 0; i < 256; i++) {
-			v = (uint32_t)i;
-			for (bit = 0; bit < 8; bit++)
-				v = (v >> 1) ^ (0xedb88320u & (0u - (v & 1)));
-			table[i] = v;
-		}
-	crc = 0xffffffffu;
-	for (i = 0; i < len; i++)
-		crc = (crc >> 8) ^ table[(crc ^ p[i]) & 0xff];
-	return ~crc;
-}
 
 void
 segment_name(char out[SEGMENT_NAME_MAX], uint64_t first)
@@ -75,7 +54,7 @@ segment_header_encode(struct buf *out, uint64_t first,
 	    (rc = buf_add(out, chain, DIGEST_LEN)) != 0)
 		return rc;
 	return buf_add_u32(out,
-	    segment_crc(out->data + start, SEGMENT_HEADER - 4));
+	    crc32_of(out->data + start, SEGMENT_HEADER - 4));
 }
 
 int
@@ -93,7 +72,7 @@ segment_header_decode(const void *data, size_t len, uint64_t *first,
 	number = reader_u64(&r);
 	c = reader_bytes(&r, DIGEST_LEN);
 	if (memcmp(magic, MAGIC, 8) != 0 || number >= NUMBER_MAX ||
-	    reader_u32(&r) != segment_crc(data, SEGMENT_HEADER - 4))
+	    reader_u32(&r) != crc32_of(data, SEGMENT_HEADER - 4))
 		return ERR_CORRUPT;
 	*first = number;
 	memcpy(chain, c, DIGEST_LEN);
@@ -114,7 +93,7 @@ record_encode(struct buf *out, uint64_t number, uint8_t severity,
 	    (rc = buf_add_u8(&b, severity)) == 0 &&
 	    (rc = buf_add(&b, data, len)) == 0 &&
 	    (rc = buf_add_u32(out, (uint32_t)len)) == 0 &&
-	    (rc = buf_add_u32(out, segment_crc(b.data, b.len))) == 0)
+	    (rc = buf_add_u32(out, crc32_of(b.data, b.len))) == 0)
 		rc = buf_add(out, b.data, b.len);
 	buf_done(&b);
 	return rc;
@@ -188,7 +167,7 @@ segment_next(struct segment_reader *r, struct record *rec)
 	reader_init(&in, r->bytes + r->pos + 4, left - 4);
 	crc = reader_u32(&in);
 	body = in.at;
-	if (crc != segment_crc(body, RECORD_HEADER - 8 + len))
+	if (crc != crc32_of(body, RECORD_HEADER - 8 + len))
 		return ERR_CORRUPT;
 	rec->number = reader_u64(&in);
 	rec->severity = reader_u8(&in);

@@ -42,7 +42,6 @@ struct record {
 	uint64_t at; /* offset of its first byte in the file */
 };
 
-uint32_t segment_crc(const void *data, size_t len);
 /* "00000000000000000017.seg" */
 void segment_name(char out[SEGMENT_NAME_MAX], uint64_t first);
 /* The number in a name; false if it is none of ours. */
