@@ -38,6 +38,7 @@ static const struct {
 	[FRAME_READINESS] = {"readiness", 16 * KIB},
 	[FRAME_PREVIEW_ASK] = {"preview-ask", 8 * KIB},
 	[FRAME_PREVIEW] = {"preview", 65 * KIB},
+	[FRAME_SIGNALS_AHEAD] = {"signals-ahead", FRAME_MAX},
 };
 
 size_t

@@ -45,7 +45,8 @@ enum frame_kind {
 	FRAME_PREVIEW_ASK = 24,	 /* collector: which live flows would go? */
 	FRAME_PREVIEW = 25,	 /* agent: Preview */
 	FRAME_RENEW_FIRST = 30,	 /* collector: your certificate is too old */
-	FRAME_KIND_MAX = 31,
+	FRAME_SIGNALS_AHEAD = 39, /* agent: SignalBatch, before its turn */
+	FRAME_KIND_MAX = 40,
 };
 
 struct frame {

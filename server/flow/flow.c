@@ -46,6 +46,7 @@ send_welcome(struct db *db, const struct flow *f, const struct host *h)
 	w.signals_committed = h->signals_committed;
 	w.collectors = list;
 	w.n_collectors = f->orders->ncollectors;
+	w.overtake = true;
 	w.renew_certificate = h->cert_not_after != 0 &&
 	    h->cert_not_after - db_now(db) < f->cert_renew_before_ms;
 	if (cordon__welcome__get_packed_size(&w) > sizeof(packed))
@@ -248,6 +249,13 @@ on_signals(struct db *db, const struct flow *f, const char *host_id,
 }
 
 static int
+on_signals_ahead(struct db *db, const struct flow *f, const char *host_id,
+    const void *msg)
+{
+	return signals_store_ahead(db, f, host_id, msg);
+}
+
+static int
 on_answer(struct db *db, const struct flow *f, const char *host_id,
     const void *msg)
 {
@@ -343,6 +351,8 @@ static const struct {
 } frames[] = {
 	{FRAME_HEARTBEAT, &cordon__heartbeat__descriptor, on_heartbeat},
 	{FRAME_SIGNALS, &cordon__signal_batch__descriptor, on_signals},
+	{FRAME_SIGNALS_AHEAD, &cordon__signal_batch__descriptor,
+	    on_signals_ahead},
 	{FRAME_ORDER_ANSWER, &cordon__order_answer__descriptor, on_answer},
 	{FRAME_PROOF, &cordon__proof__descriptor, on_proof},
 	{FRAME_CHECK_RESULT, &cordon__check_result__descriptor,

@@ -1,31 +1,45 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Signals into the store: numbers, chain, decision, acknowledgement.  Runs
- * on the writer thread.  The batch is an agent's word: bounded here; its
- * numbers and chain show what is missing, not that it is true.
+ * Signals into the store: decision, record, acknowledgement (numbers and
+ * chain: numbers.c).  Runs on the writer thread.  The batch is an agent's
+ * word: bounded here.
  */
 #include "server/flow/signals.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/digest.h"
+#include "common/base/kinds.h"
 #include "common/base/log.h"
 #include "common/wire/frame.h"
-#include "common/wire/pack.h"
 #include "server/audit/audit.h"
+#include "server/flow/numbers.h"
 #include "server/store/hosts.h"
 
 #define HOUR_MS (3600 * 1000LL)
 #define EVIDENCE_MAX 64
 #define PARENTS_MAX 8
+#define CLASS_LEN 5 /* letters of a kind that tell its class */
 
-/* Where the chain of a host stands while a batch is worked through. */
-struct chain_at {
-	uint64_t number;
-	uint8_t hash[DIGEST_LEN];
-	bool broken; /* said once a batch */
+#define CLASSES_MAX 64
+#define KINDS_MAX 32
+
+/*
+ * What the store knows of the host of late, asked once a batch and counted
+ * on: a backlog of a day must not look through all of itself a signal.
+ */
+struct lately {
+	struct lately_kind {
+		char kind[NAME_MAX_LEN];
+		int64_t n;
+	} kind[KINDS_MAX];
+	size_t nkinds;
+	bool asked; /* for the classes */
+	char class[CLASSES_MAX][CLASS_LEN + 1];
+	size_t nclasses;
 };
 
 /* Cut at a character; what is no UTF-8 is quoted, so that it is seen. */
@@ -105,115 +119,89 @@ decision_json(const struct policy_decision *d)
 	return text;
 }
 
-/* SHA-256(chain before || packed signal with its chain empty). */
+/* How many of this kind came within the window; asked once a batch. */
 static int
-chain_next(const uint8_t prev[DIGEST_LEN], const Cordon__Signal *sig,
-    uint8_t out[DIGEST_LEN])
+count_kind(struct db *db, const struct host *h, const char *kind,
+    int64_t window_ms, struct lately *l, int64_t *out)
 {
-	Cordon__Signal bare = *sig;
-	struct digest *d = NULL;
-	struct buf packed;
+	size_t i;
 	int rc;
 
-	bare.chain.data = NULL;
-	bare.chain.len = 0;
-	buf_init(&packed, FRAME_MAX);
-	rc = pack(&bare.base, &packed);
-	if (rc != 0)
-		goto done;
-	d = digest_new();
-	if (d == NULL) {
-		rc = ERR_NOMEM;
-		goto done;
+	for (i = 0; i < l->nkinds; i++)
+		if (strcmp(l->kind[i].kind, kind) == 0) {
+			*out = l->kind[i].n;
+			return 0;
+		}
+	rc = db_one_int(db, out,
+	    "SELECT count(*) FROM (SELECT 1 FROM signals WHERE host_id = $1 "
+	    "AND kind = $2 AND stored_at > $3 LIMIT 10000) AS x", "ssi",
+	    h->host_id, kind, db_now(db) - window_ms);
+	if (rc == 0 && l->nkinds < KINDS_MAX) {
+		snprintf(l->kind[l->nkinds].kind, NAME_MAX_LEN, "%s", kind);
+		l->kind[l->nkinds++].n = *out;
 	}
-	digest_begin(d);
-	digest_add(d, prev, DIGEST_LEN);
-	digest_add(d, packed.data, packed.len);
-	digest_end(d, out);
-done:
-	digest_free(&d);
-	buf_done(&packed);
 	return rc;
 }
 
-static int
-chain_load(struct db *db, const struct host *h, struct chain_at *at)
+static void
+add_class(struct lately *l, const char *kind)
 {
-	const void *hash;
+	size_t i;
+
+	for (i = 0; i < l->nclasses; i++)
+		if (strncmp(l->class[i], kind, CLASS_LEN) == 0)
+			return;
+	if (l->nclasses < CLASSES_MAX)
+		snprintf(l->class[l->nclasses++], CLASS_LEN + 1, "%s", kind);
+}
+
+static int
+load_classes(struct db *db, const struct host *h, struct lately *l)
+{
 	struct db_rows *r;
-	size_t len;
 	int rc;
 
-	memset(at, 0, sizeof(*at));
-	at->number = h->signals_committed;
-	r = db_query(db, "SELECT signals_chain FROM hosts WHERE host_id = $1",
-	    "s", h->host_id);
+	l->asked = true;
+	r = db_query(db, "SELECT DISTINCT substr(kind, 1, 5) FROM signals "
+	    "WHERE host_id = $1 AND stored_at > $2 AND severity >= 3", "si",
+	    h->host_id, db_now(db) - HOUR_MS);
 	if (r == NULL)
 		return ERR_IO;
-	rc = db_next(r);
-	if (rc == 1 && !db_null(r, 0)) {
-		hash = db_blob(r, 0, &len);
-		if (len == DIGEST_LEN)
-			memcpy(at->hash, hash, len);
-	}
+	while ((rc = db_next(r)) == 1)
+		add_class(l, db_text(r, 0));
 	db_end(&r);
 	return rc < 0 ? rc : 0;
 }
 
-/* A number is missing: a fact of its own. */
+/* How many classes of signals there are, with that of KIND. */
 static int
-note_gap(struct db *db, const struct host *h, uint64_t first, uint64_t last)
+count_classes(const struct lately *l, const char *kind)
 {
-	int rc;
+	size_t i;
+	int n = 1;
 
-	rc = db_run(db, NULL,
-	    "INSERT INTO signal_gaps (host_id, first, last, found_at) "
-	    "VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", "siii",
-	    h->host_id, (int64_t)first, (int64_t)last, db_now(db));
-	if (rc == 0)
-		rc = audit_add(db,
-		    &(struct audit_entry){.who = ACTOR_SYSTEM,
-		    .what = "signals.gap", .host = h->name,
-		    .case_id = h->case_id}, "signals %llu to %llu never came",
-		    (unsigned long long)first, (unsigned long long)last);
-	return rc;
+	for (i = 0; i < l->nclasses; i++)
+		n += strncmp(l->class[i], kind, CLASS_LEN) != 0;
+	return n;
 }
 
-/* Follow numbers and chain up to this signal. */
-static int
-chain_step(struct db *db, const struct host *h, const Cordon__Signal *sig,
-    struct chain_at *at)
+/* SIG is stored: it counts from now on. */
+static void
+count_on(struct lately *l, const Cordon__Signal *sig)
 {
-	uint8_t want[DIGEST_LEN];
-	bool gap = sig->number != at->number + 1;
-	int rc = 0;
+	size_t i;
 
-	if (gap)
-		rc = note_gap(db, h, at->number + 1, sig->number - 1);
-	if (rc == 0)
-		rc = chain_next(at->hash, sig, want);
-	if (rc != 0)
-		return rc;
-	if (!gap && !at->broken && (sig->chain.len != DIGEST_LEN ||
-	    !bytes_equal(want, sig->chain.data, DIGEST_LEN))) {
-		at->broken = true;
-		rc = audit_add(db,
-		    &(struct audit_entry){.who = ACTOR_SYSTEM,
-		    .what = "signals.chain-broken", .host = h->name,
-		    .case_id = h->case_id},
-		    "the chain of signals breaks at %llu",
-		    (unsigned long long)sig->number);
-	}
-	at->number = sig->number;
-	if (sig->chain.len == DIGEST_LEN)
-		memcpy(at->hash, sig->chain.data, DIGEST_LEN);
-	return rc;
+	for (i = 0; i < l->nkinds; i++)
+		if (strcmp(l->kind[i].kind, sig->kind) == 0)
+			l->kind[i].n++;
+	if (l->asked && sig->severity >= CORDON__SEVERITY__SEVERITY_MEDIUM)
+		add_class(l, sig->kind);
 }
 
 /* What the store knows around one signal, for policy. */
 static int
 gather(struct db *db, const struct flow *f, const struct host *h,
-    const Cordon__Signal *sig, struct policy_facts *facts)
+    const Cordon__Signal *sig, struct lately *l, struct policy_facts *facts)
 {
 	int64_t now = db_now(db), n = 0;
 	int rc;
@@ -225,18 +213,12 @@ gather(struct db *db, const struct flow *f, const struct host *h,
 	facts->program = sig->cause != NULL ? sig->cause->program : "";
 	facts->host = h;
 	facts->window_seconds = policy_window(f->policy, sig->kind);
-	rc = db_one_int(db, &n,
-	    "SELECT count(*) FROM (SELECT 1 FROM signals WHERE host_id = $1 "
-	    "AND kind = $2 AND stored_at > $3 LIMIT 10000) AS x", "ssi",
-	    h->host_id, sig->kind, now - facts->window_seconds * 1000);
-	facts->count = (int)n + 1;
-	if (rc == 0)
-		rc = db_one_int(db, &n,
-		    "SELECT count(DISTINCT substr(kind, 1, 5)) FROM signals "
-		    "WHERE host_id = $1 AND stored_at > $2 AND severity >= 3 "
-		    "AND substr(kind, 1, 5) <> substr($3, 1, 5)", "sis",
-		    h->host_id, now - HOUR_MS, sig->kind);
-	facts->classes = (int)n + 1;
+	rc = count_kind(db, h, sig->kind, facts->window_seconds * 1000, l,
+	    &n);
+	facts->count = n < 10000 ? (int)n + 1 : 10001;
+	if (rc == 0 && !l->asked)
+		rc = load_classes(db, h, l);
+	facts->classes = count_classes(l, sig->kind);
 	if (rc == 0)
 		rc = db_one_int(db, &n,
 		    "SELECT count(DISTINCT host_id) FROM signals "
@@ -286,21 +268,19 @@ signal_sane(const Cordon__Signal *sig)
 	    sig->chain.len == DIGEST_LEN;
 }
 
+/* Decide on SIG and store it. */
 static int
 store_one(struct db *db, const struct flow *f, struct host *h,
-    const Cordon__Signal *sig, struct chain_at *at)
+    const Cordon__Signal *sig, struct lately *l)
 {
 	struct policy_decision d = {.what = POLICY_NOTE};
 	char case_id[ID_MAX];
 	struct policy_facts facts;
 	int rc;
 
-	rc = chain_step(db, h, sig, at);
-	if (rc != 0)
-		return rc;
 	memcpy(case_id, h->case_id, sizeof(case_id));
 	if (sig->severity > CORDON__SEVERITY__SEVERITY_INFO) {
-		rc = gather(db, f, h, sig, &facts);
+		rc = gather(db, f, h, sig, l, &facts);
 		if (rc != 0)
 			return rc;
 		policy_decide(f->policy, &facts, &d);
@@ -309,52 +289,169 @@ store_one(struct db *db, const struct flow *f, struct host *h,
 			return rc;
 	}
 	rc = insert(db, h, sig, &d, case_id);
+	count_on(l, sig);
 	if (rc == 0 && d.what > POLICY_NOTE)
 		rc = hosts_get(db, h->host_id, h); /* case, stage may be new */
 	return rc;
 }
 
+/* -- signals of our own ------------------------------------------------- */
+
+/* About what an agent sent: in the record, and a signal without a number. */
 static int
-acknowledge(struct db *db, const struct host *h, const struct chain_at *at)
+tell_own(struct db *db, const struct flow *f, struct host *h,
+    struct lately *l, const char *id, const char *what, const char *text)
+{
+	const struct signal_kind *kind = signal_kind_find(id);
+	Cordon__Signal sig = CORDON__SIGNAL__INIT;
+	static uint8_t none[DIGEST_LEN];
+	int rc;
+
+	rc = audit_add(db,
+	    &(struct audit_entry){.who = ACTOR_SYSTEM, .what = what,
+	    .host = h->name, .case_id = h->case_id}, "%s", text);
+	if (rc != 0)
+		return rc;
+	sig.chain.data = none;
+	sig.chain.len = sizeof(none);
+	sig.time_ms = db_now(db);
+	sig.kind = (char *)(uintptr_t)id;
+	sig.severity = (Cordon__Severity)kind->severity;
+	sig.object = h->name;
+	sig.text = (char *)(uintptr_t)text;
+	return store_one(db, f, h, &sig, l);
+}
+
+/* What the numbers and the chain of this batch say. */
+static int
+tell_numbers(struct db *db, const struct flow *f, struct host *h,
+    struct lately *l, const struct numbers *n)
+{
+	char text[NUMBERS_TEXT_MAX + 64];
+	int rc = 0;
+
+	if (n->missing > 0) {
+		snprintf(text, sizeof(text), "%llu signals never came: %s",
+		    (unsigned long long)n->missing, n->ranges);
+		rc = tell_own(db, f, h, l, "agent.numbers-missing",
+		    "signals.gap", text);
+	}
+	if (rc == 0 && n->broken != 0) {
+		snprintf(text, sizeof(text),
+		    "the chain of signals breaks at %llu",
+		    (unsigned long long)n->broken);
+		rc = tell_own(db, f, h, l, "agent.chain-broken",
+		    "signals.chain-broken", text);
+	}
+	return rc;
+}
+
+/* -- batches ------------------------------------------------------------ */
+
+static int
+acknowledge(struct db *db, const struct host *h, uint64_t number,
+    uint64_t ahead)
 {
 	Cordon__SignalsAck ack = CORDON__SIGNALS_ACK__INIT;
 	uint8_t packed[32];
-	int rc;
 
-	rc = db_run(db, NULL,
-	    "UPDATE hosts SET signals_committed = $1, signals_chain = $2, "
-	    "last_seen = $3 WHERE host_id = $4", "ibis",
-	    (int64_t)at->number, at->hash, sizeof(at->hash), db_now(db),
-	    h->host_id);
-	if (rc != 0)
-		return rc;
-	ack.number = at->number;
+	ack.number = number;
+	ack.ahead = ahead;
 	return db_send(db, h->host_id, FRAME_SIGNALS_ACK, packed,
 	    cordon__signals_ack__pack(&ack, packed));
+}
+
+/* The highest number of a batch that is sane; 0 if it is not. */
+static uint64_t
+highest(const Cordon__SignalBatch *batch)
+{
+	uint64_t last = 0;
+	size_t i;
+
+	for (i = 0; i < batch->n_signals; i++) {
+		if (!signal_sane(batch->signals[i]))
+			return 0;
+		if (batch->signals[i]->number > last)
+			last = batch->signals[i]->number;
+	}
+	return last;
+}
+
+static int
+store_batch(struct db *db, const struct flow *f, struct host *h,
+    const Cordon__SignalBatch *batch, struct numbers *n)
+{
+	struct lately l = {.nkinds = 0};
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; rc == 0 && i < batch->n_signals; i++) {
+		const Cordon__Signal *sig = batch->signals[i];
+
+		if (sig->number <= n->number)
+			continue; /* sent again */
+		rc = numbers_step(db, h, sig, n);
+		if (rc == 0 && !numbers_was_ahead(n, sig->number))
+			rc = store_one(db, f, h, sig, &l);
+	}
+	if (rc == 0)
+		rc = tell_numbers(db, f, h, &l, n);
+	return rc == 0 ? numbers_save(db, h, n) : rc;
 }
 
 int
 signals_store(struct db *db, const struct flow *f, const char *host_id,
     const Cordon__SignalBatch *batch)
 {
-	struct chain_at at;
+	uint64_t last = highest(batch);
+	struct numbers n;
+	struct host h;
+	int rc;
+
+	if (batch->n_signals > SIGNALS_BATCH_MAX ||
+	    (batch->n_signals > 0 && last == 0))
+		return ERR_PROTO;
+	rc = hosts_get(db, host_id, &h);
+	if (rc != 0)
+		return rc;
+	rc = numbers_load(db, &h, last, &n);
+	if (rc == 0)
+		rc = store_batch(db, f, &h, batch, &n);
+	if (rc == 0)
+		rc = acknowledge(db, &h, n.number, 0);
+	numbers_done(&n);
+	return rc;
+}
+
+int
+signals_store_ahead(struct db *db, const struct flow *f, const char *host_id,
+    const Cordon__SignalBatch *batch)
+{
+	uint64_t last = highest(batch);
+	struct lately l = {.nkinds = 0};
+	struct numbers n;
 	struct host h;
 	size_t i;
 	int rc;
 
-	if (batch->n_signals > SIGNALS_BATCH_MAX)
+	if (batch->n_signals > SIGNALS_BATCH_MAX || last == 0)
 		return ERR_PROTO;
 	rc = hosts_get(db, host_id, &h);
-	if (rc == 0)
-		rc = chain_load(db, &h, &at);
+	if (rc != 0)
+		return rc;
+	rc = numbers_load(db, &h, last, &n);
 	for (i = 0; rc == 0 && i < batch->n_signals; i++) {
 		const Cordon__Signal *sig = batch->signals[i];
 
-		if (!signal_sane(sig))
-			return ERR_PROTO;
-		if (sig->number <= at.number)
-			continue; /* sent again */
-		rc = store_one(db, f, &h, sig, &at);
+		if (i > 0 && sig->number <= batch->signals[i - 1]->number)
+			rc = ERR_PROTO;
+		else if (sig->number > n.number &&
+		    !numbers_was_ahead(&n, sig->number) &&
+		    (rc = store_one(db, f, &h, sig, &l)) == 0)
+			rc = numbers_ahead(db, &h, sig);
 	}
-	return rc == 0 ? acknowledge(db, &h, &at) : rc;
+	if (rc == 0)
+		rc = acknowledge(db, &h, n.number, last);
+	numbers_done(&n);
+	return rc;
 }

@@ -228,6 +228,7 @@ static const struct row rows[] = {
 	{FRAME_HELLO, SESSION_HELLO_WAIT, on_hello},
 	{FRAME_HEARTBEAT, SESSION_LIVE, on_live},
 	{FRAME_SIGNALS, SESSION_LIVE, on_live},
+	{FRAME_SIGNALS_AHEAD, SESSION_LIVE, on_live},
 	{FRAME_ORDER_ANSWER, SESSION_LIVE, on_live},
 	{FRAME_PROOF, SESSION_LIVE, on_live},
 	{FRAME_CHECK_RESULT, SESSION_LIVE, on_live},

@@ -45,7 +45,8 @@ def named_in(text, kinds):
 
 def named(kinds):
     found = {}
-    for path in sorted(glob.glob(os.path.join(TOP, "agent/*/*.[ch]"))):
+    for path in sorted(glob.glob(os.path.join(TOP, "agent/*/*.[ch]")) +
+                       glob.glob(os.path.join(TOP, "server/flow/*.[ch]"))):
         for kind in named_in(read(path), kinds):
             found.setdefault(kind, []).append(os.path.relpath(path, TOP))
     return found

@@ -196,10 +196,11 @@ acked(const char *host_id)
 	return n;
 }
 
+/* Of agents; those that the collector makes have no number. */
 UNUSED static int64_t
 stored(void)
 {
-	return sql_int("SELECT count(*) FROM signals");
+	return sql_int("SELECT count(*) FROM signals WHERE number > 0");
 }
 
 /* -- plans ------------------------------------------------------------------- */

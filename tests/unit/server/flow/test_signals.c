@@ -87,7 +87,9 @@ test_gap(void **state)
 	assert_int_equal(acked("H-a"), 15);
 	assert_string_equal(sql_text("SELECT group_concat(first || '-' || "
 	    "last) FROM signal_gaps WHERE host_id = 'H-a'"), "1-9,12-14");
-	assert_int_equal(audited("signals.gap"), 2);
+	assert_int_equal(audited("signals.gap"), 1);
+	assert_string_equal(sql_text("SELECT text FROM signals WHERE kind = "
+	    "'agent.numbers-missing'"), "12 signals never came: 1-9,12-14");
 	assert_int_equal(audited("signals.chain-broken"), 0);
 	/* those that come late after all are not taken */
 	nbatch = 0;
@@ -117,6 +119,158 @@ test_broken_chain(void **state)
 	observe("files.changed", LOW, "six");
 	assert_int_equal(deliver("H-a"), 0);
 	assert_int_equal(audited("signals.chain-broken"), 2);
+}
+
+/* The batch goes ahead of its turn. */
+static int
+deliver_ahead(const char *host_id)
+{
+	Cordon__SignalBatch b = CORDON__SIGNAL_BATCH__INIT;
+	Cordon__Signal *list[COUNT(batch)];
+	size_t i;
+
+	for (i = 0; i < nbatch; i++)
+		list[i] = &batch[i];
+	b.signals = list;
+	b.n_signals = nbatch;
+	return frame(host_id, FRAME_SIGNALS_AHEAD, &b.base);
+}
+
+static int64_t
+acked_ahead(const char *host_id)
+{
+	const struct sent *s = last_sent(host_id, FRAME_SIGNALS_ACK);
+	Cordon__SignalsAck *ack;
+	int64_t n;
+
+	assert_non_null(s);
+	ack = cordon__signals_ack__unpack(NULL, s->len, s->data);
+	assert_non_null(ack);
+	n = (int64_t)ack->ahead;
+	cordon__signals_ack__free_unpacked(ack, NULL);
+	return n;
+}
+
+/* Ten signals, two of them severe; these go ahead, twice. */
+static void
+ten_with_two_ahead(void)
+{
+	Cordon__Signal all[10];
+	size_t i;
+
+	for (i = 0; i < 10; i++)
+		all[i] = *observe("files.changed", i == 4 || i == 7 ? HIGH :
+		    LOW, i == 4 || i == 7 ? "severe" : "note");
+	batch[0] = all[4];
+	batch[1] = all[7];
+	nbatch = 2;
+	assert_int_equal(deliver_ahead("H-a"), 0);
+	assert_int_equal(stored(), 2);
+	assert_int_equal(acked("H-a"), 0);
+	assert_int_equal(acked_ahead("H-a"), 8);
+	assert_int_equal(deliver_ahead("H-a"), 0); /* the answer was lost */
+	assert_int_equal(stored(), 2);
+	memcpy(batch, all, sizeof(all));
+	nbatch = 10;
+}
+
+static void
+test_ahead(void **state)
+{
+	(void)state;
+	ten_with_two_ahead();
+	assert_int_equal(deliver("H-a"), 0);
+	assert_int_equal(acked("H-a"), 10);
+	assert_int_equal(stored(), 10);
+	assert_string_equal(sql_text("SELECT group_concat(number) FROM "
+	    "(SELECT number FROM signals ORDER BY seq)"),
+	    "5,8,1,2,3,4,6,7,9,10");
+	assert_int_equal(sql_int("SELECT count(*) FROM signals_ahead"), 0);
+	assert_int_equal(audited("signals.gap"), 0);
+	assert_int_equal(audited("signals.chain-broken"), 0);
+	/* After their turn they are old. */
+	nbatch = 2;
+	batch[0] = batch[4];
+	batch[1] = batch[7];
+	assert_int_equal(deliver_ahead("H-a"), 0);
+	assert_int_equal(stored(), 10);
+}
+
+/* What went ahead is not missing when the rest is. */
+static void
+test_ahead_in_a_gap(void **state)
+{
+	(void)state;
+	ten_with_two_ahead();
+	batch[0] = batch[9];
+	nbatch = 1;
+	assert_int_equal(deliver("H-a"), 0);
+	assert_int_equal(stored(), 3);
+	assert_string_equal(sql_text("SELECT text FROM signals WHERE kind = "
+	    "'agent.numbers-missing'"), "7 signals never came: 1-4,6-7,9");
+	assert_int_equal(sql_int("SELECT count(*) FROM signals_ahead"), 0);
+}
+
+/* Another one under the number of one that went ahead. */
+static void
+test_ahead_forged(void **state)
+{
+	struct feed other = {0};
+	size_t i;
+
+	(void)state;
+	ten_with_two_ahead();
+	nbatch = 0;
+	for (i = 0; i < 10; i++)
+		observe_on(&other, "files.changed", LOW, "harmless");
+	assert_int_equal(deliver("H-a"), 0);
+	assert_int_equal(stored(), 10);
+	assert_int_equal(audited("signals.chain-broken"), 1);
+	assert_string_equal(sql_text("SELECT text FROM signals WHERE kind = "
+	    "'agent.chain-broken'"), "the chain of signals breaks at 5");
+	assert_int_equal(sql_int("SELECT severity FROM signals WHERE kind = "
+	    "'agent.chain-broken'"), SEV_CRITICAL);
+}
+
+static void
+test_ahead_bad(void **state)
+{
+	(void)state;
+	nbatch = 0;
+	assert_int_equal(deliver_ahead("H-a"), ERR_PROTO);
+	observe("files.changed", HIGH, "one");
+	observe("files.changed", HIGH, "two");
+	batch[1].number = 1; /* not rising */
+	assert_int_equal(deliver_ahead("H-a"), ERR_PROTO);
+	assert_int_equal(stored(), 0);
+}
+
+/*
+ * A hostile agent: numbers from the other end of the world, again and again.
+ * What an honest one sends is stored all the same.
+ */
+static void
+test_hostile_beside_honest(void **state)
+{
+	struct feed feed_b = {0};
+	int i;
+
+	(void)state;
+	for (i = 1; i <= 20; i++) {
+		nbatch = 0;
+		feed_a.number = (uint64_t)i << 40;
+		observe("files.changed", CRITICAL, "flood");
+		batch[0].chain.len = i % 3 == 0 ? 31 : 32;
+		(void)deliver("H-a");
+		nbatch = 0;
+		observe_on(&feed_b, "files.changed", LOW, "honest");
+		assert_int_equal(deliver("H-b"), 0);
+		assert_int_equal(acked("H-b"), i);
+	}
+	assert_int_equal(sql_int("SELECT count(*) FROM signals WHERE "
+	    "host_id = 'H-b'"), 20);
+	assert_int_equal(sql_int("SELECT count(*) FROM signals WHERE "
+	    "host_id = 'H-b' AND number = 0"), 0);
 }
 
 /* Each host has numbers and a chain of its own. */
@@ -323,6 +477,11 @@ main(void)
 		FLOW_TEST(test_sent_again),
 		FLOW_TEST(test_gap),
 		FLOW_TEST(test_broken_chain),
+		FLOW_TEST(test_ahead),
+		FLOW_TEST(test_ahead_in_a_gap),
+		FLOW_TEST(test_ahead_forged),
+		FLOW_TEST(test_ahead_bad),
+		FLOW_TEST(test_hostile_beside_honest),
 		FLOW_TEST(test_two_hosts),
 		FLOW_TEST(test_info_is_not_decided),
 		FLOW_TEST(test_insane),
