@@ -81,6 +81,7 @@ enum ipc_kind {
 	IPC_MANIFEST_ASK = 41, /* ManifestAsk */
 	IPC_SNAPSHOT_ASK = 42, /* SnapshotAsk */
 	IPC_SPOOL_FULL = 43,   /* empty: slow down */
+	IPC_TAKEN = 140,       /* Taken: need not be sent again */
 
 	/* sensors -> network */
 	IPC_CHECK_RESULT = 50, /* CheckResult */

@@ -62,13 +62,15 @@ network_status(const struct network *n)
 /* -- sending ----------------------------------------------------------- */
 
 static int
-send_batch(void *arg, const void *payload, size_t len)
+send_batch(void *arg, const void *payload, size_t len, bool ahead)
 {
 	struct network *n = arg;
 
-	if (line_queued(n->line) >= LINE_HIGH)
+	/* What overtakes has room of its own. */
+	if (line_queued(n->line) >= (ahead ? 2 : 1) * LINE_HIGH)
 		return ERR_LIMIT;
-	return line_send(n->line, FRAME_SIGNALS, payload, len);
+	return line_send(n->line, ahead ? FRAME_SIGNALS_AHEAD : FRAME_SIGNALS,
+	    payload, len);
 }
 
 static void
@@ -120,6 +122,21 @@ network_pump(struct network *n)
 		network_flush_soon(n);
 }
 
+/* The sensors need not send again what is safe now. */
+static void
+tell_taken(struct network *n)
+{
+	Cordon__Taken t = CORDON__TAKEN__INIT;
+	uint8_t packed[32];
+
+	if (!n->taken_new || !n->sensors_up)
+		return;
+	t.run = n->taken_run;
+	t.serial = n->taken_serial;
+	n->taken_new = link_send(n->sensors, IPC_TAKEN, packed,
+	    cordon__taken__pack(&t, packed), -1) != 0;
+}
+
 void
 network_flush_now(struct network *n)
 {
@@ -130,6 +147,7 @@ network_flush_now(struct network *n)
 		network_flush_soon(n);
 		return;
 	}
+	tell_taken(n);
 	network_pump(n);
 }
 

@@ -39,6 +39,8 @@ struct network {
 	struct link *parent, *enforcer, *sensors;
 	bool enforcer_up, sensors_up; /* the link has not ended */
 	bool sensors_paused; /* the line is slower than what they send */
+	uint64_t taken_run, taken_serial; /* of the sensors' last signal */
+	bool taken_new; /* they were not told */
 	struct spool *spool;
 	struct feed feed;
 	struct line *line;

@@ -83,9 +83,17 @@ on_signal(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	fit(sig, kind);
 	severe = sig->severity >= CORDON__SEVERITY__SEVERITY_HIGH;
 	rc = spool_add(n->spool, sig, why);
+	if (l == n->sensors && sig->run != 0) {
+		n->taken_run = sig->run;
+		n->taken_serial = sig->serial;
+		n->taken_new = true;
+	}
 	cordon__signal__free_unpacked(sig, NULL);
-	if (rc == ERR_RANGE)
-		return rc;
+	if (rc == ERR_EXIST) {
+		/* It came before, but they do not know. */
+		network_flush_soon(n);
+		return 0;
+	}
 	if (rc != 0 && rc != ERR_LIMIT)
 		log_error("%s: signal not kept: %s", link_name(l), why->text);
 	if (rc != 0 || spool_nearly_full(n->spool))
@@ -346,6 +354,7 @@ on_peer(void *arg, struct link *l, const uint8_t *payload, size_t len,
 		    on_sensors_end);
 		n->sensors_up = n->sensors != NULL;
 		n->sensors_paused = false;
+		n->taken_new = false;
 		return 0;
 	default:
 		close(fd);

@@ -20,8 +20,34 @@
 #include "common/base/file.h"
 #include "common/base/log.h"
 
-#define STATE_MAGIC "CRDNSPS1"
+#define STATE_MAGIC "CRDNSPS2" /* zeros may follow */
 #define SEGMENTS_MAX 65536
+
+static int
+state_encode(const struct spool *s, struct buf *b)
+{
+	struct buf body;
+	size_t i;
+	int rc;
+
+	buf_init(&body, SPOOL_STATE_MAX);
+	if ((rc = buf_add_u64(&body, s->acked)) != 0 ||
+	    (rc = buf_add_u64(&body, s->synced + 1)) != 0 ||
+	    (rc = buf_add_u64(&body, s->dropped)) != 0 ||
+	    (rc = lost_encode(&s->lost, &body)) != 0 ||
+	    (rc = buf_add_u64(&body, s->cut)) != 0)
+		goto done;
+	for (i = 0; i < SPOOL_RUNS && rc == 0; i++)
+		if ((rc = buf_add_u64(&body, s->taken[i].run)) == 0)
+			rc = buf_add_u64(&body, s->taken[i].serial);
+	if (rc == 0 && (rc = buf_add(b, STATE_MAGIC, 8)) == 0 &&
+	    (rc = buf_add_u32(b, (uint32_t)body.len)) == 0 &&
+	    (rc = buf_add(b, body.data, body.len)) == 0)
+		rc = buf_add_u32(b, crc32_of(b->data, b->len));
+done:
+	buf_done(&body);
+	return rc;
+}
 
 int
 spool_state_save(struct spool *s, struct why *why)
@@ -31,31 +57,51 @@ spool_state_save(struct spool *s, struct why *why)
 	int rc;
 
 	buf_init(&b, SPOOL_STATE_MAX);
-	if ((rc = spool_path(s, path, SPOOL_STATE)) != 0 ||
-	    (rc = buf_add(&b, STATE_MAGIC, 8)) != 0 ||
-	    (rc = buf_add_u64(&b, s->acked)) != 0 ||
-	    (rc = buf_add_u64(&b, s->synced + 1)) != 0 ||
-	    (rc = buf_add_u64(&b, s->dropped)) != 0 ||
-	    (rc = lost_encode(&s->lost, &b)) != 0 ||
-	    (rc = buf_add_u32(&b, crc32_of(b.data, b.len))) != 0)
+	if ((s->fd != -1 && (rc = spool_sync_data(s, why)) != 0) ||
+	    (rc = spool_path(s, path, SPOOL_STATE)) != 0 ||
+	    (rc = state_encode(s, &b)) != 0)
 		goto done;
-	if ((rc = file_write(path, b.data, b.len, 0600, why)) == 0)
-		s->state_dirty = false;
+	rc = file_write(path, b.data, b.len, 0600, why);
+	/* No room for another one: over the spare, which has its blocks. */
+	if (rc != 0 && file_write_spare(path, b.data, b.len, SPOOL_STATE_MAX,
+	    NULL) == 0)
+		rc = 0;
+	if (rc == 0)
+		s->state_dirty = s->refused = false;
 done:
 	buf_done(&b);
 	return rc;
+}
+
+/* The body of a state file of LEN bytes; false if it is none. */
+static bool
+state_body(const uint8_t *data, size_t len, struct reader *r)
+{
+	struct reader in;
+	const uint8_t *magic;
+	uint32_t n;
+
+	reader_init(&in, data, len);
+	magic = reader_bytes(&in, 8);
+	n = reader_u32(&in);
+	if (in.bad || memcmp(magic, STATE_MAGIC, 8) != 0 || n > in.left)
+		return false;
+	reader_init(r, in.at, n);
+	(void)reader_bytes(&in, n);
+	return reader_u32(&in) == crc32_of(data, 12 + n) && !in.bad;
 }
 
 /* *NEXT: the next number when the state was saved. */
 static int
 state_load(struct spool *s, uint64_t *next, struct why *why)
 {
+	struct taken taken[SPOOL_RUNS];
+	uint64_t acked, num, dropped, cut;
 	char path[PATH_MAX];
 	struct reader r;
 	struct lost lost;
-	uint64_t acked, num, dropped;
-	const uint8_t *magic;
 	struct buf b;
+	size_t i;
 	int rc;
 
 	buf_init(&b, SPOOL_STATE_MAX);
@@ -63,23 +109,25 @@ state_load(struct spool *s, uint64_t *next, struct why *why)
 	    (rc = file_read(path, &b, why)) != 0)
 		goto done;
 	rc = ERR_CORRUPT;
-	if (b.len < 12)
+	if (!state_body(b.data, b.len, &r))
 		goto done;
-	reader_init(&r, b.data + b.len - 4, 4);
-	if (reader_u32(&r) != crc32_of(b.data, b.len - 4))
-		goto done;
-	reader_init(&r, b.data, b.len - 4);
-	magic = reader_bytes(&r, 8);
 	acked = reader_u64(&r);
 	num = reader_u64(&r);
 	dropped = reader_u64(&r);
-	if (memcmp(magic, STATE_MAGIC, 8) != 0 ||
-	    lost_decode(&r, &lost) != 0 || r.left != 0 ||
-	    acked >= NUMBER_MAX || num > NUMBER_MAX)
+	if (lost_decode(&r, &lost) != 0)
+		goto done;
+	cut = reader_u64(&r);
+	for (i = 0; i < SPOOL_RUNS; i++) {
+		taken[i].run = reader_u64(&r);
+		taken[i].serial = reader_u64(&r);
+	}
+	if (r.bad || r.left != 0 || acked >= NUMBER_MAX || num > NUMBER_MAX)
 		goto done;
 	s->acked = acked;
 	s->dropped = dropped;
 	s->lost = lost;
+	s->cut = cut;
+	memcpy(s->taken, taken, sizeof(taken));
 	*next = num;
 	rc = 0;
 done:
@@ -118,6 +166,7 @@ list(struct spool *s, struct why *why)
 			rc = s->nseg < SEGMENTS_MAX ? spool_push(s, &seg) :
 			    ERR_LIMIT;
 		} else if (strcmp(e->d_name, SPOOL_STATE) != 0 &&
+		    strcmp(e->d_name, SPOOL_SPARE) != 0 &&
 		    strcmp(e->d_name, SPOOL_RESERVE) != 0 &&
 		    spool_path(s, path, e->d_name) == 0) {
 			(void)unlink(path); /* half-written, of a crash */
@@ -129,9 +178,10 @@ list(struct spool *s, struct why *why)
 	return rc;
 }
 
-/* The chain after a record, from its own bytes. */
+/* The chain after a record, from its own bytes; whose it was. */
 static int
-record_chain(const struct record *rec, uint8_t chain[DIGEST_LEN])
+record_look(struct spool *s, const struct record *rec,
+    uint8_t chain[DIGEST_LEN])
 {
 	Cordon__Signal *sig;
 	int rc = ERR_CORRUPT;
@@ -141,6 +191,7 @@ record_chain(const struct record *rec, uint8_t chain[DIGEST_LEN])
 		return ERR_CORRUPT;
 	if (sig->number == rec->number && sig->chain.len == DIGEST_LEN) {
 		memcpy(chain, sig->chain.data, DIGEST_LEN);
+		spool_taken(s, sig->run, sig->serial);
 		rc = 0;
 	}
 	cordon__signal__free_unpacked(sig, NULL);
@@ -152,7 +203,8 @@ record_chain(const struct record *rec, uint8_t chain[DIGEST_LEN])
  * the size of the good part; SEG and CHAIN describe that part either way.
  */
 static int
-scan(struct segment *seg, int fd, uint64_t limit, uint8_t chain[DIGEST_LEN])
+scan(struct spool *s, struct segment *seg, int fd, uint64_t limit,
+    uint8_t chain[DIGEST_LEN])
 {
 	uint8_t head[SEGMENT_HEADER], last_chain[DIGEST_LEN];
 	struct segment_reader r;
@@ -171,7 +223,7 @@ scan(struct segment *seg, int fd, uint64_t limit, uint8_t chain[DIGEST_LEN])
 		return rc;
 	while ((rc = segment_next(&r, &rec)) == 1) {
 		if (rec.number >= limit ||
-		    record_chain(&rec, last_chain) != 0) {
+		    record_look(s, &rec, last_chain) != 0) {
 			rc = ERR_CORRUPT;
 			break;
 		}
@@ -184,6 +236,17 @@ scan(struct segment *seg, int fd, uint64_t limit, uint8_t chain[DIGEST_LEN])
 	}
 	segment_reader_done(&r);
 	return rc;
+}
+
+/* Bytes of FD beyond SIZE are thrown away: it is told. */
+static void
+note_cut(struct spool *s, int fd, uint64_t size)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && (uint64_t)st.st_size > size)
+		s->cut += (uint64_t)st.st_size - size;
+	s->state_dirty = true;
 }
 
 /*
@@ -204,9 +267,10 @@ recover_one(struct spool *s, size_t i, uint8_t chain[DIGEST_LEN],
 		return rc;
 	if ((fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW)) == -1)
 		return why_sys(why, ERR_IO, "%s", path);
-	rc = scan(seg, fd, limit, chain);
+	rc = scan(s, seg, fd, limit, chain);
 	if (rc == ERR_CORRUPT && seg->size > 0) {
 		log_warn("spool: %s: cut at byte %" PRIu64, path, seg->size);
+		note_cut(s, fd, seg->size);
 		if (ftruncate(fd, (off_t)seg->size) == -1 || fsync(fd) == -1)
 			rc = why_sys(why, ERR_IO, "%s", path);
 		else
@@ -215,6 +279,7 @@ recover_one(struct spool *s, size_t i, uint8_t chain[DIGEST_LEN],
 			spool_lose(s, seg->last + 1, limit - 1);
 	} else if (rc == ERR_CORRUPT) {
 		log_warn("spool: %s: no header; removed", path);
+		note_cut(s, fd, 0);
 		rc = file_remove(path, why);
 		if (rc == 0 && !newest)
 			spool_lose(s, seg->first, limit - 1);

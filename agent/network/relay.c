@@ -477,7 +477,8 @@ on_welcome(void *arg, const uint8_t *payload, size_t len, struct why *why)
 		    w->heartbeat_seconds);
 		goto done;
 	}
-	if ((rc = feed_start(&n->feed, w->signals_committed, why)) != 0)
+	if ((rc = feed_start(&n->feed, w->signals_committed, w->overtake,
+	    why)) != 0)
 		goto done;
 	line_welcomed(n->line, w->heartbeat_seconds);
 	network_server_time(n, w->server_time_ms);
@@ -522,7 +523,7 @@ on_signals_ack(void *arg, const uint8_t *payload, size_t len,
 	a = unpack(&cordon__signals_ack__descriptor, payload, len);
 	if (a == NULL)
 		return why_set(why, ERR_PROTO, "cannot be read");
-	rc = feed_ack(&n->feed, a->number, &io);
+	rc = feed_ack(&n->feed, a->number, a->ahead, &io);
 	cordon__signals_ack__free_unpacked(a, NULL);
 	if (rc == ERR_PROTO) {
 		*why = io;

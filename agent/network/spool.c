@@ -20,10 +20,8 @@
 #include "common/base/file.h"
 #include "common/base/log.h"
 
-#define SEVERE CORDON__SEVERITY__SEVERITY_HIGH
 #define SEGMENT_LEAST (32 * 1024)
 #define SEGMENT_MOST (1024 * 1024)
-#define REPORT_ROOM 8192 /* kept free for the signal that says what was lost */
 
 int
 spool_path(const struct spool *s, char out[PATH_MAX], const char *name)
@@ -77,6 +75,9 @@ reserve_make(struct spool *s)
 	char path[PATH_MAX];
 	int fd;
 
+	/* The state must be written on a full disk as well. */
+	if (spool_path(s, path, SPOOL_STATE) == 0)
+		(void)file_spare(path, SPOOL_STATE_MAX, NULL);
 	if (s->reserve || spool_path(s, path, SPOOL_RESERVE) != 0)
 		return;
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -173,8 +174,8 @@ current(struct spool *s)
 	return &s->seg[s->nseg - 1];
 }
 
-static int
-sync_data(struct spool *s, struct why *why)
+int
+spool_sync_data(struct spool *s, struct why *why)
 {
 	if (s->dirty && fdatasync(s->fd) == -1)
 		return why_sys(why, ERR_IO, "spool: fdatasync");
@@ -197,7 +198,7 @@ spool_roll(struct spool *s, uint64_t first, struct why *why)
 	seg.size = SEGMENT_HEADER;
 	memcpy(seg.chain, s->chain, DIGEST_LEN);
 	buf_init(&b, SEGMENT_HEADER);
-	if ((s->fd != -1 && (rc = sync_data(s, why)) != 0) ||
+	if ((s->fd != -1 && (rc = spool_sync_data(s, why)) != 0) ||
 	    (rc = spool_segment_path(s, path, first)) != 0 ||
 	    (rc = segment_header_encode(&b, first, s->chain)) != 0 ||
 	    (rc = file_write(path, b.data, b.len, 0600, why)) != 0)
@@ -321,7 +322,7 @@ thin_out(struct spool *s, size_t i, struct why *why)
 	s->dropped += s->lost.removed - was.removed;
 	s->used = s->used - seg->size + now.size;
 	*seg = now;
-	s->read_first = 0;
+	memset(s->cursor, 0, sizeof(s->cursor));
 	return spool_state_save(s, why);
 }
 
@@ -381,13 +382,52 @@ encode(struct spool *s, Cordon__Signal *sig, unsigned int severity,
 	return record_encode(rec, s->next, (uint8_t)severity, bytes, len);
 }
 
+static const struct taken *
+find_run(const struct spool *s, uint64_t run)
+{
+	size_t i;
+
+	for (i = 0; i < SPOOL_RUNS; i++)
+		if (s->taken[i].run == run)
+			return &s->taken[i];
+	return NULL;
+}
+
+static bool
+was_taken(const struct spool *s, const Cordon__Signal *sig)
+{
+	const struct taken *t;
+
+	if (sig->run == 0)
+		return false;
+	t = find_run(s, sig->run);
+	return t != NULL && sig->serial <= t->serial;
+}
+
+void
+spool_taken(struct spool *s, uint64_t run, uint64_t serial)
+{
+	struct taken *t = (struct taken *)(uintptr_t)find_run(s, run);
+
+	if (run == 0)
+		return;
+	if (t == NULL) {
+		memmove(s->taken + 1, s->taken,
+		    sizeof(s->taken) - sizeof(s->taken[0]));
+		t = &s->taken[0];
+		*t = (struct taken){run, 0};
+	}
+	if (t->serial < serial)
+		t->serial = serial;
+}
+
 /* It is not taken: count it, say why. */
 static int
 refuse(struct spool *s, unsigned int severity, int rc, struct why *why)
 {
 	lost_refuse(&s->lost, severity, clock_wall_ms());
 	s->dropped++;
-	s->state_dirty = true;
+	s->state_dirty = s->refused = true;
 	if (rc != ERR_LIMIT)
 		return rc;
 	return why_set(why, rc, "the spool is full");
@@ -403,6 +443,8 @@ spool_add(struct spool *s, Cordon__Signal *sig, struct why *why)
 	struct buf rec;
 	int rc;
 
+	if (was_taken(s, sig))
+		return ERR_EXIST;
 	severity = (unsigned int)sig->severity;
 	if (severity >= LOST_SEVERITIES)
 		severity = CORDON__SEVERITY__SEVERITY_INFO;
@@ -419,6 +461,12 @@ spool_add(struct spool *s, Cordon__Signal *sig, struct why *why)
 		rc = refuse(s, severity, ERR_LIMIT, why);
 		goto done;
 	}
+	/*
+	 * The record tells after a kill that those before it were here: so
+	 * their count must be on the disk before it.
+	 */
+	if (s->refused && sig->run != 0)
+		(void)spool_state_save(s, NULL);
 	rc = append(s, &rec, why);
 	if (rc != 0 && severity >= SEVERE && reserve_give_up(s))
 		rc = append(s, &rec, why);
@@ -433,6 +481,7 @@ spool_add(struct spool *s, Cordon__Signal *sig, struct why *why)
 	memcpy(s->chain, chain, DIGEST_LEN);
 	s->dirty = true;
 done:
+	spool_taken(s, sig->run, sig->serial);
 	buf_done(&rec);
 	return rc;
 }
@@ -448,182 +497,9 @@ spool_sync(struct spool *s, struct why *why)
 {
 	int rc;
 
-	if ((rc = sync_data(s, why)) != 0)
+	if ((rc = spool_sync_data(s, why)) != 0)
 		return rc;
 	return s->state_dirty ? spool_state_save(s, why) : 0;
-}
-
-int
-spool_report(struct spool *s, struct why *why)
-{
-	char text[160], refused[24], low[24], removed[24], numbers[1400];
-	Cordon__Signal sig = CORDON__SIGNAL__INIT;
-	Cordon__Pair pair[4], *list[4];
-	struct lost told;
-	size_t i;
-	int rc;
-
-	if (lost_total(&s->lost) == 0 ||
-	    s->used + 2 * REPORT_ROOM + SEGMENT_HEADER > s->max)
-		return 0;
-	told = s->lost;
-	snprintf(text, sizeof(text), "%" PRIu64 " signals were dropped because "
-	    "the spool was full: %" PRIu64 " not taken, %" PRIu64 " removed",
-	    lost_total(&told), lost_refused(&told), told.removed);
-	snprintf(refused, sizeof(refused), "%" PRIu64, lost_refused(&told));
-	snprintf(removed, sizeof(removed), "%" PRIu64, told.removed);
-	snprintf(low, sizeof(low), "%" PRIu64, told.refused[SEVERE] +
-	    told.refused[SEVERE + 1]);
-	for (i = 0; i < 4; i++) {
-		cordon__pair__init(&pair[i]);
-		list[i] = &pair[i];
-	}
-	pair[0].key = (char *)(uintptr_t)"not-taken";
-	pair[0].value = refused;
-	pair[1].key = (char *)(uintptr_t)"not-taken.severe";
-	pair[1].value = low;
-	pair[2].key = (char *)(uintptr_t)"removed";
-	pair[2].value = removed;
-	pair[3].key = (char *)(uintptr_t)"removed.numbers";
-	pair[3].value = lost_numbers(&told, numbers, sizeof(numbers));
-	sig.time_ms = clock_wall_ms();
-	sig.boot_ms = (uint64_t)clock_boot_ms();
-	sig.kind = (char *)(uintptr_t)"agent.spool-dropped";
-	sig.severity = SEVERE;
-	sig.object = (char *)(uintptr_t)"spool";
-	sig.text = text;
-	sig.n_evidence = 4;
-	sig.evidence = list;
-	memset(&s->lost, 0, sizeof(s->lost));
-	if ((rc = spool_add(s, &sig, why)) != 0) {
-		s->dropped -= lost_total(&s->lost); /* the report itself */
-		s->lost = told;
-		return rc;
-	}
-	s->state_dirty = true;
-	return spool_sync(s, why);
-}
-
-/* The segment that holds the first number >= FROM; nseg if none. */
-static size_t
-find(const struct spool *s, uint64_t from)
-{
-	size_t i;
-
-	for (i = 0; i < s->nseg; i++)
-		if (s->seg[i].last >= from && s->seg[i].count > 0)
-			break;
-	return i;
-}
-
-/* Field 1 of SignalBatch, length-delimited (protobuf encoding). */
-static int
-batch_add(struct buf *out, const struct record *rec)
-{
-	uint8_t head[8];
-	size_t n = 0, v = rec->len;
-	int rc;
-
-	head[n++] = (1 << 3) | 2;
-	while (v >= 0x80) {
-		head[n++] = (uint8_t)(v | 0x80);
-		v >>= 7;
-	}
-	head[n++] = (uint8_t)v;
-	if ((rc = buf_add(out, head, n)) != 0)
-		return rc;
-	return buf_add(out, rec->data, rec->len);
-}
-
-/* Take records from segment I until BATCH is full; 0 or an error. */
-static int
-read_segment(struct spool *s, size_t i, uint64_t from, struct buf *batch,
-    size_t *count, uint64_t *last, bool *full)
-{
-	const struct segment *seg = &s->seg[i];
-	struct segment_reader r;
-	char path[PATH_MAX];
-	struct record rec;
-	uint64_t at = SEGMENT_HEADER, after = seg->first - 1;
-	int fd, rc;
-
-	if (s->read_first == seg->first && s->read_last < from) {
-		at = s->read_at;
-		after = s->read_last;
-	}
-	if ((rc = spool_segment_path(s, path, seg->first)) != 0)
-		return rc;
-	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)) == -1)
-		return ERR_IO;
-	if ((rc = segment_reader_init(&r, fd, at, after)) != 0)
-		goto done;
-	while ((rc = segment_next(&r, &rec)) == 1) {
-		if (rec.number > s->synced || *count == SPOOL_BATCH_SIGNALS ||
-		    batch->len + rec.len + 8 > SPOOL_BATCH_BYTES) {
-			*full = true;
-			rc = 0;
-			break;
-		}
-		if (rec.number < from)
-			continue;
-		if ((rc = batch_add(batch, &rec)) != 0)
-			break;
-		(*count)++;
-		*last = rec.number;
-		s->read_first = seg->first;
-		s->read_last = rec.number;
-		s->read_at = r.at;
-	}
-	segment_reader_done(&r);
-done:
-	close(fd);
-	return rc;
-}
-
-/* Segment I cannot be read from FROM on (the disk rots): it counts as lost. */
-static int
-abandon(struct spool *s, size_t i, uint64_t from, struct why *why)
-{
-	int rc;
-
-	if (i + 1 == s->nseg && (rc = spool_roll(s, s->next, why)) != 0)
-		return rc;
-	log_error("spool: signals %" PRIu64 " to %" PRIu64 " are unreadable",
-	    from > s->seg[i].first ? from : s->seg[i].first, s->seg[i].last);
-	spool_lose(s, from > s->seg[i].first ? from : s->seg[i].first,
-	    s->seg[i].last);
-	s->seg[i].count = 0;
-	return 0;
-}
-
-int
-spool_read(struct spool *s, uint64_t from, struct buf *out, uint64_t *last,
-    struct why *why)
-{
-	struct buf batch;
-	uint64_t highest = 0;
-	size_t i, count = 0;
-	bool full = false;
-	int rc = 0;
-
-	if (from <= s->acked)
-		from = s->acked + 1;
-	if (from > s->synced)
-		return ERR_NOENT;
-	buf_init(&batch, SPOOL_BATCH_BYTES);
-	for (i = find(s, from); i < s->nseg && !full && rc == 0; i++) {
-		rc = read_segment(s, i, from, &batch, &count, &highest, &full);
-		if (rc == ERR_CORRUPT && count == 0)
-			rc = abandon(s, i, from, why);
-	}
-	/* What was read before a bad place still goes out. */
-	if (count == 0)
-		rc = rc == 0 ? ERR_NOENT :
-		    why_set(why, rc, "spool: cannot read from %" PRIu64, from);
-	else if ((rc = buf_add(out, batch.data, batch.len)) == 0)
-		*last = highest;
-	buf_done(&batch);
-	return rc;
 }
 
 /* Remove leading segments that are acknowledged, or empty, to the last. */
@@ -681,7 +557,7 @@ spool_skip(struct spool *s, uint64_t number, struct why *why)
 		return 0;
 	if (number >= NUMBER_MAX)
 		return why_set(why, ERR_RANGE, "no number is left");
-	if ((rc = sync_data(s, why)) != 0)
+	if ((rc = spool_sync_data(s, why)) != 0)
 		return rc;
 	spool_lose(s, s->acked + 1, s->next - 1);
 	if ((rc = spool_roll(s, number + 1, why)) != 0)
@@ -704,7 +580,7 @@ spool_next(const struct spool *s)
 uint64_t
 spool_first(const struct spool *s)
 {
-	size_t i = find(s, s->acked + 1);
+	size_t i = spool_find(s, s->acked + 1);
 
 	if (i == s->nseg)
 		return s->next;

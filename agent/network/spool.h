@@ -24,6 +24,7 @@
 #define SPOOL_MAX_LEAST (256 * 1024)   /* smallest bound that is taken */
 #define SPOOL_BATCH_SIGNALS 1000       /* agent.proto: SignalBatch */
 #define SPOOL_BATCH_BYTES (256 * 1024) /* of one packed SignalBatch */
+#define SPOOL_RUNS 4 /* senders' runs that are remembered */
 
 struct spool;
 
@@ -42,10 +43,15 @@ int spool_wipe(const char *dir, struct why *why);
  * Number, chain and write one signal (not durable before spool_sync).  SIG's
  * number and chain are used for the while and given back as they were.
  * ERR_LIMIT: no room, counted as lost; ERR_RANGE: larger than a record;
- * ERR_IO: the disk does not take it, counted as lost.
+ * ERR_IO: the disk does not take it, counted as lost.  ERR_EXIST: one with
+ * that run and serial, or a later one of that run, was here before, also
+ * before a restart: nothing is done.
  */
 int spool_add(struct spool *s, Cordon__Signal *sig, struct why *why);
-/* fdatasync(2) what was added, and the state file if it changed. */
+/*
+ * fdatasync(2) what was added, and the state file if it changed.  After it
+ * everything that spool_add was given is safe: as a signal or as a count.
+ */
 int spool_sync(struct spool *s, struct why *why);
 bool spool_dirty(const struct spool *s); /* is there something to sync? */
 /* If signals were lost and there is room now: add the one that says so. */
@@ -57,6 +63,12 @@ int spool_report(struct spool *s, struct why *why);
  * in it.  ERR_NOENT if there is none.
  */
 int spool_read(struct spool *s, uint64_t from, struct buf *out,
+    uint64_t *last, struct why *why);
+/*
+ * The same for the severe ones alone, which may overtake.  *LAST: how far it
+ * looked; ERR_NOENT and *LAST set when there is none up to there.
+ */
+int spool_read_severe(struct spool *s, uint64_t from, struct buf *out,
     uint64_t *last, struct why *why);
 /* The collector has committed everything up to NUMBER. */
 int spool_ack(struct spool *s, uint64_t number, struct why *why);

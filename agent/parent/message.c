@@ -44,6 +44,7 @@ for_sensors(Cordon__Settings *m, const struct settings *s)
 	m->n_backup = s->backup.n;
 	m->backup_age_s = (uint32_t)s->backup_age;
 	m->backup_drop = (uint32_t)s->backup_drop;
+	m->fold_after = (uint32_t)s->fold_after;
 	m->state_without = s->leave_out.item;
 	m->n_state_without = s->leave_out.n;
 }

@@ -219,6 +219,8 @@ static const struct conf_key table[] = {
 	    true, NULL},
 	{"state", "leave_out", CONF_LIST, AT(leave_out), NULL, 0, 0, false,
 	    check_source},
+	{"spool", "fold_after", CONF_INT, AT(fold_after), "300", 0, 100000,
+	    true, NULL},
 	{"spool", "max_size", CONF_SIZE, AT(spool_max), "256M", 1 << 20,
 	    INT64_C(64) << 30, true, NULL},
 	{NULL, NULL, CONF_STRING, 0, NULL, 0, 0, false, NULL},

@@ -41,6 +41,7 @@ struct settings {
 	int64_t backup_drop;	/* percent */
 	struct conf_list leave_out; /* sources of facts */
 	int64_t spool_max; /* bytes */
+	int64_t fold_after; /* signals of one cause a minute */
 };
 
 /*

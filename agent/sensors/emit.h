@@ -2,11 +2,13 @@
 /*
  * The one way a signal leaves a sensor: kind, object and evidence go in;
  * severity, cause and times are filled here, foreign text is quoted and
- * cut, and the packed signal goes to the outbox.
+ * cut, and the packed signal goes to the outbox.  A flood of one cause is
+ * folded on the way (fold.h).
  */
 #ifndef CORDON_SENSORS_EMIT_H
 #define CORDON_SENSORS_EMIT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "agent/sensors/outbox.h"
@@ -39,7 +41,12 @@ void emit_init(struct emit_signal *s, const char *kind, const char *object);
 void emit_add(struct emit_signal *s, const char *key, const char *value);
 void emit_addf(struct emit_signal *s, const char *key, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* ERR_RANGE: no such kind (our own bug); ERR_LIMIT: lost and counted. */
+/*
+ * 0: it goes out, or it is folded into another one of its cause and
+ * counted.  ERR_RANGE: no such kind (our own bug); ERR_LIMIT: lost, counted.
+ */
 int emit_send(struct outbox *o, const struct emit_signal *s);
+/* Now and then, on the main thread: tell what was folded; ALL: all of it. */
+void emit_folded(struct outbox *o, bool all);
 
 #endif

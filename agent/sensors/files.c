@@ -612,7 +612,6 @@ static void
 check_loss(struct files *f)
 {
 	unsigned int lost = watch_lost(f->watch);
-	uint64_t signals = outbox_lost(f->env->out);
 	const char *reason = "the kernel's event queue ran over";
 
 	if (lost & WATCH_LOST_OWN)
@@ -630,15 +629,6 @@ check_loss(struct files *f)
 		f->lost = true;
 	} else {
 		f->clear_ms = clock_wall_ms();
-	}
-	if (signals > 0) {
-		struct emit_signal s;
-
-		emit_init(&s, "agent.blind", "/");
-		emit_add(&s, "blind.reason", "signals were lost: the network "
-		    "process did not take them");
-		emit_addf(&s, "signals.lost", "%" PRIu64, signals);
-		emit_send(f->env->out, &s);
 	}
 }
 

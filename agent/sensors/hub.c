@@ -15,6 +15,7 @@
 
 #include "agent/links/child.h"
 #include "agent/links/ipc.h"
+#include "agent/sensors/emit.h"
 #include "agent/sensors/explain.h"
 #include "agent/sensors/gate.h"
 #include "agent/sensors/jobs.h"
@@ -34,6 +35,7 @@
 #define RETRY_US 20000
 #define SLOW_MS 5000
 #define SENSORS_MAX 16
+#define FOLDED_SECONDS 1 /* between two looks at what was folded */
 
 struct hub {
 	struct child_loop loop; /* first: child.h */
@@ -48,7 +50,7 @@ struct hub {
 	struct sensor sensor[SENSORS_MAX];
 	size_t sensors;
 	int wake_fd;
-	struct event *wake, *retry, *beat;
+	struct event *wake, *retry, *beat, *folded;
 	unsigned int ready_beats; /* since the last look at readiness */
 };
 
@@ -178,6 +180,16 @@ on_beat(evutil_socket_t fd, short what, void *arg)
 		send_ready_items(h);
 }
 
+static void
+on_folded(evutil_socket_t fd, short what, void *arg)
+{
+	struct hub *h = arg;
+
+	(void)fd;
+	(void)what;
+	emit_folded(h->env.out, false);
+}
+
 /* -- requests ---------------------------- */
 
 static int
@@ -220,8 +232,16 @@ spool_full(void *arg)
 	outbox_slow(h->env.out, clock_boot_ms() + SLOW_MS);
 }
 
+static void
+taken(void *arg, uint64_t run, uint64_t serial)
+{
+	struct hub *h = arg;
+
+	outbox_taken(h->env.out, run, serial);
+}
+
 static const struct peer_calls calls = {check_take, manifest_take,
-    snapshot_take, spool_full, preview_take};
+    snapshot_take, spool_full, preview_take, taken};
 
 /* -- links ---------------------------- */
 
@@ -336,8 +356,10 @@ prepare(struct hub *h, struct why *why)
 	const Cordon__Settings *s = h->env.settings;
 	int r;
 
-	r = roots_init(&h->roots, s->watch, s->n_watch, s->own_dir,
-	    s->conf_path, why);
+	r = outbox_keep(h->env.out, s->state_dir, s->fold_after, why);
+	if (r == 0)
+		r = roots_init(&h->roots, s->watch, s->n_watch, s->own_dir,
+		    s->conf_path, why);
 	if (r == 0)
 		r = ignore_new(s->ignore, s->n_ignore, &h->ignore, why);
 	if (r == 0 && ignore_own_state(h) != 0)
@@ -386,6 +408,7 @@ static int
 start_loop(struct hub *h, int parent_fd, struct why *why)
 {
 	const struct timeval every = {HUB_WATCH_SECONDS, 0};
+	const struct timeval look = {FOLDED_SECONDS, 0};
 
 	h->loop.base = event_base_new();
 	h->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -398,13 +421,15 @@ start_loop(struct hub *h, int parent_fd, struct why *why)
 	    on_wake, h);
 	h->retry = event_new(h->loop.base, -1, 0, on_retry, h);
 	h->beat = event_new(h->loop.base, -1, EV_PERSIST, on_beat, h);
+	h->folded = event_new(h->loop.base, -1, EV_PERSIST, on_folded, h);
 	h->parent = link_new(h->loop.base, parent_fd, "parent", parent_table, h,
 	    child_on_parent_end);
 	if (h->env.out == NULL || h->wake == NULL || h->retry == NULL ||
-	    h->beat == NULL || h->parent == NULL)
+	    h->beat == NULL || h->folded == NULL || h->parent == NULL)
 		return why_set(why, ERR_NOMEM, "event loop");
 	event_add(h->wake, NULL);
 	event_add(h->beat, &every);
+	event_add(h->folded, &look);
 	return 0;
 }
 
@@ -421,8 +446,10 @@ stop_all(struct hub *h)
 	jobs_stop(&h->jobs);
 	if (h->env.blind != NULL)
 		blind_alive(h->env.blind);
-	if (h->env.out != NULL)
+	if (h->env.out != NULL) {
+		emit_folded(h->env.out, true);
 		flush(h);
+	}
 	link_free(&h->network);
 	link_free(&h->enforcer);
 	link_free(&h->parent);
@@ -444,6 +471,8 @@ stop_all(struct hub *h)
 		event_free(h->retry);
 	if (h->beat != NULL)
 		event_free(h->beat);
+	if (h->folded != NULL)
+		event_free(h->folded);
 	if (h->loop.base != NULL)
 		event_base_free(h->loop.base);
 	if (h->wake_fd >= 0)

@@ -11,13 +11,22 @@
 #include <unistd.h>
 
 #include "agent/links/ipc.h"
+#include "agent/sensors/kept.h"
 #include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/proc/link.h"
 
 #define SLOW_US 10000
+
+/* Fields 12 and 13 of a Signal (agent.proto), as protobuf encodes them. */
+#define RUN_TAG (12 << 3 | 1)
+#define SERIAL_TAG (13 << 3)
+#define STAMP_MAX 20
 
 struct message {
 	struct message *next;
 	uint32_t kind;
+	uint64_t run, serial; /* of a signal */
 	size_t len;
 	uint8_t data[];
 };
@@ -32,8 +41,11 @@ struct outbox {
 	pthread_cond_t room;
 	int wake_fd;
 	struct queue signals, bulk;
+	struct message *unsent; /* the first of the signals that is */
+	struct kept *kept; /* NULL: in memory alone, as fold */
+	struct fold *fold;
+	uint64_t run, next; /* while there is no kept */
 	uint32_t generation;
-	uint64_t lost;
 	int64_t slow_until;
 	bool closed;
 };
@@ -97,6 +109,7 @@ outbox_new(int wake_fd)
 	pthread_condattr_destroy(&attr);
 	queue_init(&o->signals);
 	queue_init(&o->bulk);
+	o->run = o->next = 1;
 	o->wake_fd = wake_fd;
 	return o;
 }
@@ -112,6 +125,8 @@ outbox_free(struct outbox **op)
 		queue_drop(&o->signals);
 	while (o->bulk.first != NULL)
 		queue_drop(&o->bulk);
+	kept_free(&o->kept);
+	fold_free(&o->fold);
 	pthread_cond_destroy(&o->room);
 	pthread_mutex_destroy(&o->lock);
 	free(o);
@@ -128,36 +143,116 @@ wake(const struct outbox *o)
 		return;
 }
 
+/* -- signals in ---------------------------- */
+
 static bool
-signals_full(const struct outbox *o, size_t len)
+signals_full(const struct outbox *o, size_t len, bool severe)
 {
-	return o->signals.n >= OUTBOX_SIGNALS_MAX ||
-	    o->signals.bytes + len > OUTBOX_SIGNAL_BYTES_MAX;
+	size_t n = OUTBOX_SIGNALS_MAX, bytes = OUTBOX_SIGNAL_BYTES_MAX;
+
+	if (!severe) {
+		n -= n / OUTBOX_SEVERE_PART;
+		bytes -= bytes / OUTBOX_SEVERE_PART;
+	}
+	return o->signals.n >= n || o->signals.bytes + len > bytes;
 }
 
-int
-outbox_signal(struct outbox *o, const void *data, size_t len)
+static void
+add_signal(struct outbox *o, struct message *m)
 {
+	queue_add(&o->signals, m);
+	if (o->unsent == NULL)
+		o->unsent = m;
+}
+
+/* A signal of a process before us: its run and serial are in its bytes. */
+static int
+load_signal(void *arg, uint64_t serial, const void *data, size_t len)
+{
+	struct outbox *o = arg;
 	struct message *m = message_new(IPC_SIGNAL, data, len);
-	struct timespec until;
-	bool slow;
-	int r = 0;
+	const uint8_t *p = data;
+	int i;
 
 	if (m == NULL)
 		return ERR_NOMEM;
+	m->serial = serial;
+	/* They stand in front (stamp()). */
+	for (i = 8; len > 9 && p[0] == RUN_TAG && i > 0; i--)
+		m->run = m->run << 8 | p[i];
+	add_signal(o, m);
+	return 0;
+}
+
+int
+outbox_keep(struct outbox *o, const char *dir, uint32_t fold_after,
+    struct why *why)
+{
+	int r = kept_open(dir, load_signal, o, &o->kept, why);
+
+	if (r == 0)
+		r = fold_open(dir, fold_after, kept_next(o->kept), &o->fold,
+		    why);
+	if (r == 0 && o->signals.n > 0)
+		log_info("%zu signals wait from before", o->signals.n);
+	return r;
+}
+
+static size_t
+stamp(uint8_t out[STAMP_MAX], uint64_t run, uint64_t serial)
+{
+	size_t n = 0, i;
+
+	out[n++] = RUN_TAG;
+	for (i = 0; i < 8; i++)
+		out[n++] = (uint8_t)(run >> i * 8);
+	for (out[n++] = SERIAL_TAG; serial >= 0x80; serial >>= 7)
+		out[n++] = (uint8_t)(serial | 0x80);
+	out[n++] = (uint8_t)serial;
+	return n;
+}
+
+/* With the lock held and room: number it, keep it, queue it. */
+static int
+put_signal(struct outbox *o, const void *data, size_t len)
+{
+	uint8_t head[STAMP_MAX];
+	uint64_t run = o->kept != NULL ? kept_run(o->kept) : o->run;
+	uint64_t serial = o->kept != NULL ? kept_next(o->kept) : o->next;
+	size_t n = stamp(head, run, serial);
+	struct message *m = malloc(sizeof(*m) + n + len);
+
+	if (m == NULL)
+		return ERR_NOMEM;
+	m->kind = IPC_SIGNAL;
+	m->run = run;
+	m->serial = serial;
+	m->len = n + len;
+	memcpy(m->data, head, n);
+	memcpy(m->data + n, data, len);
+	if (o->kept != NULL)
+		(void)kept_add(o->kept, m->data, m->len);
+	else
+		o->next++;
+	add_signal(o, m);
+	return 0;
+}
+
+int
+outbox_signal(struct outbox *o, const void *data, size_t len, bool severe)
+{
+	struct timespec until;
+	bool slow;
+	int r;
+
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += OUTBOX_WAIT_MS / 1000;
 	pthread_mutex_lock(&o->lock);
-	while (signals_full(o, len) && !o->closed &&
+	while (signals_full(o, len, severe) && !o->closed &&
 	    pthread_cond_timedwait(&o->room, &o->lock, &until) == 0)
 		;
-	if (signals_full(o, len)) {
-		o->lost++;
-		free(m);
-		r = ERR_LIMIT;
-	} else {
-		queue_add(&o->signals, m);
-	}
+	r = signals_full(o, len, severe) ? ERR_LIMIT :
+	    put_signal(o, data, len);
 	slow = clock_boot_ms() < o->slow_until;
 	pthread_mutex_unlock(&o->lock);
 	wake(o);
@@ -165,6 +260,90 @@ outbox_signal(struct outbox *o, const void *data, size_t len)
 		usleep(SLOW_US);
 	return r;
 }
+
+bool
+outbox_fold(struct outbox *o, const struct fold_ask *a)
+{
+	bool folded;
+
+	if (o->fold == NULL)
+		return false;
+	pthread_mutex_lock(&o->lock);
+	folded = fold_add(o->fold, a);
+	pthread_mutex_unlock(&o->lock);
+	return folded;
+}
+
+void
+outbox_lose(struct outbox *o, const struct fold_ask *a)
+{
+	pthread_mutex_lock(&o->lock);
+	if (o->fold != NULL)
+		fold_lose(o->fold, a);
+	else
+		log_warn("signal %s is lost: no room", a->kind);
+	pthread_mutex_unlock(&o->lock);
+}
+
+/* With the lock held: one signal that tells C; its counts end with it. */
+static int
+tell_one(struct outbox *o, outbox_pack_fn *pack, const struct fold_count *c)
+{
+	int64_t now = clock_boot_ms();
+	struct buf b;
+	int r;
+
+	fold_telling(o->fold, c, kept_next(o->kept));
+	buf_init(&b, LINK_PAYLOAD_MAX);
+	r = pack(c, &b);
+	if (r == 0 && signals_full(o, b.len, true))
+		r = ERR_LIMIT;
+	if (r == 0)
+		r = put_signal(o, b.data, b.len);
+	fold_told(o->fold, c, r == 0, now);
+	buf_done(&b);
+	return r;
+}
+
+void
+outbox_tell(struct outbox *o, outbox_pack_fn *pack, bool all)
+{
+	const struct fold_count *c;
+	bool told = false;
+
+	if (o->fold == NULL)
+		return;
+	pthread_mutex_lock(&o->lock);
+	while ((c = fold_due(o->fold, clock_boot_ms(), all)) != NULL &&
+	    tell_one(o, pack, c) == 0)
+		told = true;
+	pthread_mutex_unlock(&o->lock);
+	if (told)
+		wake(o);
+}
+
+void
+outbox_taken(struct outbox *o, uint64_t run, uint64_t serial)
+{
+	struct message *m;
+
+	pthread_mutex_lock(&o->lock);
+	for (m = o->signals.first; m != o->unsent; m = m->next)
+		if (m->run == run && m->serial == serial)
+			break;
+	/* Of a process before the one that we sent it to: it comes again. */
+	if (m != o->unsent) {
+		while (o->signals.first != m)
+			queue_drop(&o->signals);
+		queue_drop(&o->signals);
+		if (o->kept != NULL)
+			kept_taken(o->kept, serial);
+		pthread_cond_broadcast(&o->room);
+	}
+	pthread_mutex_unlock(&o->lock);
+}
+
+/* -- bulk ---------------------------- */
 
 int
 outbox_bulk(struct outbox *o, uint32_t generation, uint32_t kind,
@@ -206,6 +385,7 @@ outbox_new_link(struct outbox *o)
 {
 	pthread_mutex_lock(&o->lock);
 	o->generation++;
+	o->unsent = o->signals.first;
 	while (o->bulk.first != NULL)
 		queue_drop(&o->bulk);
 	pthread_cond_broadcast(&o->room);
@@ -219,18 +399,6 @@ outbox_close(struct outbox *o)
 	o->closed = true;
 	pthread_cond_broadcast(&o->room);
 	pthread_mutex_unlock(&o->lock);
-}
-
-uint64_t
-outbox_lost(struct outbox *o)
-{
-	uint64_t n;
-
-	pthread_mutex_lock(&o->lock);
-	n = o->lost;
-	o->lost = 0;
-	pthread_mutex_unlock(&o->lock);
-	return n;
 }
 
 void
@@ -252,10 +420,13 @@ outbox_signals(struct outbox *o)
 	return n;
 }
 
-/* The oldest message taken out; NULL: none. */
+/* -- out ---------------------------- */
+
+/* The oldest message of the bulk taken out; NULL: none. */
 static struct message *
-take(struct outbox *o, struct queue *q)
+take_bulk(struct outbox *o)
 {
+	struct queue *q = &o->bulk;
 	struct message *m;
 
 	pthread_mutex_lock(&o->lock);
@@ -272,11 +443,12 @@ take(struct outbox *o, struct queue *q)
 }
 
 static void
-put_back(struct outbox *o, struct queue *q, struct message *m,
-    uint32_t generation)
+put_back(struct outbox *o, struct message *m, uint32_t generation)
 {
+	struct queue *q = &o->bulk;
+
 	pthread_mutex_lock(&o->lock);
-	if (q == &o->bulk && generation != o->generation) {
+	if (generation != o->generation) {
 		free(m); /* the asker went away meanwhile */
 	} else {
 		m->next = q->first;
@@ -291,15 +463,14 @@ put_back(struct outbox *o, struct queue *q, struct message *m,
 
 /* The lock is not held while SEND runs: it may end the link. */
 static bool
-flush_queue(struct outbox *o, struct queue *q, outbox_send_fn *send,
-    void *arg)
+flush_bulk(struct outbox *o, outbox_send_fn *send, void *arg)
 {
 	uint32_t generation = outbox_generation(o);
 	struct message *m;
 
-	while ((m = take(o, q)) != NULL) {
+	while ((m = take_bulk(o)) != NULL) {
 		if (send(arg, m->kind, m->data, m->len) != 0) {
-			put_back(o, q, m, generation);
+			put_back(o, m, generation);
 			return false;
 		}
 		free(m);
@@ -307,13 +478,35 @@ flush_queue(struct outbox *o, struct queue *q, outbox_send_fn *send,
 	return true;
 }
 
+/* Only this thread takes signals off, so that one stays while it is sent. */
+static bool
+flush_signals(struct outbox *o, outbox_send_fn *send, void *arg)
+{
+	uint32_t generation = outbox_generation(o);
+	struct message *m;
+
+	for (;;) {
+		pthread_mutex_lock(&o->lock);
+		m = o->unsent;
+		pthread_mutex_unlock(&o->lock);
+		if (m == NULL)
+			return true;
+		if (send(arg, m->kind, m->data, m->len) != 0)
+			return false;
+		pthread_mutex_lock(&o->lock);
+		/* Else the link went while it was sent: all come again. */
+		if (generation == o->generation)
+			o->unsent = m->next;
+		pthread_mutex_unlock(&o->lock);
+	}
+}
+
 bool
 outbox_flush(struct outbox *o, outbox_send_fn *send, void *arg)
 {
 	bool empty;
 
-	empty = flush_queue(o, &o->signals, send, arg) &&
-	    flush_queue(o, &o->bulk, send, arg);
+	empty = flush_signals(o, send, arg) && flush_bulk(o, send, arg);
 	pthread_mutex_lock(&o->lock);
 	pthread_cond_broadcast(&o->room);
 	pthread_mutex_unlock(&o->lock);

@@ -134,6 +134,22 @@ on_spool_full(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	return 0;
 }
 
+static int
+on_taken(void *arg, struct link *l, const uint8_t *payload, size_t len,
+    int fd, struct why *why)
+{
+	const struct peer *p = arg;
+	Cordon__Taken *msg;
+
+	(void)l, (void)fd;
+	msg = unpack(&cordon__taken__descriptor, payload, len);
+	if (msg == NULL)
+		return why_set(why, ERR_PROTO, "taken cannot be read");
+	p->calls->taken(p->arg, msg->run, msg->serial);
+	cordon__taken__free_unpacked(msg, NULL);
+	return 0;
+}
+
 const struct link_kind peer_network_table[] = {
 	{IPC_CHECK_RUN, "check-run", 1, 4096, NULL, on_check_run, false},
 	{IPC_MANIFEST_ASK, "manifest-ask", 1, 256, NULL,
@@ -143,6 +159,7 @@ const struct link_kind peer_network_table[] = {
 	{IPC_PREVIEW_ASK, "preview-ask", 1, 8192, NULL, on_preview_ask,
 	    false},
 	{IPC_SPOOL_FULL, "spool-full", 0, 0, NULL, on_spool_full, false},
+	{IPC_TAKEN, "taken", 1, 32, NULL, on_taken, false},
 	{0, NULL, 0, 0, NULL, NULL, false},
 };
 

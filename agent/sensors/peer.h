@@ -21,6 +21,7 @@ struct peer_calls {
 	int (*snapshot_take)(void *arg, Cordon__SnapshotAsk *msg);
 	void (*spool_full)(void *arg);
 	int (*preview_take)(void *arg, Cordon__PreviewAsk *msg);
+	void (*taken)(void *arg, uint64_t run, uint64_t serial);
 };
 struct peer {
 	const struct peer_calls *calls;

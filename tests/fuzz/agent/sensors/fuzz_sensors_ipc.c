@@ -55,11 +55,17 @@ full(void *arg)
 	(void)arg;
 }
 
+static void
+taken(void *arg, uint64_t run, uint64_t serial)
+{
+	(void)arg, (void)run, (void)serial;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static const struct peer_calls calls = {check, manifest, snapshot,
-	    full, preview};
+	    full, preview, taken};
 	struct peer peer = {&calls, NULL};
 	const struct link_kind *row;
 	Cordon__Settings *s;

@@ -244,10 +244,12 @@ test_torn_tail_every_byte(void **state)
 	five(&whole, &four);
 	segment_file(path, 1);
 	for (cut = four; cut < whole.len; cut++) {
+		assert_int_equal(spool_wipe(sub, &why), 0);
 		assert_int_equal(file_write(path, whole.data, cut, 0600,
 		    &why), 0);
 		s = reopen(SMALL);
 		assert_int_equal(spool_next(s), 5);
+		assert_int_equal(s->cut, cut - four);
 		add_n(s, 2);
 		assert_int_equal(spool_sync(s, &why), 0);
 		check_whole(s, 6);
@@ -271,12 +273,14 @@ test_rotten_tail_every_byte(void **state)
 	five(&whole, &four);
 	segment_file(path, 1);
 	for (at = four; at < whole.len; at++) {
+		assert_int_equal(spool_wipe(sub, &why), 0);
 		whole.data[at] ^= 0x20;
 		assert_int_equal(file_write(path, whole.data, whole.len, 0600,
 		    &why), 0);
 		whole.data[at] ^= 0x20;
 		s = reopen(SMALL);
 		assert_int_equal(spool_next(s), 5);
+		assert_int_equal(s->cut, whole.len - four);
 		check_whole(s, 4);
 		spool_close(&s);
 	}

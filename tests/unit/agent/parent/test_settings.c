@@ -70,6 +70,7 @@ test_defaults(void **state)
 	assert_int_equal(s.package_wait, 600);
 	assert_true(s.processes);
 	assert_int_equal(s.spool_max, 256 << 20);
+	assert_int_equal(s.fold_after, 300);
 	assert_int_equal(s.watch.n, 9);
 	assert_string_equal(s.watch.item[0], "/etc");
 	assert_int_equal(s.ignore.n, 0);

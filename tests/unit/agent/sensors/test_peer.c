@@ -131,13 +131,19 @@ test_outbox_keeps_what_is_refused(void **state)
 	(void)state;
 	assert_int_equal(outbox_bulk(o, 0, IPC_SNAPSHOT, "b", 1), 0);
 	for (i = 0; i < 3; i++)
-		assert_int_equal(outbox_signal(o, "s", 1), 0);
+		assert_int_equal(outbox_signal(o, "s", 1, false), 0);
 	assert_true(outbox_flush(o, take, &s));
-	assert_int_equal(outbox_signals(o), 1);
+	assert_int_equal(s.n, 2);
 	s.takes = 10;
 	assert_false(outbox_flush(o, take, &s));
 	assert_int_equal(s.n, 4);
 	assert_int_equal(s.last, IPC_SNAPSHOT); /* signals go first */
+	assert_int_equal(outbox_signals(o), 3); /* sent, not taken */
+	outbox_taken(o, 1, 2);
+	assert_int_equal(outbox_signals(o), 1);
+	outbox_taken(o, 7, 3); /* of another run: no meaning here */
+	outbox_taken(o, 1, 99);
+	assert_int_equal(outbox_signals(o), 1);
 	outbox_free(&o);
 }
 
@@ -148,29 +154,41 @@ test_outbox_new_link(void **state)
 	struct sink s = {0, 10, 0};
 
 	(void)state;
-	outbox_signal(o, "s", 1);
+	outbox_signal(o, "s", 1, false);
 	outbox_bulk(o, 0, IPC_SNAPSHOT, "b", 1);
 	outbox_new_link(o);
 	assert_int_equal(outbox_bulk(o, 0, IPC_SNAPSHOT, "b", 1),
 	    ERR_CLOSED);
 	assert_false(outbox_flush(o, take, &s));
 	assert_int_equal(s.n, 1); /* the signal waited for the new link */
+	/* Sent and not taken: to the next one once more. */
+	outbox_taken(o, 1, 2); /* was not sent */
+	outbox_new_link(o);
+	assert_false(outbox_flush(o, take, &s));
+	assert_int_equal(s.n, 2);
+	outbox_taken(o, 1, 1);
+	outbox_new_link(o);
+	assert_false(outbox_flush(o, take, &s));
+	assert_int_equal(s.n, 2);
 	outbox_free(&o);
 }
 
+/* The last part of the room is the severe ones'. */
 static void
-test_outbox_bound_is_counted(void **state)
+test_outbox_bound(void **state)
 {
 	struct outbox *o = outbox_new(eventfd(0, EFD_NONBLOCK));
-	size_t i;
+	size_t i, low = OUTBOX_SIGNALS_MAX - OUTBOX_SIGNALS_MAX /
+	    OUTBOX_SEVERE_PART;
 
 	(void)state;
-	for (i = 0; i < OUTBOX_SIGNALS_MAX; i++)
-		assert_int_equal(outbox_signal(o, "s", 1), 0);
+	for (i = 0; i < low; i++)
+		assert_int_equal(outbox_signal(o, "s", 1, false), 0);
 	outbox_close(o); /* nobody waits */
-	assert_int_equal(outbox_signal(o, "s", 1), ERR_LIMIT);
-	assert_int_equal(outbox_lost(o), 1);
-	assert_int_equal(outbox_lost(o), 0);
+	assert_int_equal(outbox_signal(o, "s", 1, false), ERR_LIMIT);
+	for (; i < OUTBOX_SIGNALS_MAX; i++)
+		assert_int_equal(outbox_signal(o, "s", 1, true), 0);
+	assert_int_equal(outbox_signal(o, "s", 1, true), ERR_LIMIT);
 	outbox_free(&o);
 }
 
@@ -217,7 +235,7 @@ main(void)
 		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_outbox_keeps_what_is_refused),
 		cmocka_unit_test(test_outbox_new_link),
-		cmocka_unit_test(test_outbox_bound_is_counted),
+		cmocka_unit_test(test_outbox_bound),
 		cmocka_unit_test(test_emit),
 	};
 
