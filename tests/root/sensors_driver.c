@@ -65,6 +65,7 @@ static struct {
 	struct digest *sum;		     /* over its chunks */
 	uint64_t bulk_bytes;
 	const volatile uint64_t *counter;
+	Cordon__Taken taken; /* last signal that came; run 0: said so */
 } d = {.parent = -1, .network = -1, .user = "0"};
 
 static void
@@ -141,7 +142,18 @@ on_signal(const uint8_t *data, size_t len)
 	for (i = 0; i < s->n_evidence; i++)
 		put_text(s->evidence[i]->key, s->evidence[i]->value);
 	puts("}");
+	d.taken.run = s->run;
+	d.taken.serial = s->serial;
 	cordon__signal__free_unpacked(s, NULL);
+}
+
+/* As the network process says when it has them safe. */
+static void
+say_taken(void)
+{
+	if (d.network >= 0 && d.taken.run != 0)
+		send_msg(d.network, IPC_TAKEN, &d.taken.base);
+	d.taken.run = 0;
 }
 
 static void
@@ -429,6 +441,7 @@ options(int argc, char **argv)
 	    {"backup-age", required_argument, NULL, 'A'},
 	    {"backup-drop", required_argument, NULL, 'D'},
 	    {"state-without", required_argument, NULL, 'a'},
+	    {"fold-after", required_argument, NULL, 'f'},
 	    {NULL, 0, NULL, 0},
 	};
 	static uint8_t key[SIGN_KEY_LEN];
@@ -436,6 +449,7 @@ options(int argc, char **argv)
 	int c;
 
 	cordon__settings__init(&d.s);
+	cordon__taken__init(&d.taken);
 	d.s.watch = d.watch;
 	d.s.ignore = d.ignore;
 	d.s.exec_allow = d.exec_allow;
@@ -489,6 +503,9 @@ options(int argc, char **argv)
 			break;
 		case 'D':
 			d.s.backup_drop = (uint32_t)atoi(optarg);
+			break;
+		case 'f':
+			d.s.fold_after = (uint32_t)atoi(optarg);
 			break;
 		case 'a':
 			if (d.s.n_state_without < LIST_MAX)
@@ -550,6 +567,7 @@ read_messages(int fd)
 		if (d.hold && fd == d.network)
 			break;
 	}
+	say_taken();
 	return n > 0 || (n < 0 && errno == EAGAIN);
 }
 
