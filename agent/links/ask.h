@@ -12,8 +12,11 @@
 
 #define ASK_COLLECTORS_MAX 16
 #define ASK_ALLOWED_MAX 64
+#define ASK_PATH_MAX 4095 /* bytes of a path or glob */
+#define ASK_NAME_MAX 512  /* of a user or process */
 
 /* 0, or ERR_RANGE with WHY. */
 int ask_preview_check(const Cordon__PreviewAsk *ask, struct why *why);
+int ask_sweep_check(const Cordon__SweepAsk *ask, struct why *why);
 
 #endif

@@ -99,6 +99,9 @@ enum ipc_kind {
 	/* network <-> sensors */
 	IPC_PREVIEW_ASK = 90, /* PreviewAsk, to the sensors */
 	IPC_PREVIEW = 91,     /* Preview, from them */
+	/* network <-> sensors */
+	IPC_SWEEP_ASK = 140, /* SweepAsk, to the sensors */
+	IPC_SWEEP = 141,     /* Sweep, from them */
 	/* enforcer -> parent: at start and after each change; the profile,
 	 * u8, for the parent, then a Notice for people, which it hands on */
 	IPC_NOTICE = 80,

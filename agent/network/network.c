@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "agent/links/child.h"
+#include "agent/links/features.h"
 #include "agent/network/collectors.h"
 #include "agent/network/network_int.h"
 #include "agent/network/ready.h"
@@ -253,6 +254,8 @@ make_hello(void *arg, struct buf *out)
 	fill_addresses(&h, &p);
 	h.readiness = p.ready.items;
 	h.n_readiness = fill_readiness(n, &p.ready);
+	h.answers = (char **)(uintptr_t)agent_answers;
+	h.n_answers = sizeof(agent_answers) / sizeof(agent_answers[0]);
 	return pack(&h.base, out);
 }
 

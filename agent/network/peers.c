@@ -268,6 +268,18 @@ on_preview(void *arg, struct link *l, const uint8_t *payload, size_t len,
 }
 
 static int
+on_sweep(void *arg, struct link *l, const uint8_t *payload, size_t len,
+    int fd, struct why *why)
+{
+	struct network *n = arg;
+
+	(void)l, (void)why, (void)fd;
+	if (line_state(n->line) == LINE_LIVE)
+		relay_up(n, FRAME_SWEEP, NULL, payload, len);
+	return 0;
+}
+
+static int
 on_watch(void *arg, struct link *l, const uint8_t *payload, size_t len,
     int fd, struct why *why)
 {
@@ -326,6 +338,7 @@ static const struct link_kind from_sensors[] = {
 	{IPC_MANIFEST, "manifest", 1, 65 * KIB, NULL, on_manifest, false},
 	{IPC_SNAPSHOT, "snapshot", 1, 65 * KIB, NULL, on_snapshot, false},
 	{IPC_PREVIEW, "preview", 1, 65 * KIB, NULL, on_preview, false},
+	{IPC_SWEEP, "sweep", 1, 65 * KIB, NULL, on_sweep, false},
 	{IPC_WATCH, "watch", 0, 256, NULL, on_watch, false},
 	{IPC_READINESS, "readiness", 1, 2 * KIB, NULL, on_readiness, false},
 	{0, NULL, 0, 0, NULL, NULL, false},

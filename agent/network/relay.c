@@ -398,6 +398,35 @@ on_preview_ask(void *arg, const uint8_t *payload, size_t len,
 	return rc;
 }
 
+/* Answers for sensors that are not there. */
+static void
+sweep_failed(struct network *n, const char *sweep_id, const char *why)
+{
+	Cordon__Sweep s = CORDON__SWEEP__INIT;
+
+	s.sweep_id = (char *)(uintptr_t)sweep_id;
+	s.why = (char *)(uintptr_t)why;
+	up_message(n, FRAME_SWEEP, &s.base);
+}
+
+static int
+on_sweep_ask(void *arg, const uint8_t *payload, size_t len, struct why *why)
+{
+	struct network *n = arg;
+	Cordon__SweepAsk *ask;
+	int rc;
+
+	ask = unpack(&cordon__sweep_ask__descriptor, payload, len);
+	if (ask == NULL)
+		return why_set(why, ERR_PROTO, "cannot be read");
+	rc = ask_sweep_check(ask, why);
+	if (rc == 0 && (!n->sensors_up || link_send(n->sensors,
+	    IPC_SWEEP_ASK, payload, len, -1) != 0))
+		sweep_failed(n, ask->sweep_id, no_sensors);
+	cordon__sweep_ask__free_unpacked(ask, NULL);
+	return rc;
+}
+
 static int
 on_manifest_ask(void *arg, const uint8_t *payload, size_t len,
     struct why *why)
@@ -627,6 +656,7 @@ static const struct line_row rows[] = {
 	{FRAME_RENEW_FIRST, LINE_HELLO, on_renew_first},
 	{FRAME_CERT_ISSUED, UP, on_cert_issued},
 	{FRAME_PREVIEW_ASK, UP, on_preview_ask},
+	{FRAME_SWEEP_ASK, UP, on_sweep_ask},
 	{0, 0, NULL},
 };
 

@@ -100,3 +100,27 @@ text_number(const char *text, int64_t min, int64_t max, int64_t *out)
 	*out = v;
 	return 0;
 }
+
+bool
+text_glob(const char *pattern, const char *text)
+{
+	const char *star = NULL, *from = text;
+
+	/* Only the last star is ever tried again: it takes one byte more. */
+	while (*text != '\0') {
+		if (*pattern == '*') {
+			star = ++pattern;
+			from = text;
+		} else if (*pattern == '?' || *pattern == *text) {
+			pattern++;
+			text++;
+		} else if (star != NULL) {
+			pattern = star;
+			text = ++from;
+		} else {
+			return false;
+		}
+	}
+	pattern += strspn(pattern, "*");
+	return *pattern == '\0';
+}

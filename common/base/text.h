@@ -22,4 +22,11 @@ bool text_printable(const void *text, size_t len, bool lines);
  */
 int text_number(const char *text, int64_t min, int64_t max, int64_t *out);
 
+/*
+ * Does TEXT fit PATTERN as a whole?  "*" stands for any bytes, also none and
+ * "/", "?" for one; nothing else is special.  Takes at most the product of
+ * both lengths, whatever the pattern.
+ */
+bool text_glob(const char *pattern, const char *text);
+
 #endif

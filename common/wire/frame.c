@@ -39,6 +39,8 @@ static const struct {
 	[FRAME_PREVIEW_ASK] = {"preview-ask", 8 * KIB},
 	[FRAME_PREVIEW] = {"preview", 65 * KIB},
 	[FRAME_SIGNALS_AHEAD] = {"signals-ahead", FRAME_MAX},
+	[FRAME_SWEEP_ASK] = {"sweep-ask", 8 * KIB},
+	[FRAME_SWEEP] = {"sweep", 65 * KIB},
 };
 
 size_t

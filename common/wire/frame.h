@@ -46,7 +46,9 @@ enum frame_kind {
 	FRAME_PREVIEW = 25,	 /* agent: Preview */
 	FRAME_RENEW_FIRST = 30,	 /* collector: your certificate is too old */
 	FRAME_SIGNALS_AHEAD = 39, /* agent: SignalBatch, before its turn */
-	FRAME_KIND_MAX = 40,
+	FRAME_SWEEP_ASK = 40,	 /* collector: have you got that? */
+	FRAME_SWEEP = 41,	 /* agent: Sweep */
+	FRAME_KIND_MAX = 42,
 };
 
 struct frame {

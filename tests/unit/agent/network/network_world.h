@@ -326,6 +326,7 @@ TAKER(take_run, at_sensors, IPC_CHECK_RUN)
 TAKER(take_manifest, at_sensors, IPC_MANIFEST_ASK)
 TAKER(take_snapshot, at_sensors, IPC_SNAPSHOT_ASK)
 TAKER(take_preview, at_sensors, IPC_PREVIEW_ASK)
+TAKER(take_sweep, at_sensors, IPC_SWEEP_ASK)
 TAKER(take_full, at_sensors, IPC_SPOOL_FULL)
 
 #define ANY LINK_PAYLOAD_MAX
@@ -346,6 +347,7 @@ static const struct link_kind sensors_table[] = {
 	{IPC_MANIFEST_ASK, "manifest", 0, ANY, NULL, take_manifest, false},
 	{IPC_SNAPSHOT_ASK, "snapshot", 0, ANY, NULL, take_snapshot, false},
 	{IPC_PREVIEW_ASK, "preview", 0, ANY, NULL, take_preview, false},
+	{IPC_SWEEP_ASK, "sweep", 0, ANY, NULL, take_sweep, false},
 	{IPC_SPOOL_FULL, "full", 0, 0, NULL, take_full, false},
 	{0, NULL, 0, 0, NULL, NULL, false},
 };

@@ -161,6 +161,46 @@ test_preview(void **state)
 	cordon__preview__free_unpacked(got, NULL);
 }
 
+/* So does a sweep; the hello says that it may be asked for. */
+static void
+test_sweep(void **state)
+{
+	Cordon__SweepAsk ask = CORDON__SWEEP_ASK__INIT;
+	Cordon__Sweep p = CORDON__SWEEP__INIT, *got;
+	const struct seen *s;
+
+	(void)state;
+	start();
+	join_both();
+	UNTIL(w.hellos == 1);
+	ask.sweep_id = (char *)(uintptr_t)"S-1";
+	ask.kind = CORDON__SWEEP_KIND__SWEEP_USER;
+	ask.text = (char *)(uintptr_t)"mallory";
+	send_frame(FRAME_SWEEP_ASK, &ask);
+	UNTIL(nth(&w.at_sensors, IPC_SWEEP_ASK, 0) != NULL);
+	p.sweep_id = ask.sweep_id;
+	p.total = 7;
+	ipc(w.sensors, IPC_SWEEP, &p);
+	UNTIL((s = nth(&w.frames, FRAME_SWEEP, 0)) != NULL);
+	got = cordon__sweep__unpack(NULL, s->len, s->data);
+	assert_non_null(got);
+	assert_int_equal(got->total, 7);
+	cordon__sweep__free_unpacked(got, NULL);
+	link_free(&w.sensors);
+	pause_ms(50);
+	send_frame(FRAME_SWEEP_ASK, &ask);
+	UNTIL((s = nth(&w.frames, FRAME_SWEEP, 1)) != NULL);
+	got = cordon__sweep__unpack(NULL, s->len, s->data);
+	assert_string_equal(got->sweep_id, "S-1");
+	assert_string_not_equal(got->why, "");
+	cordon__sweep__free_unpacked(got, NULL);
+	assert_int_equal(w.hellos, 1);
+	/* Out of bounds: the line ends, the sensors never see it. */
+	ask.text = (char *)(uintptr_t)"";
+	send_frame(FRAME_SWEEP_ASK, &ask);
+	UNTIL(w.hellos == 2);
+}
+
 /* An order may be the very first thing, even before Welcome. */
 static void
 test_order_before_welcome(void **state)
@@ -454,6 +494,7 @@ main(void)
 		T(test_order_before_welcome),
 		T(test_drills),
 		T(test_preview),
+		T(test_sweep),
 		T(test_checks),
 		T(test_foreign_answers),
 		T(test_checks_without_answer),

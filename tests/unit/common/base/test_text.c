@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Whole numbers out of text. */
+/* Whole numbers out of text; globs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -48,11 +49,49 @@ numbers(void **state)
 	}
 }
 
+static void
+globs(void **state)
+{
+	static const struct {
+		const char *pattern, *text;
+		bool fits;
+	} rows[] = {
+		{"", "", true}, {"", "a", false}, {"*", "", true},
+		{"a", "a", true}, {"a", "ab", false}, {"ab", "a", false},
+		{"?", "a", true}, {"?", "", false}, {"??", "a", false},
+		{"*", "/any/thing", true}, {"/tmp/*", "/tmp/", true},
+		{"/tmp/*", "/tmp/a/b", true}, {"/tmp/*", "/tmp", false},
+		{"*.so", "/lib/x.so", true}, {"*.so", "/lib/x.so.1", false},
+		{"/home/*/.ssh/*", "/home/li/.ssh/authorized_keys", true},
+		{"/home/*/.ssh/*", "/home/.ssh/x", false},
+		{"a*b*c", "aXbYbZc", true}, {"a*b*c", "acb", false},
+		{"a**b", "ab", true}, {"*a*", "bab", true},
+		{"[ab]", "a", false}, {"[ab]", "[ab]", true},
+		{"\\*", "\\x", true}, {"ab*", "ab", true},
+		{"*ab", "aab", true}, {"*aab", "aaab", true},
+	};
+	char text[4097], pattern[4097];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(text_glob(rows[i].pattern, rows[i].text),
+		    rows[i].fits);
+	/* What makes matchers that try every star again never end. */
+	memset(text, 'a', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	for (i = 0; i + 2 < sizeof(pattern); i += 2)
+		memcpy(pattern + i, "*a", 2);
+	strcpy(pattern + i - 2, "*b");
+	assert_false(text_glob(pattern, text));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numbers),
+		cmocka_unit_test(globs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
