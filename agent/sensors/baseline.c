@@ -54,7 +54,28 @@ struct baseline {
 	struct change **slot; /* open addressing, power of two */
 	size_t slots, used;
 	size_t count;
+	pthread_mutex_t *lock; /* lent; NULL: nobody else searches */
 };
+
+static void
+lock(const struct baseline *b)
+{
+	if (b->lock != NULL)
+		pthread_mutex_lock(b->lock);
+}
+
+static void
+unlock(const struct baseline *b)
+{
+	if (b->lock != NULL)
+		pthread_mutex_unlock(b->lock);
+}
+
+void
+baseline_share(struct baseline *b, pthread_mutex_t *with)
+{
+	b->lock = with;
+}
 
 int
 rec_cmp(const void *va, const void *vb)
@@ -535,8 +556,8 @@ change_new(struct baseline *b, const char *path)
 	return c;
 }
 
-int
-baseline_put(struct baseline *b, const char *path, const struct entry *e)
+static int
+put(struct baseline *b, const char *path, const struct entry *e)
 {
 	struct entry before;
 	bool had = baseline_get(b, path, &before);
@@ -558,6 +579,17 @@ baseline_put(struct baseline *b, const char *path, const struct entry *e)
 	else if (!had)
 		b->count++;
 	return 0;
+}
+
+int
+baseline_put(struct baseline *b, const char *path, const struct entry *e)
+{
+	int r;
+
+	lock(b);
+	r = put(b, path, e);
+	unlock(b);
+	return r;
 }
 
 static bool
@@ -674,8 +706,8 @@ join_changes(struct list *l, size_t from)
 		((char *)(uintptr_t)l->rec[i].name)[-1] = '/';
 }
 
-int
-baseline_commit(struct baseline **b, const char *path, struct why *why)
+static int
+commit(struct baseline **b, const char *path, struct why *why)
 {
 	struct list l = {NULL, 0, (*b)->count};
 	struct baseline *fresh = NULL;
@@ -702,7 +734,19 @@ baseline_commit(struct baseline **b, const char *path, struct why *why)
 		r = baseline_open(path, &fresh, why);
 	if (r != 0)
 		return r;
+	fresh->lock = (*b)->lock;
 	baseline_free(b);
 	*b = fresh;
 	return 0;
+}
+
+int
+baseline_commit(struct baseline **b, const char *path, struct why *why)
+{
+	int r;
+
+	lock(*b);
+	r = commit(b, path, why);
+	unlock(*b);
+	return r;
 }

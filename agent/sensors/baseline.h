@@ -4,7 +4,8 @@
  * file on disk, sorted and grouped by folder, mapped read-only and searched
  * in place; changes since it was written are kept beside it in memory until
  * baseline_commit.  One thread changes it; while nobody does, any number
- * may search.
+ * may search.  Who searches while it may change holds the lock that
+ * baseline_share named.
  *
  * File: header, folders, entries, names, SHA-256 of all before.  Numbers in
  * the order of this machine: the file never leaves the host.
@@ -12,6 +13,7 @@
 #ifndef CORDON_SENSORS_BASELINE_H
 #define CORDON_SENSORS_BASELINE_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -43,6 +45,11 @@ int baseline_open(const char *path, struct baseline **b, struct why *why);
 int baseline_from(const void *data, size_t len, struct baseline **b,
     struct why *why);
 void baseline_free(struct baseline **b);
+/*
+ * From now on every change of B, also to the next file of baseline_commit,
+ * is made under LOCK (lent).  The thread that changes it may search without.
+ */
+void baseline_share(struct baseline *b, pthread_mutex_t *lock);
 /* Replace the file at PATH by these N sorted records, atomically. */
 int baseline_write(const char *path, const struct rec *rec, size_t n,
     struct why *why);

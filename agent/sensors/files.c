@@ -21,6 +21,7 @@
 #include "agent/sensors/baseline.h"
 #include "agent/sensors/emit.h"
 #include "agent/sensors/explain.h"
+#include "agent/sensors/held.h"
 #include "agent/sensors/judge.h"
 #include "agent/sensors/path.h"
 #include "agent/sensors/pending.h"
@@ -157,6 +158,14 @@ rest(struct files *f)
 	malloc_trim(0);
 }
 
+/* All files were compared since STARTED_MS (wall): others may search. */
+static void
+show(struct files *f, int64_t started_ms)
+{
+	baseline_share(f->base, held_files_lock(f->env->held));
+	held_files(f->env->held, &f->base, started_ms);
+}
+
 static void
 tell_baseline(struct files *f, const char *tree, uint64_t n, int64_t ms,
     uint64_t unread)
@@ -178,7 +187,7 @@ first_scan(struct files *f, struct why *why)
 {
 	struct scan_opts o = scan_opts(f);
 	struct scan_result *res = NULL;
-	int64_t start = clock_boot_ms();
+	int64_t start = clock_boot_ms(), started = clock_wall_ms();
 	uint64_t n, unread;
 	int r;
 
@@ -197,6 +206,7 @@ first_scan(struct files *f, struct why *why)
 	if (r != 0)
 		return r;
 	rest(f);
+	show(f, started);
 	start = clock_boot_ms() - start;
 	tell_baseline(f, "/", n, start, unread);
 	log_info("baseline: %" PRIu64 " files in %" PRId64 " ms", n, start);
@@ -338,8 +348,10 @@ rescan(struct files *f, bool rehash, bool paced)
 	told = judge_found(f, res, cause);
 	told += judge_missing(f, res, filed, cause);
 	f->put_ms = clock_boot_ms();
-	if (!atomic_load(&f->env->stop))
+	if (!atomic_load(&f->env->stop)) {
 		blind_close(f->env->blind, "/", started, told);
+		show(f, started);
+	}
 	log_info("rescan: %" PRIu64 " files, %" PRIu64 " differences",
 	    res->files, told);
 	scan_free(&res);
@@ -831,6 +843,7 @@ files_stop(struct sensor *s)
 	if (f == NULL)
 		return;
 	watch_free(&f->watch);
+	held_files(f->env->held, NULL, 0);
 	if (f->base != NULL &&
 	    baseline_commit(&f->base, f->base_path, &why) != 0)
 		log_error("%s", why.text);

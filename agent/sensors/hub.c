@@ -18,6 +18,7 @@
 #include "agent/sensors/emit.h"
 #include "agent/sensors/explain.h"
 #include "agent/sensors/gate.h"
+#include "agent/sensors/held.h"
 #include "agent/sensors/jobs.h"
 #include "agent/sensors/own.h"
 #include "agent/sensors/path.h"
@@ -224,6 +225,14 @@ preview_take(void *arg, Cordon__PreviewAsk *msg)
 	return jobs_preview_take(h->jobs, msg);
 }
 
+static int
+sweep_take(void *arg, Cordon__SweepAsk *msg)
+{
+	struct hub *h = arg;
+
+	return jobs_sweep_take(h->jobs, msg);
+}
+
 static void
 spool_full(void *arg)
 {
@@ -241,7 +250,7 @@ taken(void *arg, uint64_t run, uint64_t serial)
 }
 
 static const struct peer_calls calls = {check_take, manifest_take,
-    snapshot_take, spool_full, preview_take, taken};
+    snapshot_take, spool_full, preview_take, taken, sweep_take};
 
 /* -- links ---------------------------- */
 
@@ -376,7 +385,9 @@ prepare(struct hub *h, struct why *why)
 		    &h->env.last_seen_ms, why);
 	h->env.tap = tap_new();
 	h->env.who = who_cache_new();
+	h->env.held = held_new();
 	if (r == 0 && (h->env.tap == NULL || h->env.who == NULL ||
+	    h->env.held == NULL ||
 	    state_listen(h->env.tap, s) != 0))
 		r = why_set(why, ERR_NOMEM, "changed paths");
 	h->env.roots = &h->roots;
@@ -461,6 +472,7 @@ stop_all(struct hub *h)
 	explain_free(&h->env.explain);
 	tap_free(&h->env.tap);
 	who_cache_free(&h->env.who);
+	held_free(&h->env.held);
 	own_free(&h->own);
 	feed_free(&h->env.feed);
 	ignore_free(&h->ignore);

@@ -17,6 +17,7 @@
 #include "agent/sensors/places.h"
 #include "agent/sensors/preview.h"
 #include "agent/sensors/snapshot.h"
+#include "agent/sensors/sweep.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/proc/link.h"
@@ -25,7 +26,8 @@
 #define STACK_SIZE (384 * 1024)
 #define CHUNK (64 * 1024)
 
-enum job_kind { JOB_CHECK, JOB_MANIFEST, JOB_SNAPSHOT, JOB_PREVIEW };
+enum job_kind { JOB_CHECK, JOB_MANIFEST, JOB_SNAPSHOT, JOB_PREVIEW,
+	JOB_SWEEP };
 
 struct job {
 	struct job *next;
@@ -36,6 +38,7 @@ struct job {
 		Cordon__ManifestAsk *manifest;
 		Cordon__SnapshotAsk *snapshot;
 		Cordon__PreviewAsk *preview;
+		Cordon__SweepAsk *sweep;
 	} msg;
 };
 
@@ -54,7 +57,7 @@ struct jobs {
 	pthread_mutex_t lock;
 	pthread_cond_t more;
 	bool stop;
-	struct lane slow, urgent;
+	struct lane slow, urgent, quick;
 };
 
 static void
@@ -72,6 +75,9 @@ job_free(struct job *j)
 		break;
 	case JOB_PREVIEW:
 		cordon__preview_ask__free_unpacked(j->msg.preview, NULL);
+		break;
+	case JOB_SWEEP:
+		cordon__sweep_ask__free_unpacked(j->msg.sweep, NULL);
 		break;
 	}
 	free(j);
@@ -300,6 +306,22 @@ do_preview(struct jobs *j, const struct job *job)
 	buf_done(&b);
 }
 
+/* -- sweeps ---------------------------- */
+
+static void
+do_sweep(struct jobs *j, const struct job *job)
+{
+	struct buf b;
+
+	buf_init(&b, LINK_PAYLOAD_MAX);
+	if (sweep_make(j->gate->env, "/proc", job->msg.sweep, &b) == 0)
+		outbox_bulk(j->out, job->generation, IPC_SWEEP, b.data,
+		    b.len);
+	else
+		log_warn("sweep: no memory");
+	buf_done(&b);
+}
+
 /* -- lanes ---------------------------- */
 
 static void
@@ -317,6 +339,9 @@ do_job(struct jobs *j, const struct job *job)
 		break;
 	case JOB_PREVIEW:
 		do_preview(j, job);
+		break;
+	case JOB_SWEEP:
+		do_sweep(j, job);
 		break;
 	}
 	malloc_trim(0);
@@ -384,7 +409,8 @@ jobs_start(const struct gate_env *gate, struct jobs **out, struct why *why)
 	j->out = gate->env->out;
 	pthread_mutex_init(&j->lock, NULL);
 	pthread_cond_init(&j->more, NULL);
-	if (lane_start(j, &j->slow) != 0 || lane_start(j, &j->urgent) != 0) {
+	if (lane_start(j, &j->slow) != 0 || lane_start(j, &j->urgent) != 0 ||
+	    lane_start(j, &j->quick) != 0) {
 		jobs_stop(&j);
 		return why_set(why, ERR_IO, "jobs: no thread");
 	}
@@ -405,6 +431,7 @@ jobs_stop(struct jobs **jp)
 	pthread_mutex_unlock(&j->lock);
 	lane_stop(&j->slow);
 	lane_stop(&j->urgent);
+	lane_stop(&j->quick);
 	pthread_cond_destroy(&j->more);
 	pthread_mutex_destroy(&j->lock);
 	free(j);
@@ -420,7 +447,8 @@ add_take(struct jobs *j, struct lane *lane, struct job *job)
 
 	job->generation = outbox_generation(j->out);
 	pthread_mutex_lock(&j->lock);
-	if (lane->n < JOBS_WAITING_MAX) {
+	if (lane->n < (lane == &j->quick ? JOBS_SWEEPS_MAX :
+	    JOBS_WAITING_MAX)) {
 		for (at = &lane->first; *at != NULL; at = &(*at)->next)
 			;
 		*at = job;
@@ -496,4 +524,17 @@ jobs_preview_take(struct jobs *j, Cordon__PreviewAsk *msg)
 	}
 	job->msg.preview = msg;
 	return add_take(j, &j->urgent, job);
+}
+
+int
+jobs_sweep_take(struct jobs *j, Cordon__SweepAsk *msg)
+{
+	struct job *job = job_new(JOB_SWEEP);
+
+	if (job == NULL) {
+		cordon__sweep_ask__free_unpacked(msg, NULL);
+		return ERR_NOMEM;
+	}
+	job->msg.sweep = msg;
+	return add_take(j, &j->quick, job);
 }

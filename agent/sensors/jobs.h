@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Long work on request of the collector: gate runs, manifests, snapshots,
- * previews.  One thread takes one job after the other from a short queue;
- * snapshots and previews, for which someone waits, have a queue and thread
- * of their own.  Answers go to
- * the outbox.
+ * previews, sweeps.  One thread takes one job after the other from a short
+ * queue; snapshots and previews, for which someone waits, have a queue and
+ * thread of their own, and so have sweeps, which take milliseconds.  Answers
+ * go to the outbox.
  */
 #ifndef CORDON_SENSORS_JOBS_H
 #define CORDON_SENSORS_JOBS_H
@@ -15,6 +15,7 @@
 #include "common/wire/agent.pb-c.h"
 
 #define JOBS_WAITING_MAX 4
+#define JOBS_SWEEPS_MAX 16
 
 struct jobs; /* opaque */
 
@@ -32,5 +33,6 @@ int jobs_check_take(struct jobs *j, Cordon__CheckRun *msg);
 int jobs_manifest_take(struct jobs *j, Cordon__ManifestAsk *msg);
 int jobs_snapshot_take(struct jobs *j, Cordon__SnapshotAsk *msg);
 int jobs_preview_take(struct jobs *j, Cordon__PreviewAsk *msg);
+int jobs_sweep_take(struct jobs *j, Cordon__SweepAsk *msg);
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * Requests to the sensors process.  The network process may have been taken
  * over: every field is bounded, ids are plain text, and none of them names
- * a path, a command or anything that is changed.
+ * a path that is opened, a command or anything that is changed.
  */
 #include "agent/sensors/peer.h"
 
@@ -124,6 +124,25 @@ on_preview_ask(void *arg, struct link *l, const uint8_t *payload, size_t len,
 }
 
 static int
+on_sweep_ask(void *arg, struct link *l, const uint8_t *payload, size_t len,
+    int fd, struct why *why)
+{
+	const struct peer *p = arg;
+	Cordon__SweepAsk *msg;
+
+	(void)l, (void)fd;
+	msg = unpack(&cordon__sweep_ask__descriptor, payload, len);
+	if (msg == NULL)
+		return why_set(why, ERR_PROTO, "bad request for a sweep");
+	if (ask_sweep_check(msg, why) != 0) {
+		cordon__sweep_ask__free_unpacked(msg, NULL);
+		return ERR_PROTO;
+	}
+	p->calls->sweep_take(p->arg, msg);
+	return 0;
+}
+
+static int
 on_spool_full(void *arg, struct link *l, const uint8_t *payload, size_t len,
     int fd, struct why *why)
 {
@@ -158,6 +177,7 @@ const struct link_kind peer_network_table[] = {
 	    on_snapshot_ask, false},
 	{IPC_PREVIEW_ASK, "preview-ask", 1, 8192, NULL, on_preview_ask,
 	    false},
+	{IPC_SWEEP_ASK, "sweep-ask", 1, 8192, NULL, on_sweep_ask, false},
 	{IPC_SPOOL_FULL, "spool-full", 0, 0, NULL, on_spool_full, false},
 	{IPC_TAKEN, "taken", 1, 32, NULL, on_taken, false},
 	{0, NULL, 0, 0, NULL, NULL, false},

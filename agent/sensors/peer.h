@@ -22,6 +22,7 @@ struct peer_calls {
 	void (*spool_full)(void *arg);
 	int (*preview_take)(void *arg, Cordon__PreviewAsk *msg);
 	void (*taken)(void *arg, uint64_t run, uint64_t serial);
+	int (*sweep_take)(void *arg, Cordon__SweepAsk *msg);
 };
 struct peer {
 	const struct peer_calls *calls;

@@ -7,20 +7,15 @@
  */
 #include "agent/sensors/preview.h"
 
-#include <ctype.h>
-#include <dirent.h>
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/sensors/sockets.h"
 #include "agent/state/sockline.h"
 #include "common/base/clock.h"
 #include "common/base/file.h"
-#include "common/base/log.h"
 #include "common/wire/pack.h"
 
 #define TABLE_ROOM (1024 * 1024) /* about 6,500 sockets */
@@ -62,25 +57,12 @@ struct told {
 /* -- kept or cut ---------------------------- */
 
 static bool
-within(const Cordon__Endpoint *e, const struct sock_ip *ip)
-{
-	unsigned int bit;
-
-	if (e->address.len != ip->len)
-		return false;
-	for (bit = 0; bit < e->prefix_len; bit++)
-		if (((e->address.data[bit / 8] ^ ip->byte[bit / 8]) >>
-		    (7 - bit % 8)) & 1)
-			return false;
-	return true;
-}
-
-static bool
 fits(const Cordon__Endpoint *e, const struct flow *f)
 {
 	bool in = e->direction == CORDON__DIRECTION__DIRECTION_IN;
 
-	return e->protocol == f->protocol && within(e, &f->peer) &&
+	return e->protocol == f->protocol && sock_ip_within(&f->peer,
+	    e->address.data, e->address.len, e->prefix_len) &&
 	    e->port == (in ? f->local_port : f->peer_port);
 }
 
@@ -158,32 +140,6 @@ read_table(struct look *l, const char *name, uint32_t protocol, char *text)
 /* -- who holds them ---------------------------- */
 
 static void
-find_owners(struct look *l)
-{
-	char path[300], name[64];
-	const struct dirent *de;
-	DIR *d = opendir(l->proc);
-
-	while (d != NULL && (de = readdir(d)) != NULL) {
-		if (clock_boot_ms() > l->until_ms) {
-			l->partial = true;
-			break;
-		}
-		if (!isdigit((unsigned char)de->d_name[0]))
-			continue;
-		snprintf(path, sizeof(path), "%s/%.20s/comm", l->proc,
-		    de->d_name);
-		if (file_text(path, name, sizeof(name)) <= 0)
-			continue;
-		name[strcspn(name, "\n")] = '\0';
-		socket_owners_add(&l->owners, l->proc,
-		    (pid_t)atoi(de->d_name), name, l->until_ms);
-	}
-	if (d != NULL)
-		closedir(d);
-}
-
-static void
 fill_address(Cordon__Address *a, const struct sock_ip *ip)
 {
 	cordon__address__init(a);
@@ -196,8 +152,6 @@ fill_told(const struct look *l, const struct flow *f, struct told *t)
 {
 	const struct socket_owner *so = socket_owners_find(&l->owners,
 	    f->inode);
-	char path[300], exe[PROGRAM_MAX];
-	ssize_t n = -1;
 
 	cordon__flow__init(&t->msg);
 	fill_address(&t->local, &f->local);
@@ -213,12 +167,7 @@ fill_told(const struct look *l, const struct flow *f, struct told *t)
 	if (so == NULL)
 		return;
 	t->msg.pid = (uint32_t)so->pid;
-	snprintf(path, sizeof(path), "%s/%d/exe", l->proc, (int)so->pid);
-	n = readlink(path, exe, sizeof(exe) - 1);
-	if (n > 0)
-		log_quote(t->program, sizeof(t->program), exe, (size_t)n);
-	else
-		snprintf(t->program, sizeof(t->program), "%s", so->name);
+	socket_owner_program(so, l->proc, t->program, sizeof(t->program));
 }
 
 /* Those that are cut come first: they are what is asked for. */
@@ -276,7 +225,8 @@ preview_make(const char *proc, const Cordon__PreviewAsk *ask,
 	read_table(&l, "tcp6", TCP, text);
 	read_table(&l, "udp", UDP, text);
 	read_table(&l, "udp6", UDP, text);
-	find_owners(&l);
+	if (!socket_owners_walk(&l.owners, proc, l.until_ms))
+		l.partial = true;
 	rc = tell(&l, out);
 done:
 	socket_owners_done(&l.owners);

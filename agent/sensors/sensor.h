@@ -26,6 +26,7 @@
 #include "common/base/err.h"
 
 struct explain;
+struct held;
 
 /* What main gives to every sensor; lent, lives longer than they do. */
 struct sensor_env {
@@ -36,6 +37,7 @@ struct sensor_env {
 	struct outbox *out;
 	struct blind *blind;
 	struct who_cache *who; /* of all sensors */
+	struct held *held; /* what other threads may search; has its locks */
 	struct tap *tap; /* changed paths, from files to state */
 	struct explain *explain; /* what packages explain; has its lock */
 	int64_t last_seen_ms; /* wall time, of the process before; 0: none */

@@ -5,6 +5,7 @@
  */
 #include "agent/sensors/sockets.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/err.h"
+#include "common/base/file.h"
 #include "common/base/log.h"
 
 int
@@ -60,6 +62,47 @@ socket_owners_add(struct socket_owners *s, const char *proc, pid_t pid,
 	}
 	if (d != NULL)
 		closedir(d);
+}
+
+bool
+socket_owners_walk(struct socket_owners *s, const char *proc,
+    int64_t until_ms)
+{
+	char path[300], name[64];
+	const struct dirent *de;
+	DIR *d = opendir(proc);
+	bool all = true;
+
+	while (d != NULL && all && (de = readdir(d)) != NULL) {
+		all = clock_boot_ms() <= until_ms;
+		if (!all || !isdigit((unsigned char)de->d_name[0]))
+			continue;
+		snprintf(path, sizeof(path), "%s/%.20s/comm", proc,
+		    de->d_name);
+		if (file_text(path, name, sizeof(name)) <= 0)
+			continue;
+		name[strcspn(name, "\n")] = '\0';
+		socket_owners_add(s, proc, (pid_t)atoi(de->d_name), name,
+		    until_ms);
+	}
+	if (d != NULL)
+		closedir(d);
+	return all;
+}
+
+void
+socket_owner_program(const struct socket_owner *so, const char *proc,
+    char *out, size_t size)
+{
+	char path[300], exe[512];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%s/%d/exe", proc, (int)so->pid);
+	n = readlink(path, exe, sizeof(exe));
+	if (n > 0)
+		log_quote(out, size, exe, (size_t)n);
+	else
+		snprintf(out, size, "%s", so->name);
 }
 
 const struct socket_owner *

@@ -15,6 +15,7 @@
 
 #include "agent/sensors/emit.h"
 #include "agent/sensors/findings.h"
+#include "agent/sensors/held.h"
 #include "agent/sensors/path.h"
 #include "agent/state/nl.h"
 #include "agent/state/source.h"
@@ -374,8 +375,7 @@ compare_take(struct state *st, struct part *p, struct facts *is)
 		    ", " : "", p->source->name, facts_count(is));
 		st->first_facts += facts_count(is);
 	}
-	facts_free(&p->facts);
-	p->facts = is;
+	held_facts_take(st->s->env->held, p->source->name, &p->facts, is);
 	p->away = false;
 	/* What waits to be told must be found again if we die before. */
 	p->now_keep |= first || any;
@@ -546,6 +546,7 @@ state_stop(struct sensor *s)
 	if (st == NULL)
 		return;
 	/* What still waits to be told is found again by the next process. */
+	held_no_facts(st->s->env->held);
 	again = st->findings != NULL && findings_wait(st->findings);
 	findings_free(&st->findings);
 	for (i = 0; i < st->n; i++) {

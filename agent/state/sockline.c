@@ -28,6 +28,21 @@ sock_ip_is_loopback(const struct sock_ip *ip)
 	    memcmp(ip->byte, one, sizeof(one)) == 0;
 }
 
+bool
+sock_ip_within(const struct sock_ip *ip, const uint8_t *net, size_t len,
+    uint32_t prefix)
+{
+	uint32_t bit;
+
+	if (ip->len != len || prefix > 8 * len)
+		return false;
+	for (bit = 0; bit < prefix; bit++)
+		if (((net[bit / 8] ^ ip->byte[bit / 8]) >>
+		    (7 - bit % 8)) & 1)
+			return false;
+	return true;
+}
+
 /* Words of 32 bits in this machine's order. */
 static bool
 parse_ip(const char *hex, struct sock_ip *out)

@@ -4,6 +4,7 @@
 #define CORDON_STATE_SOCKLINE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct sock_ip {
@@ -26,5 +27,8 @@ bool sock_line_packet(const char *line, uint32_t *device, uint64_t *inode);
 /* IPv4 in IPv6 form becomes IPv4. */
 void sock_ip_plain(struct sock_ip *ip);
 bool sock_ip_is_loopback(const struct sock_ip *ip);
+/* Do IP and NET (LEN bytes) agree in their first PREFIX bits? */
+bool sock_ip_within(const struct sock_ip *ip, const uint8_t *net, size_t len,
+    uint32_t prefix);
 
 #endif

@@ -49,6 +49,16 @@ preview(void *arg, Cordon__PreviewAsk *msg)
 	return 0;
 }
 
+static int
+sweep(void *arg, Cordon__SweepAsk *msg)
+{
+	(void)arg;
+	if (ask_sweep_check(msg, NULL) != 0)
+		abort();
+	cordon__sweep_ask__free_unpacked(msg, NULL);
+	return 0;
+}
+
 static void
 full(void *arg)
 {
@@ -65,7 +75,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static const struct peer_calls calls = {check, manifest, snapshot,
-	    full, preview, taken};
+	    full, preview, taken, sweep};
 	struct peer peer = {&calls, NULL};
 	const struct link_kind *row;
 	Cordon__Settings *s;
