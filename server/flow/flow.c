@@ -16,6 +16,7 @@
 #include "common/base/log.h"
 #include "common/wire/frame.h"
 #include "server/audit/audit.h"
+#include "server/cases/sweep.h"
 #include "server/flow/readiness.h"
 #include "server/flow/signals.h"
 #include "server/orders/preview.h"
@@ -83,6 +84,22 @@ addresses_text(const Cordon__Hello *hello, char *out, size_t size)
 	}
 }
 
+/* Names of what it may be asked, a space between; what fits. */
+static void
+answers_text(const Cordon__Hello *hello, char *out, size_t size)
+{
+	size_t i, used = 0, len;
+
+	out[0] = '\0';
+	for (i = 0; i < hello->n_answers; i++) {
+		len = strlen(hello->answers[i]);
+		if (!name_valid(hello->answers[i]) || used + len + 2 > size)
+			continue;
+		used += (size_t)snprintf(out + used, size - used, "%s%s",
+		    used > 0 ? " " : "", hello->answers[i]);
+	}
+}
+
 /* What the store remembers of the boot; audited when it changed. */
 static int
 note_boot(struct db *db, const struct host *h, const Cordon__Hello *hello)
@@ -122,7 +139,7 @@ int
 flow_hello(struct db *db, const struct flow *f, const char *host_id,
     const Cordon__Hello *hello)
 {
-	char addresses[TEXT_MAX_LEN];
+	char addresses[TEXT_MAX_LEN], answers[NAME_MAX_LEN];
 	struct host h;
 	int rc;
 
@@ -132,14 +149,16 @@ flow_hello(struct db *db, const struct flow *f, const char *host_id,
 	if (h.revoked)
 		return ERR_PERM;
 	addresses_text(hello, addresses, sizeof(addresses));
+	answers_text(hello, answers, sizeof(answers));
 	rc = note_boot(db, &h, hello);
 	if (rc == 0)
 		rc = db_run(db, NULL,
 		    "UPDATE hosts SET online = 1, last_seen = $1, "
 		    "agent_version = $2, kernel = $3, boot_id = $4, "
-		    "addresses = $5 WHERE host_id = $6",
-		    "isssss", db_now(db), hello->agent_version, hello->kernel,
-		    hello->boot_id, addresses, h.host_id);
+		    "addresses = $5, answers = $6 WHERE host_id = $7",
+		    "issssss", db_now(db), hello->agent_version,
+		    hello->kernel, hello->boot_id, addresses, answers,
+		    h.host_id);
 	if (rc == 0)
 		rc = audit_add(db,
 		    &(struct audit_entry){.who = "agent",
@@ -153,6 +172,8 @@ flow_hello(struct db *db, const struct flow *f, const char *host_id,
 		rc = send_welcome(db, f, &h);
 	if (rc == 0)
 		rc = orders_hello(db, h.host_id, hello);
+	if (rc == 0)
+		rc = sweep_hello(db, h.host_id);
 	return rc == 0 ? after_restore(db, f, h.host_id) : rc;
 }
 
@@ -170,6 +191,8 @@ flow_gone(struct db *db, const struct flow *f, const char *host_id,
 	rc = db_run(db, NULL,
 	    "UPDATE hosts SET online = 0 WHERE host_id = $1", "s", h.host_id);
 	if (rc == 0)
+		rc = sweep_gone(db, h.host_id);
+	if (rc == 0)
 		rc = audit_add(db,
 		    &(struct audit_entry){.who = "agent",
 		    .what = "host.offline", .host = h.name,
@@ -180,7 +203,9 @@ flow_gone(struct db *db, const struct flow *f, const char *host_id,
 int
 flow_start(struct db *db)
 {
-	return db_run(db, NULL, "UPDATE hosts SET online = 0", "");
+	int rc = db_run(db, NULL, "UPDATE hosts SET online = 0", "");
+
+	return rc == 0 ? sweep_gone(db, NULL) : rc;
 }
 
 /* -- frames ------------------------------------------------------------- */
@@ -342,6 +367,14 @@ on_preview(struct db *db, const struct flow *f, const char *host_id,
 	return preview_take(db, host_id, msg);
 }
 
+static int
+on_sweep(struct db *db, const struct flow *f, const char *host_id,
+    const void *msg)
+{
+	(void)f;
+	return sweep_take(db, host_id, msg);
+}
+
 /* What may come on a live connection, and who takes it. */
 static const struct {
 	uint16_t kind;
@@ -362,6 +395,7 @@ static const struct {
 	{FRAME_WITNESS, &cordon__witness_result__descriptor, on_witness},
 	{FRAME_READINESS, &cordon__readiness__descriptor, on_readiness},
 	{FRAME_PREVIEW, &cordon__preview__descriptor, on_preview},
+	{FRAME_SWEEP, &cordon__sweep__descriptor, on_sweep},
 };
 
 int

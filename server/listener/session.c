@@ -174,7 +174,8 @@ hello_good(const Cordon__Hello *h)
 	    !short_text(h->kernel, 2 * FIELD_MAX) ||
 	    !short_text(h->hostname, 255) ||
 	    h->n_addresses > HELLO_ITEMS_MAX ||
-	    h->n_readiness > HELLO_ITEMS_MAX)
+	    h->n_readiness > HELLO_ITEMS_MAX ||
+	    h->n_answers > HELLO_ITEMS_MAX)
 		return false;
 	for (i = 0; i < h->n_readiness; i++)
 		if (!short_text(h->readiness[i]->id, FIELD_MAX) ||
@@ -238,6 +239,7 @@ static const struct row rows[] = {
 	{FRAME_CERT_REQUEST, SESSION_LIVE | SESSION_RENEWING, on_live},
 	{FRAME_READINESS, SESSION_LIVE, on_live},
 	{FRAME_PREVIEW, SESSION_LIVE, on_live},
+	{FRAME_SWEEP, SESSION_LIVE, on_live},
 };
 #define NROWS (sizeof(rows) / sizeof(rows[0]))
 

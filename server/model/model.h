@@ -67,6 +67,7 @@ struct host {
 	int64_t cert_not_after;
 	char addresses[TEXT_MAX_LEN]; /* "10.1.2.3/24 2001:db8::5/64" */
 	char drill_order[ID_MAX];     /* a drill under way; "" none */
+	char answers[NAME_MAX_LEN];   /* what it may be asked: "sweep ..." */
 };
 
 /* Who asks, as the API found out by certificate. */

@@ -130,6 +130,28 @@ static const struct word drill_words[] = {
 	{ DRILL_LIVE, "live", "live drill", "实战演练" },
 };
 
+static const struct word sweep_kind_words[] = {
+	{ SWEEP_SHA256, "sha256", "files with the SHA-256",
+	    "文件（SHA-256）" },
+	{ SWEEP_PATH, "path", "files at", "文件（路径）" },
+	{ SWEEP_USER, "user", "account", "账户" },
+	{ SWEEP_ADDRESS, "address", "sockets with", "网络连接（地址）" },
+	{ SWEEP_PROCESS, "process", "processes", "进程" },
+};
+
+static const struct word sweep_state_words[] = {
+	{ SWEEP_ASKED, "asked", "asked, no answer yet", "已询问，尚未答复" },
+	{ SWEEP_AWAY, "away", "away", "离线" },
+	{ SWEEP_TOO_OLD, "too-old", "agent too old to answer",
+	    "代理版本过旧，无法答复" },
+	{ SWEEP_FOUND, "found", "has it", "存在" },
+	{ SWEEP_ABSENT, "absent", "does not have it", "不存在" },
+	{ SWEEP_UNCOVERED, "uncovered", "its index does not cover that",
+	    "索引未覆盖所查内容" },
+	{ SWEEP_FAILED, "failed", "cannot answer", "无法答复" },
+	{ SWEEP_LATE, "late", "did not answer in time", "未按时答复" },
+};
+
 #define LIST(a) { a, sizeof(a) / sizeof((a)[0]) }
 static const struct {
 	const struct word *words;
@@ -147,6 +169,8 @@ static const struct {
 	[WORDS_OUTCOME] = LIST(outcome_words),
 	[WORDS_ROLE] = LIST(role_words),
 	[WORDS_DRILL] = LIST(drill_words),
+	[WORDS_SWEEP_KIND] = LIST(sweep_kind_words),
+	[WORDS_SWEEP_STATE] = LIST(sweep_state_words),
 };
 #undef LIST
 

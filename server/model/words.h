@@ -91,6 +91,25 @@ enum outcome { /* of a check; numbers as in agent.proto; WAIVED ours */
 	OUTCOME_WAIVED,
 };
 
+enum sweep_kind { /* what is asked; numbers as in agent.proto */
+	SWEEP_SHA256 = 1,
+	SWEEP_PATH,
+	SWEEP_USER,
+	SWEEP_ADDRESS,
+	SWEEP_PROCESS,
+};
+
+enum sweep_state { /* of one host in a sweep */
+	SWEEP_ASKED,	 /* the question is on its way */
+	SWEEP_AWAY,	 /* not connected; asked when it comes in time */
+	SWEEP_TOO_OLD,	 /* its agent does not know the question */
+	SWEEP_FOUND,
+	SWEEP_ABSENT,	 /* looked, and there is none */
+	SWEEP_UNCOVERED, /* nothing it holds covers what was asked */
+	SWEEP_FAILED,	 /* it says that it cannot answer */
+	SWEEP_LATE,	 /* asked, time is over; never stored */
+};
+
 enum role {
 	ROLE_VIEWER,
 	ROLE_ANALYST,
@@ -120,6 +139,8 @@ enum words {
 	WORDS_OUTCOME,
 	WORDS_ROLE,
 	WORDS_DRILL,
+	WORDS_SWEEP_KIND,
+	WORDS_SWEEP_STATE,
 	WORDS_N
 };
 

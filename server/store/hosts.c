@@ -12,7 +12,7 @@
 	"proven_order, proven_at, proven_ok, proven_why, " \
 	"witness_order, witness_at, witness_ok, witness_by, " \
 	"case_id, manifest_id, signals_committed, agent_version, " \
-	"cert_serial, cert_not_after, addresses, drill_order"
+	"cert_serial, cert_not_after, addresses, drill_order, answers"
 
 #define TEXT(r, c, field) db_copy(r, c, field, sizeof(field))
 
@@ -59,6 +59,7 @@ fill(struct db_rows *r, struct host *h)
 	h->cert_not_after = db_int(r, c++);
 	TEXT(r, c++, h->addresses);
 	TEXT(r, c++, h->drill_order);
+	TEXT(r, c++, h->answers);
 }
 
 int

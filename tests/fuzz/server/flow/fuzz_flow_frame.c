@@ -54,6 +54,15 @@ static const char *const rows[] = {
 	"('R-1', 'G01', 1), ('R-1', 'G02', 1), ('R-2', 'G01', 1)",
 	"INSERT INTO manifests (manifest_id, host_id, asked_by, asked_at) "
 	"VALUES ('M-1', 'H-a', 'bas', 1), ('M-2', 'H-b', 'bas', 1)",
+	"INSERT INTO sweeps (sweep_id, kind, what, selector, reason, "
+	"case_id, asked_by, asked_at, until) VALUES "
+	"('S-1', 1, 'ab', 'all', '', 'C-1', 'li', 1, 1900000000000), "
+	"('S-2', 3, 'mallory', 'all', '', 'C-1', 'li', 1, 1900000000000), "
+	"('S-3', 4, '10.0.0.0/8', 'all', '', '', 'li', 1, 1900000000000), "
+	"('S-4', 5, 'nc', 'all', '', '', 'li', 1, 1900000000000)",
+	"INSERT INTO sweep_hosts (sweep_id, host_id, state, sent_at) VALUES "
+	"('S-1', 'H-a', 0, 5), ('S-2', 'H-a', 0, 5), ('S-3', 'H-a', 0, 5), "
+	"('S-4', 'H-a', 0, 5), ('S-4', 'H-b', 0, 5)",
 };
 
 static int

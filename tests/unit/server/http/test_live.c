@@ -449,6 +449,24 @@ static const struct {
 	{ "root", "/v1/tokens", "{\"kind\":\"agent\",\"group\":\"g\","
 	  "\"tier\":\"T7\",\"ttl_seconds\":3600,\"uses\":1}", 400,
 	  "bad-request", "T0" },
+	{ "li", "/v1/sweeps", "{}", 400, "bad-request", "what to look" },
+	{ "li", "/v1/sweeps", "{\"user\":\"x\",\"path\":\"/x\"}", 400,
+	  "bad-request", "one thing" },
+	{ "li", "/v1/sweeps", "{\"address\":\"host.example\"}", 400,
+	  "bad-request", "10.1.2.3" },
+	{ "li", "/v1/sweeps", "{\"user\":\"a\\u001b[2J\"}", 400,
+	  "bad-request", "user" },
+	{ "li", "/v1/sweeps", "{\"user\":\"x\"}", 400, "reason-short", "" },
+	{ "li", "/v1/sweeps", "{\"user\":\"x\",\"group\":\"none\","
+	  "\"reason\":\"a long reason\"}", 400, "bad-request", "no host" },
+	{ "li", "/v1/sweeps", "{\"user\":\"x\",\"hosts\":[\"lab-1\"],"
+	  "\"reason\":\"a long reason\"}", 400, "bad-request", "hosts" },
+	{ "li", "/v1/sweeps", "{\"user\":\"x\",\"case\":\"C-NONE\"}", 404,
+	  "not-found", "case" },
+	{ "li", "/v1/sweeps/S-NONE", NULL, 404, "not-found", "sweep" },
+	{ "au", "/v1/sweeps", "{\"user\":\"x\",\"reason\":"
+	  "\"a long reason\"}", 403, "forbidden", "analyst" },
+	{ "root", "/v1/sweeps", NULL, 403, "forbidden", "viewer" },
 	{ "root", "/v1/operators/root/disable", "{\"reason\":"
 	  "\"a long reason\"}", 409, "state", "last admin" },
 };
@@ -481,7 +499,7 @@ test_refusals(void **state)
 	assert_true(count("SELECT count(*) FROM audit WHERE line LIKE "
 	    "'%\"who\":\"li\",\"what\":\"plan.refuse\"%reason-short%'") == 1);
 	assert_true(count("SELECT count(*) FROM audit WHERE line LIKE "
-	    "'%\"who\":\"au\",\"what\":\"api.refuse\"%'") == 1);
+	    "'%\"who\":\"au\",\"what\":\"api.refuse\"%'") == 2);
 }
 
 /* Each group sees its own. */
@@ -507,6 +525,39 @@ test_scope(void **state)
 	json_decref(a);
 	assert_int_equal(ask("li", "/v1/whoami", NULL, &a), 200);
 	assert_string_equal(text_of(a, "name"), "li");
+	json_decref(a);
+}
+
+/* A sweep asks the hosts of one's own groups; its answers by group too. */
+static void
+test_sweep(void **state)
+{
+	char path[80];
+	json_t *a = NULL;
+
+	(void)state;
+	assert_int_equal(ask("li", "/v1/sweeps", "{\"path\":\"/tmp/*\","
+	    "\"tier\":\"T2\",\"reason\":\"a long reason\"}", &a), 200);
+	assert_true(json_integer_value(json_object_get(a, "hosts_asked")) >=
+	    1);
+	snprintf(path, sizeof(path), "/v1/sweeps/%s", text_of(a, "sweep"));
+	json_decref(a);
+	assert_int_equal(ask("au", path, NULL, &a), 200);
+	assert_string_equal(text_of(a, "what"), "/tmp/*");
+	assert_string_equal(text_of(a, "selector"), "tier T2");
+	assert_string_equal(text_of(a, "asked_by"), "li");
+	/* These agents never said that they know the question. */
+	assert_string_equal(text_of(json_array_get(json_object_get(a,
+	    "hosts"), 0), "state"), "too-old");
+	assert_true(json_is_false(json_object_get(a, "complete")));
+	json_decref(a);
+	assert_int_equal(ask("wu", path, NULL, &a), 404);
+	json_decref(a);
+	assert_int_equal(ask("wu", "/v1/sweeps", NULL, &a), 200);
+	assert_int_equal(json_array_size(json_object_get(a, "sweeps")), 0);
+	json_decref(a);
+	assert_int_equal(ask("li", "/v1/sweeps", NULL, &a), 200);
+	assert_int_equal(json_array_size(json_object_get(a, "sweeps")), 1);
 	json_decref(a);
 }
 
@@ -759,6 +810,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_scope),
+		cmocka_unit_test(test_sweep),
 		cmocka_unit_test(test_isolate),
 		cmocka_unit_test(test_why_signal),
 		cmocka_unit_test(test_enrol),
