@@ -5,7 +5,7 @@
 
 PYTHON ?= /usr/bin/python3
 
-.PHONY: deps check demo bench fuzz quick escape strand deliver house help
+.PHONY: deps check demo bench fuzz quick escape strand deliver triggers house help
 help:
 	@echo 'make demo    install what is needed, build, show the main job'
 	@echo 'make check   install what is needed, build, run every test'
@@ -16,6 +16,7 @@ help:
 	@echo 'make escape  every way out of an isolated host, beside two usual rulesets'
 	@echo 'make strand  what could strand a host, at full length (half an hour)'
 	@echo 'make deliver what could lose a signal, at full length (a quarter of an hour)'
+	@echo 'make triggers  what an intruder changes, by technique: seen, how soon, by whom'
 	@echo 'make fuzz    fuzz each parser (FUZZ_SECONDS=120 each)'
 	@echo 'make kinds-page  write cordon-signals(7) anew from the table of kinds'
 	@echo 'make clean   remove the build folders'
@@ -51,6 +52,10 @@ deliver: deps
 	@$(MAKE) --no-print-directory -j2 all unit test-programs
 	@CORDON_DELIVER=1 $(BUILD)/unit/agent/network/test_power
 	@CORDON_DELIVER=1 $(PYTHON) -m pytest -q -s -p no:cacheprovider tests/scenario/test_55_delivery.py
+
+triggers: deps
+	@$(MAKE) --no-print-directory -j2 all test-programs
+	@CORDON_TRIGGERS=all $(PYTHON) -m pytest -q -s -p no:cacheprovider tests/root/test_triggers.py
 
 FUZZ_SECONDS ?= 120
 fuzz: deps

@@ -14,6 +14,13 @@ from world import Failed, TOP, run
 RELEASE = "bookworm"
 PACKAGES = ["systemd", "systemd-sysv", "dbus", "udev", "iproute2", "nftables", "iputils-ping", "procps", "kmod",
             "ifupdown", "linux-image-cloud-amd64", "initramfs-tools", "zstd"]
+# A host as people use it: what sensors link to, daemons, and what changes such a host.
+EVERYDAY = ["libevent-core-2.1-7", "libprotobuf-c1", "libseccomp2", "libcap-ng0", "libssl3", "logrotate", "cron", "git",
+            "tcc", "libc6-dev", "rsync", "sqlite3", "sudo", "procps", "systemd", "systemd-sysv", "dbus", "udev", "iproute2",
+            "nftables", "iptables", "kmod", "at", "rsyslog", "auditd", "openssh-server", "python3", "perl", "openssl",
+            "ca-certificates", "libcap2-bin", "acl", "attr", "e2fsprogs", "zsh", "socat", "netcat-traditional",
+            "busybox-static", "strace", "tcpdump", "apparmor", "ifupdown", "isc-dhcp-client", "opendoas",
+            "openssh-client", "psmisc"]
 # The initrd holds what the disk of a virtual machine needs, and no more: it is unpacked at each boot.
 INITRD = ["virtio_pci", "virtio_blk", "ext4", "crc32c_generic"]
 

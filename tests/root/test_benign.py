@@ -14,14 +14,11 @@ import pytest
 from sensors_rig import BUILD, ROOT, UID, Sensors
 
 sys.path.insert(0, os.path.join(ROOT, "tests/lib"))
-from debian import base_tree  # noqa: E402
+from debian import EVERYDAY, base_tree  # noqa: E402
 from debs import Packages, repack, repository  # noqa: E402
 from world import Failed  # noqa: E402
 
 MEDIUM = 3
-# What the sensors link to, and what people run.
-PACKAGES = ["libevent-core-2.1-7", "libprotobuf-c1", "libseccomp2", "libcap-ng0", "libssl3", "logrotate", "cron", "git",
-            "tcc", "libc6-dev", "rsync", "sqlite3", "sudo", "procps"]
 AGAIN = ["bash", "coreutils", "cron", "dash", "findutils", "grep", "gzip", "login", "passwd", "procps", "sed", "tar"]
 OLDER = ["libc-bin", "logrotate", "sudo", "util-linux", "rsync", "diffutils", "hostname", "cron"]
 
@@ -96,7 +93,7 @@ def tree():
         if shutil.which(program) is None:
             pytest.skip("%s is not installed" % program)
     try:
-        base = base_tree([], packages=PACKAGES, name="debian-benign")
+        base = base_tree([], packages=EVERYDAY, name="debian-everyday")
     except Failed as e:
         pytest.skip("no Debian tree on this machine: %s" % e)
     t = Tree(base)

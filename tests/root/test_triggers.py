@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an intruder changes is told, soon, once, and with who did it: one report over all rows of triggers on a whole host
+with the settings as shipped.  A part of the rows here; all of them, with those of the other triggers_*.py, by `make
+triggers`."""
+import os
+import shutil
+import sys
+
+import pytest
+import trigger_suite as suite
+import triggers_persist
+import triggers_run
+import triggers_weaken
+from sensors_rig import ROOT
+from trigger_rig import Host
+
+sys.path.insert(0, os.path.join(ROOT, "tests/lib"))
+from world import Failed  # noqa: E402
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+ALL = os.environ.get("CORDON_TRIGGERS") == "all"
+PART = 7
+TABLES = {"persist": triggers_persist, "weaken": triggers_weaken, "run": triggers_run}
+
+
+@pytest.fixture(scope="module")
+def host():
+    for program in ("debootstrap", "unshare", "nsenter"):
+        if shutil.which(program) is None:
+            pytest.skip("%s is not installed" % program)
+    try:
+        h = Host()
+    except Failed as e:
+        pytest.skip("no Debian tree on this machine: %s" % e)
+    try:
+        h.start()
+        yield h
+    finally:
+        h.close()
+
+
+def part(rows):
+    """Without those that are only polled, and some of each kind."""
+    return rows if ALL else [r for r in rows if not r[3].startswith(suite.POLLED)][::PART]
+
+
+def test_10_the_first_look_raises_nothing(host):
+    assert [(m["kind"], m["object"]) for m in host.quiet(2.0) if m["severity"] >= suite.MEDIUM] == []
+
+
+def test_20_what_is_changed_is_told(host):
+    done = []
+    for name, table in TABLES.items():
+        done += suite.run(host, name, part(table.TRIGGERS), wait=ALL)
+    print("\n" + "\n".join(suite.report(done)))
+    seen = [x for x in done if x.signal is not None]
+    events = [x.seconds for x in seen if not x.polled]
+    polled = [x.seconds for x in seen if x.polled]
+    assert len(seen) >= 0.95 * len(done), [x.words for x in done if x.signal is None]
+    assert sum(x.named for x in seen if x.can_name) >= 0.95 * sum(x.can_name for x in seen), [
+        (x.words, x.signal.get("program")) for x in seen if x.can_name and not x.named]
+    assert suite.quantile(events, 0.95) < 5 and suite.quantile(polled, 0.95) < 60
