@@ -11,7 +11,7 @@
 #include "agent/sensors/who.h"
 #include "common/base/err.h"
 
-#define TAP_PATTERNS_MAX 512
+#define TAP_PATTERNS_MAX 1024
 #define TAP_ITEMS_MAX 2048 /* more are a loss: look at everything */
 
 struct tap_item {

@@ -135,10 +135,34 @@ style_package(struct meaning *m, char *line)
 		}
 }
 
+/* Where packages come from; an address may hold a password. */
+static void
+style_source(struct meaning *m, char *line)
+{
+	static const char *const words[] = {"deb ", "deb-src ", "URIs:",
+	    "Trusted:", "Signed-By:", "baseurl", "gpgcheck", "Pin-Priority",
+	    "Pin:", NULL};
+
+	if (begins(line, words) && strchr(line, '@') == NULL)
+		say(m, line);
+}
+
 static void
 style_modprobe(struct meaning *m, char *line)
 {
 	static const char *const words[] = {"install ", "remove ", NULL};
+
+	if (begins(line, words))
+		say(m, line);
+}
+
+/* Of php: what is loaded before or into each page. */
+static void
+style_ini(struct meaning *m, char *line)
+{
+	static const char *const words[] = {"auto_prepend_file",
+	    "auto_append_file", "extension", "zend_extension",
+	    "disable_functions", "allow_url_include", NULL};
 
 	if (begins(line, words))
 		say(m, line);
@@ -209,6 +233,8 @@ static const struct {
 	{"persist.at", "*", style_at},
 	{"persist.udev", "*", style_udev},
 	{"persist.package-hook", "*", style_package},
+	{"persist.package-source", "*", style_source},
+	{"persist.interpreter", "*.ini", style_ini},
 	{"persist.module", "*/modprobe.d/*", style_modprobe},
 	{"persist.module", "*", style_lines},
 	{"persist.preload", "*", style_lines},

@@ -28,6 +28,34 @@
 	X("/run/systemd/generator.early", "persist.service") \
 	X("/run/systemd/generator.late", "persist.service") \
 	X("/run/systemd/user", "persist.service") \
+	X("/etc/systemd/system.control", "persist.service") \
+	X("/etc/systemd/system.attached", "persist.service") \
+	X("/run/systemd/system.control", "persist.service") \
+	X("/run/systemd/system.attached", "persist.service") \
+	X("/usr/local/share/systemd", "persist.service") \
+	X("/run/systemd/system-generators", "persist.generator") \
+	X("/run/systemd/user-generators", "persist.generator") \
+	X("/usr/local/lib/systemd/system-generators", "persist.generator") \
+	X("/usr/local/lib/systemd/user-generators", "persist.generator") \
+	X("/etc/systemd/user-environment-generators", "persist.generator") \
+	X("/var/lib/systemd/linger", "persist.session") \
+	X("/etc/inetd.conf", "persist.service") \
+	X("/etc/inetd.d", "persist.service") \
+	X("/etc/xinetd.conf", "persist.service") \
+	X("/etc/xinetd.d", "persist.service") \
+	X("/etc/supervisor", "persist.service") \
+	X("/etc/supervisord.conf", "persist.service") \
+	X("/etc/supervisord.d", "persist.service") \
+	X("/etc/monit", "persist.service") \
+	X("/etc/monitrc", "persist.service") \
+	X("/etc/docker", "persist.service") \
+	X("/etc/containers", "persist.service") \
+	X("/etc/cni", "persist.service") \
+	X("/etc/kubernetes/manifests", "persist.service") \
+	X("/etc/libvirt/hooks", "persist.service") \
+	X("/etc/runit", "persist.service") \
+	X("/etc/sv", "persist.service") \
+	X("/etc/s6", "persist.service") \
 	X("/etc/systemd/system-generators", "persist.generator") \
 	X("/etc/systemd/user-generators", "persist.generator") \
 	X("/etc/systemd/system-environment-generators", "persist.generator") \
@@ -74,6 +102,10 @@
 	X("/etc/rcS.d", "persist.boot-script") \
 	X("/etc/inittab", "persist.boot-script") \
 	X("/etc/init", "persist.boot-script") \
+	X("/etc/default", "persist.boot-script") \
+	X("/etc/sysconfig", "persist.boot-script") \
+	X("/var/lib/cloud/scripts", "persist.boot-script") \
+	X("/etc/cloud", "persist.boot-script") \
 	/* shells and sessions */ \
 	X("/etc/profile", "persist.profile") \
 	X("/etc/profile.d", "persist.profile") \
@@ -89,6 +121,19 @@
 	X("/usr/lib/environment.d", "persist.profile") \
 	X("/etc/skel", "persist.profile") \
 	X("/etc/ssh/sshrc", "persist.profile") \
+	X("/etc/ssh/ssh_config", "persist.profile") \
+	X("/etc/ssh/ssh_config.d", "persist.profile") \
+	X("/etc/gitconfig", "persist.profile") \
+	X("/usr/share/git-core/templates", "persist.profile") \
+	X("/etc/vim", "persist.profile") \
+	X("/etc/gdb", "persist.profile") \
+	X("/etc/screenrc", "persist.profile") \
+	X("/etc/tmux.conf", "persist.profile") \
+	X("/etc/aliases", "persist.profile") \
+	X("/etc/mail", "persist.profile") \
+	X("/etc/procmailrc", "persist.profile") \
+	X("/etc/mailcap", "persist.profile") \
+	X("/etc/inputrc", "persist.profile") \
 	X("/etc/ssh/sshd_config", "persist.session") \
 	X("/etc/ssh/sshd_config.d", "persist.session") \
 	X("/etc/xdg/autostart", "persist.autostart") \
@@ -126,6 +171,19 @@
 	X("/etc/yum", "persist.package-hook") \
 	X("/etc/yum.conf", "persist.package-hook") \
 	X("/etc/zypp", "persist.package-hook") \
+	X("/etc/ca-certificates/update.d", "persist.package-hook") \
+	X("/etc/needrestart", "persist.package-hook") \
+	X("/etc/apt/sources.list", "persist.package-source") \
+	X("/etc/apt/sources.list.d", "persist.package-source") \
+	X("/etc/apt/trusted.gpg", "persist.package-source") \
+	X("/etc/apt/trusted.gpg.d", "persist.package-source") \
+	X("/etc/apt/keyrings", "persist.package-source") \
+	X("/usr/share/keyrings", "persist.package-source") \
+	X("/etc/apt/preferences", "persist.package-source") \
+	X("/etc/apt/preferences.d", "persist.package-source") \
+	X("/etc/yum.repos.d", "persist.package-source") \
+	X("/etc/zypp/repos.d", "persist.package-source") \
+	X("/etc/pki/rpm-gpg", "persist.package-source") \
 	/* login messages, network, logs */ \
 	X("/etc/update-motd.d", "persist.motd") \
 	X("/etc/network", "persist.network-hook") \
@@ -136,6 +194,13 @@
 	X("/etc/ppp/ip-up.d", "persist.network-hook") \
 	X("/etc/ppp/ip-down.d", "persist.network-hook") \
 	X("/etc/dhcp", "persist.network-hook") \
+	X("/etc/wpa_supplicant", "persist.network-hook") \
+	X("/etc/openvpn", "persist.network-hook") \
+	X("/etc/wireguard", "persist.network-hook") \
+	X("/etc/resolvconf", "persist.network-hook") \
+	X("/etc/dhcpcd.conf", "persist.network-hook") \
+	X("/etc/dhcpcd.exit-hook", "persist.network-hook") \
+	X("/etc/netplan", "persist.network-hook") \
 	X("/etc/logrotate.d", "persist.cron") \
 	X("/etc/logrotate.conf", "persist.cron") \
 	X("/etc/rsyslog.conf", "persist.session") \
@@ -144,8 +209,21 @@
 	X("/etc/binfmt.d", "persist.binfmt") \
 	X("/usr/lib/binfmt.d", "persist.binfmt") \
 	X("/etc/tmpfiles.d", "persist.session") \
+	X("/usr/lib/tmpfiles.d", "persist.session") \
+	X("/run/tmpfiles.d", "persist.session") \
+	X("/etc/sysusers.d", "persist.session") \
+	X("/usr/lib/sysusers.d", "persist.session") \
+	X("/usr/lib/sysctl.d", "persist.session") \
+	X("/run/sysctl.d", "persist.session") \
 	X("/etc/sysctl.conf", "persist.session") \
 	X("/etc/sysctl.d", "persist.session") \
+	/* interpreters */ \
+	X("/etc/perl", "persist.interpreter") \
+	X("/usr/local/lib/site_perl", "persist.interpreter") \
+	X("/usr/local/share/perl", "persist.interpreter") \
+	X("/etc/php", "persist.interpreter") \
+	X("/etc/php.d", "persist.interpreter") \
+	X("/etc/php.ini", "persist.interpreter") \
 	/* kernel and boot */ \
 	X("/etc/modules", "persist.module") \
 	X("/etc/modules-load.d", "persist.module") \
@@ -163,6 +241,11 @@
 	X("/etc/grub.d", "persist.boot") \
 	X("/boot/grub/grub.cfg", "persist.boot") \
 	X("/boot/grub2/grub.cfg", "persist.boot") \
+	X("/boot/grub/custom.cfg", "persist.boot") \
+	X("/boot/grub2/custom.cfg", "persist.boot") \
+	X("/boot/grub2/user.cfg", "persist.boot") \
+	X("/etc/fstab", "persist.boot") \
+	X("/etc/crypttab", "persist.boot") \
 	X("/boot/loader", "persist.boot")
 
 /* Below each home. */
@@ -188,6 +271,25 @@
 	X(".config/environment.d", "persist.profile") \
 	X(".ssh/rc", "persist.profile") \
 	X(".ssh/environment", "persist.profile") \
+	X(".ssh/config", "persist.profile") \
+	X(".vimrc", "persist.profile") \
+	X(".vim", "persist.profile") \
+	X(".config/nvim", "persist.profile") \
+	X(".emacs", "persist.profile") \
+	X(".emacs.d/init.el", "persist.profile") \
+	X(".gitconfig", "persist.profile") \
+	X(".config/git", "persist.profile") \
+	X(".gdbinit", "persist.profile") \
+	X(".config/gdb", "persist.profile") \
+	X(".tmux.conf", "persist.profile") \
+	X(".screenrc", "persist.profile") \
+	X(".forward", "persist.profile") \
+	X(".procmailrc", "persist.profile") \
+	X(".mailcap", "persist.profile") \
+	X(".Rprofile", "persist.profile") \
+	X(".config/user-tmpfiles.d", "persist.session") \
+	X(".local/bin", "persist.path") \
+	X("bin", "persist.path") \
 	X(".xprofile", "persist.autostart") \
 	X(".xsession", "persist.autostart") \
 	X(".xsessionrc", "persist.autostart") \
@@ -195,6 +297,12 @@
 	X(".config/autostart", "persist.autostart") \
 	X(".config/autostart-scripts", "persist.autostart") \
 	X(".config/plasma-workspace", "persist.autostart") \
+	X(".config/openbox", "persist.autostart") \
+	X(".config/i3", "persist.autostart") \
+	X(".config/sway", "persist.autostart") \
+	X(".config/lxsession", "persist.autostart") \
+	X(".kde/Autostart", "persist.autostart") \
+	X(".local/share/applications", "persist.autostart") \
 	X(".config/systemd", "persist.service") \
 	X(".local/share/systemd", "persist.service") \
 	X(".local/share/dbus-1", "persist.dbus")

@@ -14,6 +14,7 @@
 #include "agent/state/modules.h"
 #include "agent/state/mounts.h"
 #include "agent/state/preload.h"
+#include "agent/state/stamps.h"
 #include "agent/state/sysctl.h"
 #include "agent/state/walltime.h"
 
@@ -27,6 +28,8 @@ const struct state_source *const state_sources[] = {
 	&state_sshd,
 	&state_keys,
 	&state_places,
+	&libraries_source,
+	&web_source,
 	&state_authorities,
 	&state_names,
 	&state_login,
