@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Who may become whom: sudoers(5) with all it includes, and doas.conf(5).
- * Facts: "sudo FILE<tab>LINE" and "doas FILE<tab>LINE", so that what
+ * Facts: "sudo FILE<tab>LINE", and so "doas" and "conf", so that what
  * matters is a line that is new or gone, not where it stands.
  */
 #include "agent/state/sources.h"
@@ -15,6 +15,7 @@
 #define SUDOERS "/etc/sudoers"
 #define SUDOERS_D "/etc/sudoers.d"
 #define DOAS "/etc/doas.conf"
+#define CONF "/etc/sudo.conf"
 #define INCLUDES_MAX 64
 #define INCLUDE_DEPTH_MAX 8
 
@@ -109,6 +110,15 @@ doas_line(void *arg, char *line)
 	return rule.kind == SUDO_NOTHING ? 0 : add_line(arg, "doas", line);
 }
 
+/* sudo.conf(5): what is loaded into sudo itself. */
+static int
+conf_line(void *arg, char *line)
+{
+	line = look_trim(line);
+	return line[0] == '#' || line[0] == '\0' ? 0 :
+	    add_line(arg, "conf", line);
+}
+
 static int
 sudo_read(const struct state_env *env, struct facts *out, struct why *why)
 {
@@ -120,6 +130,11 @@ sudo_read(const struct state_env *env, struct facts *out, struct why *why)
 	if (r == 0) {
 		r = look_file(env, DOAS, true, doas_line, &w);
 		r = look_missed(out, r, "doas ");
+	}
+	w.file = CONF;
+	if (r == 0) {
+		r = look_file(env, CONF, false, conf_line, &w);
+		r = look_missed(out, r, "conf ");
 	}
 	return r == 0 ? 0 : why_set(why, r, SUDOERS ": %s", err_str(r));
 }
@@ -146,6 +161,22 @@ bad_in_itself(const struct sudo_rule *rule)
 }
 
 static bool
+tell_conf(const struct fact_change *c, const char *line,
+    struct state_told *out)
+{
+	bool gone = c->how == FACT_REMOVED;
+	char q[256];
+
+	if (c->how == FACT_FOUND)
+		return false;
+	told_init(out, !gone && strncmp(line, "Plugin", 6) == 0 ?
+	    "sudo.weakened" : "sudo.changed", CONF, CONF);
+	told_add(out, "sudo itself %s %s", gone ? "no longer has" :
+	    "is told", look_quote(q, sizeof(q), line));
+	return true;
+}
+
+static bool
 sudo_tell(const struct fact_change *c, struct state_told *out)
 {
 	bool doas = strncmp(c->key, "doas ", 5) == 0;
@@ -154,6 +185,8 @@ sudo_tell(const struct fact_change *c, struct state_told *out)
 	char path[PATH_MAX], words[STATE_TEXT_MAX / 2], q[256];
 	struct sudo_rule rule;
 
+	if (line != NULL && look_behind(c->key, "conf ") != NULL)
+		return tell_conf(c, line + 1, out);
 	if (line == NULL || (!doas && look_behind(c->key, "sudo ") == NULL))
 		return false;
 	snprintf(path, sizeof(path), "%.*s", (int)(line - c->key - 5),
@@ -177,7 +210,8 @@ sudo_tell(const struct fact_change *c, struct state_told *out)
 	return true;
 }
 
-static const char *const paths[] = {SUDOERS, SUDOERS_D "/*", DOAS, NULL};
+static const char *const paths[] = {SUDOERS, SUDOERS_D "/*", DOAS,
+    CONF, NULL};
 
 const struct state_source state_sudo = {"sudo", paths, 60, sudo_read,
     sudo_tell, true};
