@@ -34,6 +34,7 @@
 #define SKIPPED_MS 5000
 #define STORM_US 2000
 #define WALK_MS (15 * 60 * 1000)
+#define ROUND_MS (15 * 1000) /* for what only the connector tells at once */
 
 /* Why a process is looked at again. */
 enum late_kind {
@@ -60,6 +61,7 @@ struct process {
 	struct late late[PROCESS_LATE_MAX];
 	size_t nlate;
 	int64_t walk_ms, second_ms;
+	int64_t round_ms; /* 0: the connector tells */
 	unsigned int full; /* read in full in this second */
 	bool lost;	   /* since LOST_MS (wall) nothing is sure */
 	int64_t lost_ms;
@@ -78,6 +80,8 @@ set_due(struct sensor *s)
 	size_t i;
 
 	s->due_ms = p->walk_ms;
+	if (p->round_ms != 0 && p->round_ms < s->due_ms)
+		s->due_ms = p->round_ms;
 	for (i = 0; i < p->nlate; i++)
 		if (p->late[i].due_ms < s->due_ms)
 			s->due_ms = p->late[i].due_ms;
@@ -482,22 +486,54 @@ walk_one(struct process *p, pid_t pid)
 	seen_done(s);
 }
 
+/* FN for each process that there is. */
 static void
-walk(struct sensor *sensor)
+walk_each(struct sensor *sensor, void (*fn)(struct process *p, pid_t pid))
 {
-	struct process *p = sensor->state;
-	int64_t started = clock_wall_ms();
-	uint64_t before = p->told;
 	const struct dirent *e;
 	DIR *d = opendir("/proc");
 
 	while (d != NULL && (e = readdir(d)) != NULL &&
 	    !atomic_load(&sensor->env->stop)) {
 		if (e->d_name[0] >= '1' && e->d_name[0] <= '9')
-			walk_one(p, (pid_t)strtol(e->d_name, NULL, 10));
+			fn(sensor->state, (pid_t)strtol(e->d_name, NULL, 10));
 	}
 	if (d != NULL)
 		closedir(d);
+}
+
+/* Its name and who holds it, where the connector is refused; once. */
+static void
+look_round(struct process *p, pid_t pid)
+{
+	struct connector_event ev = {.pid = pid};
+	struct lineage_entry e;
+	struct process_seen *s = &p->seen;
+	bool there = pid != getpid() && seen_open(s, "/proc", pid) == 0;
+
+	if (there) {
+		seen_status(s);
+		ev.parent = s->tracer;
+		memcpy(ev.name, s->name, sizeof(ev.name));
+	}
+	if (pid != getpid())
+		seen_done(s);
+	if (!there)
+		return;
+	if (!lineage_get(p->lineage, ev.parent, &e) || e.cause[0] == '\0')
+		on_trace(p, &ev);
+	if (!lineage_get(p->lineage, pid, &e) || e.cause[0] == '\0')
+		on_name(p, &ev);
+}
+
+static void
+walk(struct sensor *sensor)
+{
+	struct process *p = sensor->state;
+	int64_t started = clock_wall_ms();
+	uint64_t before = p->told;
+
+	walk_each(sensor, walk_one);
 	if (p->lost)
 		blind_close(sensor->env->blind, PROCESS_SCOPE, started,
 		    p->told - before);
@@ -634,6 +670,10 @@ on_timer(struct sensor *s)
 	look_again(p);
 	if (clock_boot_ms() >= p->walk_ms)
 		walk(s);
+	if (p->round_ms != 0 && clock_boot_ms() >= p->round_ms) {
+		walk_each(s, look_round);
+		p->round_ms = clock_boot_ms() + ROUND_MS;
+	}
 	set_due(s);
 }
 
@@ -664,9 +704,11 @@ start(struct sensor *s, struct why *why)
 		return why_sys(why, ERR_IO, "process sensor: eventfd");
 	log_info("processes are told by %s", p->fd >= 0 ?
 	    "the kernel's process connector" :
-	    "fanotify (the process connector is refused): without forks, "
-	    "names, tracing and changes of user");
+	    "fanotify (the process connector is refused): without forks and "
+	    "changes of user; names and tracing by a look now and then");
 	p->walk_ms = clock_boot_ms();
+	if (p->fd < 0)
+		p->round_ms = clock_boot_ms() + ROUND_MS;
 	s->due_ms = p->walk_ms > 0 ? p->walk_ms : 1;
 	return 0;
 }

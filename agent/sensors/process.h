@@ -3,8 +3,8 @@
  * The process sensor: what is started, what calls itself something else,
  * takes hold of another process or becomes root.  Told by the kernel's
  * process connector; where that is refused, by the starts of programs that
- * the files sensor's fanotify sees (then without forks, names, tracing and
- * user ids).  A walk over /proc at the start, after a loss, and with each
+ * the files sensor's fanotify sees (then without forks and user ids; names
+ * and tracing by a look at all processes now and then).  A walk over /proc at the start, after a loss, and with each
  * periodic rescan finds what no event told.
  *
  * Writes to another process's memory are told by no kernel interface that

@@ -313,6 +313,6 @@ ready_processes(bool connector, struct ready_item *item)
 	set(item, "process-events", false);
 	if (!connector)
 		lost(item, "the kernel's process connector is refused: starts "
-		    "are seen by fanotify, changes of name and user and "
-		    "tracing are not");
+		    "are seen by fanotify, changes of name and tracing only "
+		    "now and then, changes of user are not");
 }
