@@ -467,6 +467,8 @@ stop_all(struct hub *h)
 	lineage_free(&h->env.lineage);
 	if (h->env.connector_fd >= 0)
 		close(h->env.connector_fd);
+	if (h->env.nft_fd >= 0)
+		close(h->env.nft_fd);
 	blind_free(&h->env.blind);
 	outbox_free(&h->env.out);
 	explain_free(&h->env.explain);
@@ -492,17 +494,18 @@ stop_all(struct hub *h)
 }
 
 int
-hub_run(const Cordon__Settings *settings, int parent_fd, int connector_fd,
+hub_run(const Cordon__Settings *settings, const struct hub_sockets *sockets,
     struct why *why)
 {
 	static struct hub h; /* large, and only one */
 	int r;
 
 	h.env.settings = settings;
-	h.env.connector_fd = connector_fd;
+	h.env.connector_fd = sockets->connector;
+	h.env.nft_fd = sockets->nft;
 	h.wake_fd = -1;
 	h.peer = (struct peer){&calls, &h};
-	r = start_loop(&h, parent_fd, why);
+	r = start_loop(&h, sockets->parent, why);
 	if (r == 0)
 		r = prepare(&h, why);
 	if (r == 0)

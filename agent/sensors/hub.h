@@ -12,11 +12,18 @@
 #define HUB_WATCH_SECONDS 10 /* between two IPC_WATCH */
 #define HUB_READY_BEATS 6    /* of those between two looks at readiness */
 
+/* Opened while there were rights to; taken; -1: refused. */
+struct hub_sockets {
+	int parent;
+	int connector; /* the kernel's process connector */
+	int nft;       /* notices of nf_tables */
+};
+
 /*
  * Run until the parent says stop (0) or goes away (ERR_CLOSED).  SETTINGS
- * are lent, PARENT_FD is taken; CONNECTOR_FD (-1: refused) is taken too.
+ * are lent.
  */
-int hub_run(const Cordon__Settings *settings, int parent_fd,
-    int connector_fd, struct why *why);
+int hub_run(const Cordon__Settings *settings,
+    const struct hub_sockets *sockets, struct why *why);
 
 #endif

@@ -15,6 +15,7 @@
 #include "agent/sensors/hub.h"
 #include "agent/sensors/peer.h"
 #include "agent/sensors/tree.h"
+#include "agent/state/nftnote.h"
 #include "common/base/log.h"
 #include "common/proc/rights.h"
 
@@ -147,8 +148,9 @@ main(int argc, char **argv)
 	struct options o = {.user = AGENT_USER_SENSORS,
 	    .job.host_id = ""};
 	Cordon__Settings *settings;
-	struct why why, refused;
-	int r, connector = -1;
+	struct why why, refused, no_notices;
+	struct hub_sockets sockets = {IPC_FD_PARENT, -1, -1};
+	int r;
 
 	parse(argc, argv, &o);
 	rights.user = o.user;
@@ -163,7 +165,8 @@ main(int argc, char **argv)
 
 	/* Subscribing needs CAP_NET_ADMIN, which is not kept; reading none. */
 	if (settings->processes)
-		connector = connector_open(&refused);
+		sockets.connector = connector_open(&refused);
+	sockets.nft = nftnote_open(&no_notices);
 
 	/* Rights: from here on the three above, and the calls listed. */
 	if (rights_drop(&rights, &why) != 0 || sandbox_enter(calls, &why) != 0)
@@ -171,9 +174,11 @@ main(int argc, char **argv)
 
 	if (settings->log_level != 0)
 		log_set_level((enum log_level)settings->log_level);
-	if (settings->processes && connector < 0)
+	if (settings->processes && sockets.connector < 0)
 		log_warn("%s", refused.text);
-	r = hub_run(settings, IPC_FD_PARENT, connector, &why);
+	if (sockets.nft < 0)
+		log_warn("%s", no_notices.text);
+	r = hub_run(settings, &sockets, &why);
 	cordon__settings__free_unpacked(settings, NULL);
 	if (r == 0)
 		return 0;

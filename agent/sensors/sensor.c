@@ -13,6 +13,7 @@
 #include "agent/sensors/bypass.h"
 #include "agent/sensors/data.h"
 #include "agent/sensors/files.h"
+#include "agent/sensors/firewall.h"
 #include "agent/sensors/process.h"
 #include "agent/sensors/self.h"
 #include "agent/sensors/pulse.h"
@@ -25,6 +26,7 @@ const struct sensor_kind *const sensor_kinds[] = {
 	&files_sensor,
 	&bypass_sensor,
 	&process_sensor,
+	&firewall_sensor,
 	&data_sensor,
 	&self_sensor,
 	&backup_sensor,

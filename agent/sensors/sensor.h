@@ -47,6 +47,7 @@ struct sensor_env {
 	atomic_ullong watched; /* files, for the heartbeat */
 	struct lineage *lineage; /* of all processes; has its own lock */
 	int connector_fd; /* the kernel's process connector; -1: refused */
+	int nft_fd;	  /* notices of nf_tables; -1: refused */
 };
 
 struct sensor;

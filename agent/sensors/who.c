@@ -671,3 +671,41 @@ who_find(struct who_cache *c, pid_t pid, int pidfd)
 	pthread_mutex_unlock(&c->lock);
 	return w;
 }
+
+/* A task's name is that of the file it was started by: a link, it may be. */
+static bool
+is_called(const char *program, const char *name)
+{
+	const char *base = strrchr(program, '/');
+
+	base = base == NULL ? program : base + 1;
+	return strncmp(base, name, 15) == 0 ||
+	    (strncmp(base, "xtables-", 8) == 0 &&
+	    strstr(name, "tables") != NULL);
+}
+
+static pid_t
+last_called(const struct who_cache *c, const char *name)
+{
+	const struct slot *s, *last = NULL;
+
+	for (s = c->slot; s < c->slot + WHO_CACHE_MAX; s++)
+		if (s->program != NULL && is_called(s->program, name) &&
+		    (last == NULL || s->used > last->used))
+			last = s;
+	return last == NULL ? 0 : last->pid;
+}
+
+struct who *
+who_find_named(struct who_cache *c, pid_t pid, const char *name)
+{
+	struct who *w = who_find(c, pid, -1);
+
+	if (w == NULL || is_called(w->program, name))
+		return w;
+	who_unref(&w);
+	pthread_mutex_lock(&c->lock);
+	pid = last_called(c, name);
+	pthread_mutex_unlock(&c->lock);
+	return who_find(c, pid, -1);
+}

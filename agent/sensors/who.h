@@ -56,6 +56,13 @@ void who_started(struct who_cache *c, pid_t pid, const char *program);
  */
 struct who *who_find(struct who_cache *c, pid_t pid, int pidfd);
 
+/*
+ * The kernel names a task NAME of PID, and PID may be of another pid
+ * namespace than ours: who_find of PID if that one is so called, else of the
+ * one that was started last under that name.
+ */
+struct who *who_find_named(struct who_cache *c, pid_t pid, const char *name);
+
 /* Start of PID in clock ticks after boot; 0: there is no such process. */
 uint64_t who_start(pid_t pid);
 
