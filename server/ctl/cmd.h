@@ -140,6 +140,8 @@ const char *kind_text(const char *id, enum lang lang);
 const char *kind_advice(const char *id, enum lang lang);
 /* A line of signal; used by signals, host show, case show. */
 void signal_print(struct out *o, const json_t *signal);
+/* "files.changed (the content of ...)"; lives in O for a moment. */
+const char *signal_kind_words(struct out *o, const json_t *signal);
 /* The answer of /v1/why as text. */
 void why_print(struct out *o, const json_t *got);
 

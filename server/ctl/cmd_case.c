@@ -50,6 +50,23 @@ show_list(struct out *o, const json_t *got, const char *key, enum text label,
 	}
 }
 
+/* What was seen, each with its kind's line. */
+static void
+show_signals(struct out *o, const json_t *got)
+{
+	const json_t *one;
+	char text[OUT_TEXT_MAX];
+	size_t i;
+
+	json_array_foreach(json_object_get(got, "signals"), i, one) {
+		snprintf(text, sizeof(text), "%s  %s  %s  %s  %s",
+		    out_stamp(o, json_time(one, "at")), out_q(o, one, "host"),
+		    out_word(o, WORDS_SEVERITY, json_str(one, "severity")),
+		    signal_kind_words(o, one), out_q(o, one, "object"));
+		out_row(o, T_L_SIGNAL, text);
+	}
+}
+
 static void
 show_case(struct out *o, const json_t *got)
 {
@@ -68,6 +85,7 @@ show_case(struct out *o, const json_t *got)
 	    "recorded_by", "" }, "at");
 	show_list(o, got, "plans", T_L_PLAN, (const char *const[]){ "plan",
 	    "action", "state" }, "created_at");
+	show_signals(o, got);
 	show_list(o, got, "evidence", T_L_EVIDENCE, (const char *const[]){
 	    "host", "kind", "sha256" }, "at");
 	show_list(o, got, "runs", T_L_RUN, (const char *const[]){ "run",

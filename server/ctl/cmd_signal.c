@@ -8,14 +8,24 @@
 
 #define FOLLOW_US 500000
 
-/* The agent's words are English: who reads Chinese gets the kind's line. */
-static const char *
-kind_word(struct out *o, const json_t *s)
+/* The agent says what happened, in English; the kind's line what that is. */
+const char *
+signal_kind_words(struct out *o, const json_t *s)
 {
 	const char *text = kind_text(json_str(s, "kind"), o->lang);
 
-	return o->lang == LANG_EN || text[0] == '\0' ? out_q(o, s, "kind") :
+	return text[0] == '\0' ? out_q(o, s, "kind") :
 	    out_text(o, T_KIND_WORDS, out_q(o, s, "kind"), text, NULL);
+}
+
+/* Does the agent say more than the object and the kind's own line? */
+static bool
+says_more(const json_t *s)
+{
+	const char *text = json_str(s, "text");
+
+	return strcmp(json_str(s, "object"), text) != 0 &&
+	    strcmp(kind_text(json_str(s, "kind"), LANG_EN), text) != 0;
 }
 
 void
@@ -27,9 +37,9 @@ signal_print(struct out *o, const json_t *s)
 	fprintf(o->out, "%lld  %s  %s  %s  %s", (long long)json_num(s,
 	    "seq"), out_stamp(o, json_time(s, "at")), out_q(o, s, "host"),
 	    out_word(o, WORDS_SEVERITY, json_str(s, "severity")),
-	    kind_word(o, s));
+	    signal_kind_words(o, s));
 	fprintf(o->out, "  %s", out_q(o, s, "object"));
-	if (strcmp(json_str(s, "object"), json_str(s, "text")) != 0)
+	if (says_more(s))
 		fprintf(o->out, "  %s", out_q(o, s, "text"));
 	if (json_str(cause, "program")[0] != '\0') {
 		char who[OUT_TEXT_MAX];

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/base/kinds.h"
 #include "server/reports/gather.h"
 
 #define FINDINGS_SHOWN 10 /* of a check; all are in the JSON */
@@ -127,6 +128,23 @@ cell_id(struct page *p, const json_t *tree, const json_t *row,
 	(void)tree;
 	put(p, "<td class=t>");
 	put_text(p, str(row, key));
+	put(p, "</td>");
+}
+
+/* A kind of signal, and what it is. */
+static void
+cell_kind(struct page *p, const json_t *tree, const json_t *row,
+    const char *key)
+{
+	const struct signal_kind *k = signal_kind_find(str(row, key));
+
+	(void)tree;
+	put(p, "<td class=w>");
+	put_text(p, str(row, key));
+	if (k != NULL) {
+		put(p, "<br>");
+		put_text(p, p->lang == LANG_ZH ? k->zh : k->en);
+	}
 	put(p, "</td>");
 }
 
@@ -314,7 +332,7 @@ static const struct section {
 	{SAY_STAGE, "stage", cell_word}, {SAY_PROFILE, "desired", cell_text},
 	{SAY_PROOF, "proven_at", cell_time}}},
     {SAY_SIGNALS, "signals", {{SAY_TIME, "at", cell_time},
-	{SAY_HOST, "host", cell_id}, {SAY_KIND, "kind", cell_text},
+	{SAY_HOST, "host", cell_id}, {SAY_KIND, "kind", cell_kind},
 	{SAY_SEVERITY, "severity", cell_word},
 	{SAY_OBJECT, "object", cell_long}, {SAY_BY, "cause", cell_cause},
 	{SAY_DECISION, "decision", cell_decision}}},

@@ -49,7 +49,8 @@ row_says_its_kind(void **state)
 {
 	(void)state;
 	check(signal_print, SIGNAL("files.changed"), LANG_EN, ROW
-	    "high  files.changed  /etc/hosts  changed: size 9 -> 12\n");
+	    "high  files.changed (the content of a watched file changed)  "
+	    "/etc/hosts  changed: size 9 -> 12\n");
 	check(signal_print, SIGNAL("files.changed"), LANG_ZH, ROW
 	    "高  files.changed（受监控文件内容被修改）  /etc/hosts  "
 	    "changed: size 9 -> 12\n");
