@@ -25,6 +25,7 @@ struct slot {
 	pid_t pid, parent; /* pid 0: free */
 	uint32_t uid;
 	bool ids_known, was_root, may_setuid;
+	bool opened; /* its program was, its loader is to come */
 	struct name *program, *before;
 	uint64_t at_ns; /* of the last start or fork */
 	unsigned int marks;
@@ -300,15 +301,11 @@ lineage_follow(struct lineage *l)
 	return l->follow;
 }
 
-void
-lineage_seen(struct lineage *l, pid_t pid, const char *program)
+static void
+queue_start(struct lineage *l, pid_t pid)
 {
 	const uint64_t one = 1;
 
-	if (pid <= 0)
-		return;
-	pthread_mutex_lock(&l->lock);
-	start(get(l, pid), program, lineage_now());
 	if (l->follow >= 0 && l->waiting == LINEAGE_STARTS_MAX) {
 		l->lost = true;
 	} else if (l->follow >= 0) {
@@ -317,6 +314,35 @@ lineage_seen(struct lineage *l, pid_t pid, const char *program)
 		/* Full at 2^64-1: it is readable then. */
 		(void)!write(l->follow, &one, sizeof(one));
 	}
+}
+
+void
+lineage_seen(struct lineage *l, pid_t pid, const char *program)
+{
+	struct slot *s;
+
+	if (pid <= 0)
+		return;
+	pthread_mutex_lock(&l->lock);
+	s = get(l, pid);
+	start(s, program, lineage_now());
+	s->opened = true;
+	queue_start(l, pid);
+	pthread_mutex_unlock(&l->lock);
+}
+
+void
+lineage_loaded(struct lineage *l, pid_t pid)
+{
+	struct slot *s;
+
+	if (pid <= 0)
+		return;
+	pthread_mutex_lock(&l->lock);
+	s = get(l, pid);
+	if (!s->opened)
+		queue_start(l, pid);
+	s->opened = false;
 	pthread_mutex_unlock(&l->lock);
 }
 

@@ -68,6 +68,12 @@ uint64_t lineage_now(void); /* ns, for AT_NS */
 int lineage_follow(struct lineage *l);
 /* A start as fanotify tells it: also lineage_started. */
 void lineage_seen(struct lineage *l, pid_t pid, const char *program);
+/*
+ * PID's loader was opened to be run.  Without a program before it that one
+ * lies where no event is told of (memory, an unmarked file system): it
+ * waits for lineage_next as well.
+ */
+void lineage_loaded(struct lineage *l, pid_t pid);
 /* The oldest start; false: no more.  *LOST: some had no room, once. */
 bool lineage_next(struct lineage *l, pid_t *pid, bool *lost);
 

@@ -128,6 +128,17 @@ name_is_interpreter(const char *path)
 	return named(interpreters, path);
 }
 
+/* ld.so run as a program: "ld.so /tmp/x" runs /tmp/x. */
+bool
+name_is_loader(const char *path)
+{
+	const char *name = name_of(path);
+
+	return strncmp(name, "ld-linux", 8) == 0 ||
+	    strncmp(name, "ld-musl", 7) == 0 || strcmp(name, "ld.so") == 0 ||
+	    (strncmp(name, "ld-2.", 5) == 0 && strstr(name, ".so") != NULL);
+}
+
 bool
 name_is_relay(const char *path)
 {

@@ -28,6 +28,7 @@ const char *name_of(const char *path);
 bool name_is_shell(const char *path);
 bool name_is_interpreter(const char *path); /* other languages */
 /* Joins a socket to something: nc, socat, openssl, telnet ... */
+bool name_is_loader(const char *path); /* of libraries, run by hand */
 bool name_is_relay(const char *path);
 /* Serves the network under an account of its own: nginx, postgres ... */
 bool name_is_service(const char *path);

@@ -121,16 +121,20 @@ seen_take_args(struct seen_args *a, const char *data, size_t len)
 void
 seen_take_preload(struct process_seen *s, const char *data, size_t len)
 {
-	static const char *const names[] = {"LD_PRELOAD=", "LD_AUDIT="};
+	static const char *const names[] = {"LD_PRELOAD=", "LD_AUDIT=",
+	    "LD_LIBRARY_PATH="};
 	const char *at = data, *end = data + len;
 	size_t i, n;
 
 	for (; at < end; at += n + 1) {
 		n = strnlen(at, (size_t)(end - at));
-		for (i = 0; i < 2; i++) {
+		for (i = 0; i < 3; i++) {
 			size_t key = strlen(names[i]);
 
 			if (n <= key || strncmp(at, names[i], key) != 0)
+				continue;
+			/* A folder that anybody may fill, no other one. */
+			if (i == 2 && place_of(at + key) != PLACE_VOLATILE)
 				continue;
 			n -= key;
 			at += key;
@@ -251,6 +255,22 @@ awk_script(const struct seen_args *a, struct seen_script *out)
 	}
 }
 
+/* ld.so(8): options have two dashes, some a value behind. */
+static void
+loader_script(const struct seen_args *a, struct seen_script *out)
+{
+	static const char *const values[] = {"--library-path", "--preload",
+	    "--audit", "--argv0", "--inhibit-rpath",
+	    "--glibc-hwcaps-prepend", "--glibc-hwcaps-mask"};
+	const char *arg;
+	size_t i, k;
+
+	for (i = 1; (arg = seen_arg(a, i)) != NULL && arg[0] == '-'; i++)
+		for (k = 0; k < sizeof(values) / sizeof(values[0]); k++)
+			i += strcmp(arg, values[k]) == 0;
+	out->path = arg;
+}
+
 void
 seen_script(const char *exe, const struct seen_args *a,
     struct seen_script *out)
@@ -262,6 +282,10 @@ seen_script(const char *exe, const struct seen_args *a,
 	memset(out, 0, sizeof(*out));
 	if (strstr(name_of(exe), "awk") != NULL) {
 		awk_script(a, out);
+		return;
+	}
+	if (name_is_loader(exe)) {
+		loader_script(a, out);
 		return;
 	}
 	if (arg != NULL && strcmp(name_of(exe), "busybox") == 0 &&

@@ -150,9 +150,8 @@ by_person(const struct process_seen *s)
 static bool
 can_be_shell(const struct process_seen *s, struct seen_script *script)
 {
-	bool shell = name_is_shell(s->exe);
-
-	if (!shell && !name_is_interpreter(s->exe))
+	if (!name_is_shell(s->exe) && !name_is_interpreter(s->exe) &&
+	    !name_is_loader(s->exe))
 		return false;
 	seen_script(s->exe, &s->args, script);
 	return true;
@@ -467,7 +466,8 @@ judge_service(const struct process_seen *s,
 unsigned int
 suspect_need(const struct process_seen *s)
 {
-	if (name_is_shell(s->exe) || name_is_interpreter(s->exe))
+	if (name_is_shell(s->exe) || name_is_interpreter(s->exe) ||
+	    name_is_loader(s->exe))
 		return place_of(s->exe) != PLACE_SYSTEM ? NEED_ALL :
 		    NEED_ARGS | NEED_FDS | NEED_PARENT;
 	if (place_of(s->exe) == PLACE_SYSTEM && !s->deleted && !s->memory)

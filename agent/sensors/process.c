@@ -510,16 +510,21 @@ look_round(struct process *p, pid_t pid)
 	struct lineage_entry e;
 	struct process_seen *s = &p->seen;
 	bool there = pid != getpid() && seen_open(s, "/proc", pid) == 0;
+	char program[SEEN_PATH_MAX];
 
 	if (there) {
 		seen_status(s);
 		ev.parent = s->tracer;
 		memcpy(ev.name, s->name, sizeof(ev.name));
+		memcpy(program, s->exe, sizeof(program));
 	}
 	if (pid != getpid())
 		seen_done(s);
 	if (!there)
 		return;
+	if (!lineage_get(p->lineage, pid, &e) ||
+	    strcmp(e.program, program) != 0)
+		walk_one(p, pid);
 	if (!lineage_get(p->lineage, ev.parent, &e) || e.cause[0] == '\0')
 		on_trace(p, &ev);
 	if (!lineage_get(p->lineage, pid, &e) || e.cause[0] == '\0')

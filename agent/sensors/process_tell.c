@@ -62,21 +62,23 @@ process_tell_free(struct process_tell **t)
 
 /*
  * What counts as the same: within one cause (a process and all that came
- * from it) the kind alone, else the thing as well.
+ * from it) the kind alone, else what is said of it, but for its number.
  */
 static void
 sum_of(const struct process_seen *s, const struct suspect *v,
     const char *cause, uint8_t out[DIGEST_LEN])
 {
+	const char *number = strstr(v->text, "(pid ");
 	char text[3 * SEEN_PATH_MAX];
 	int n;
 
 	if (cause[0] != '\0')
 		n = snprintf(text, sizeof(text), "%s|%s", v->kind, cause);
 	else
-		n = snprintf(text, sizeof(text), "%s|%s|%u|%s|%s", v->kind,
-		    v->object, s->euid, s->ups > 0 ? s->up[0].exe : "",
-		    s->fd[0].peer);
+		n = snprintf(text, sizeof(text), "%s|%.*s|%u|%s|%s", v->kind,
+		    (int)(number != NULL ? number - v->text :
+		    (ptrdiff_t)strlen(v->text)), v->text, s->euid,
+		    s->ups > 0 ? s->up[0].exe : "", s->fd[0].peer);
 	if (n < 0 || (size_t)n >= sizeof(text))
 		n = sizeof(text) - 1;
 	digest_of(text, (size_t)n, out);

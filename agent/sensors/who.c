@@ -415,6 +415,8 @@ who_started(struct who_cache *c, pid_t pid, const char *program)
 	char quoted[WHO_TEXT_MAX];
 	struct slot *s;
 
+	if (pid > 0 && is_loader(program) && c->lineage != NULL)
+		lineage_loaded(c->lineage, pid);
 	if (pid <= 0 || is_loader(program))
 		return;
 	if (c->lineage != NULL)
