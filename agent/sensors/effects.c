@@ -132,6 +132,28 @@ effects_sensitive(const char *path)
 }
 
 bool
+effects_account_copy(const char *path, const char *program)
+{
+	static const char *const copies[] = {"/etc/passwd-", "/etc/shadow-",
+	    "/etc/group-", "/etc/gshadow-", "/etc/subuid-", "/etc/subgid-"};
+	static const char *const programs[] = {"/usr/sbin/useradd",
+	    "/usr/sbin/usermod", "/usr/sbin/userdel", "/usr/sbin/groupadd",
+	    "/usr/sbin/groupmod", "/usr/sbin/groupdel", "/usr/sbin/newusers",
+	    "/usr/sbin/chpasswd", "/usr/sbin/chgpasswd", "/usr/bin/passwd",
+	    "/usr/bin/gpasswd", "/usr/bin/chage", "/usr/bin/chsh",
+	    "/usr/bin/chfn", "/usr/sbin/vipw", "/usr/sbin/pwconv",
+	    "/usr/sbin/grpconv"};
+	bool copy = false, known = false;
+	size_t i;
+
+	for (i = 0; i < sizeof(copies) / sizeof(copies[0]); i++)
+		copy |= strcmp(copies[i], path) == 0;
+	for (i = 0; copy && i < sizeof(programs) / sizeof(programs[0]); i++)
+		known |= strcmp(programs[i], program) == 0;
+	return known;
+}
+
+bool
 effects_base(const char *path, char *base, size_t size)
 {
 	size_t i, n = strlen(path), e;

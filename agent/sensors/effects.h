@@ -21,6 +21,11 @@ bool effects_generated(const char *path, const struct entry *now,
 /* Does something start from PATH, or does it give rights? */
 bool effects_sensitive(const char *path);
 /*
+ * Is PATH the copy (passwd-, shadow-, ...) that PROGRAM of the shadow suite
+ * keeps of a file before it changes that one?
+ */
+bool effects_account_copy(const char *path, const char *program);
+/*
  * The path that PATH belongs to when dpkg or ucf put an ending behind it
  * (".dpkg-new", ".ucf-old").  False: it has no such ending.
  */

@@ -111,11 +111,13 @@ static bool
 attribute_counts(const char *name)
 {
 	return strncmp(name, "security.", 9) == 0 ||
-	    strncmp(name, "system.", 7) == 0;
+	    strncmp(name, "system.", 7) == 0 ||
+	    strncmp(name, "user.", 5) == 0;
 }
 
 /*
- * Names and values of the attributes that decide rights, in the order the
+ * Names and values of the attributes that decide rights or can hide
+ * something (user.*), in the order the
  * file system gives them, added up so that the order does not matter.
  */
 static uint64_t

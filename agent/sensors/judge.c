@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent/sensors/effects.h"
 #include "agent/sensors/emit.h"
 #include "agent/sensors/explain.h"
 #include "agent/sensors/own.h"
@@ -220,6 +221,16 @@ weigh(const char *signal, const struct explanation *ex)
 	return signal;
 }
 
+/* What the change itself means is told by the state sensor. */
+static bool
+is_account_copy(enum change kind, const struct change_of *c)
+{
+	return c->who != NULL && (c->who->real & 1) != 0 &&
+	    (kind == CHANGE_CREATED || kind == CHANGE_CONTENT) &&
+	    (c->now->mode & (SETID | S_IWOTH)) == 0 &&
+	    effects_account_copy(c->path, c->who->program);
+}
+
 int
 judge(struct baseline *b, struct outbox *out, const struct roots *roots,
     enum change kind, const struct change_of *c)
@@ -236,6 +247,8 @@ judge(struct baseline *b, struct outbox *out, const struct roots *roots,
 		explain_change(c->explain, kind, c, &ex);
 		signal = weigh(signal, &ex);
 	}
+	if (signal != NULL && is_account_copy(kind, c))
+		signal = NULL;
 	if (signal != NULL)
 		tell(out, signal, c, &ex);
 	remember(b, kind, c);

@@ -522,8 +522,8 @@ mark(struct watch *w, const char *path, bool changes)
 	}
 	if (!changes)
 		return fanotify_mark(w->fan_fd,
-		    FAN_MARK_ADD | FAN_MARK_FILESYSTEM, FAN_OPEN_EXEC,
-		    AT_FDCWD, path) == 0;
+		    FAN_MARK_ADD | FAN_MARK_FILESYSTEM,
+		    FAN_OPEN_EXEC | FAN_ATTRIB, AT_FDCWD, path) == 0;
 	for (i = 0; i < sizeof(masks) / sizeof(masks[0]); i++) {
 		if (fanotify_mark(w->fan_fd,
 		    FAN_MARK_ADD | FAN_MARK_FILESYSTEM | FAN_MARK_DONT_FOLLOW,
@@ -679,11 +679,13 @@ int
 watch_start(struct watch *w, struct why *why)
 {
 	static const char *const programs[] = {"/", "/usr", "/tmp",
-	    "/dev/shm", NULL};
+	    "/dev/shm", "/var", "/var/tmp", "/home", "/opt", "/srv", "/run",
+	    NULL};
 	pthread_attr_t attr;
 	size_t i;
 
-	/* Programs start from here: the cache of who needs to see it. */
+	/* Programs start from here, and files gain rights: the cache of who
+	 * needs to see it. */
 	for (i = 0; programs[i] != NULL; i++)
 		if (mark(w, programs[i], false) &&
 		    dirs_add_mount(w->dirs, programs[i], why) != 0 &&
