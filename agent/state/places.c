@@ -25,6 +25,7 @@ struct place_walk {
 	const struct state_env *env;
 	struct facts *out;
 	const char *kind;
+	const char *home; /* NULL: not below one */
 	unsigned int depth;
 	struct buf text; /* of one file after the other */
 };
@@ -37,6 +38,28 @@ signature(const struct stat *st, char *out, size_t size)
 	snprintf(out, size, "%llx.%llx.%llx.%09ld",
 	    (unsigned long long)st->st_ino, (unsigned long long)st->st_size,
 	    (unsigned long long)st->st_ctim.tv_sec, st->st_ctim.tv_nsec);
+}
+
+/* What each new home gets is no news there. */
+static bool
+is_skeleton(const struct place_walk *w, const char *path, const char *hex)
+{
+	char skel[PATH_MAX], full[PATH_MAX], is[DIGEST_HEX_MAX];
+	uint8_t sum[DIGEST_LEN];
+	struct buf text;
+	bool same = false;
+
+	if (w->home == NULL || snprintf(skel, sizeof(skel), "/etc/skel%s",
+	    path + strlen(w->home)) >= (int)sizeof(skel) ||
+	    look_path(w->env, skel, full) != 0)
+		return false;
+	buf_init(&text, LOOK_FILE_MAX);
+	if (content_read(full, &text) == 0) {
+		digest_of(text.data, text.len, sum);
+		same = strcmp(hex, hex_encode(is, sum, sizeof(sum))) == 0;
+	}
+	buf_done(&text);
+	return same;
 }
 
 static int
@@ -69,9 +92,9 @@ add_regular(struct place_walk *w, const char *key, const char *kind,
 		return look_missed(w->out, r, key);
 	}
 	return facts_addf(w->out, key,
-	    "sig=%s\tmode=%04o\towner=%u:%u\tsha256=%s\trun=%s", sig,
+	    "sig=%s\tmode=%04o\towner=%u:%u\tsha256=%s%s\trun=%s", sig,
 	    (unsigned int)st->st_mode & 07777, st->st_uid, st->st_gid, hex,
-	    run);
+	    is_skeleton(w, path, hex) ? "\tskel=yes" : "", run);
 }
 
 static int
@@ -159,12 +182,14 @@ add_home(void *arg, const char *user, const char *home)
 	int r = 0;
 
 	(void)user;
+	w->home = home;
 	for (i = 0; home_places[i].path != NULL && r == 0; i++) {
 		w->kind = home_places[i].kind;
 		if (file_join(path, sizeof(path), home,
 		    home_places[i].path) == 0)
 			r = add_path(w, path);
 	}
+	w->home = NULL;
 	return r;
 }
 
@@ -404,6 +429,7 @@ places_tell(const struct fact_change *c, struct state_told *out)
 {
 	const char *path = strchr(c->key, '\t'), *kind, *why;
 	struct look_of was, is;
+	char skel[8];
 
 	kind = path == NULL ? NULL : kind_of(c->key, path);
 	if (kind == NULL)
@@ -413,6 +439,8 @@ places_tell(const struct fact_change *c, struct state_told *out)
 	look_of(c->is, &is);
 	why = bad(kind, &is);
 	if ((c->how == FACT_FOUND && !bad_in_itself(kind, &is)) ||
+	    (c->how == FACT_ADDED && look_field(c->is, "skel", skel,
+	    sizeof(skel))) ||
 	    (c->how == FACT_CHANGED && same_look(&was, &is)))
 		return false;
 	told_init(out, "persist.removed", path, path);
