@@ -22,9 +22,23 @@
 	"/var/log/syslog", "/var/log/messages", "/var/log/kern.log", \
 	"/var/log/cron", "/var/log/cron.log", "/var/log/daemon.log", \
 	"/var/log/user.log", "/var/log/dpkg.log", \
-	"/var/log/audit/audit.log", "/var/log/apt/history.log"
+	"/var/log/audit/audit.log", "/var/log/apt/history.log", \
+	"/var/log/mail.log", "/var/log/mail.err", "/var/log/maillog", \
+	"/var/log/debug", "/var/log/boot.log", "/var/log/sudo.log", \
+	"/var/log/alternatives.log", "/var/log/fail2ban.log", \
+	"/var/log/ufw.log", "/var/log/firewalld", "/var/log/yum.log", \
+	"/var/log/dnf.log", "/var/log/cloud-init.log"
 
 static const char *const logs[] = {LOGS, NULL};
+
+/* Of servers: names that end with "log", one folder deep; of journald the
+ * files that are written now. */
+static const char *const folders[] = {"/var/log/nginx", "/var/log/apache2",
+    "/var/log/httpd", "/var/log/mysql", "/var/log/mariadb",
+    "/var/log/postgresql", "/var/log/samba", "/var/log/squid",
+    "/var/log/exim4", "/var/log/sssd", "/var/log/unattended-upgrades", NULL};
+
+#define JOURNAL "/var/log/journal"
 
 /* Without and with "*" in front, for homes and for events. */
 #define HISTORIES(X) X "/.bash_history", X "/.zsh_history", X "/.history", \
@@ -121,6 +135,74 @@ add_histories(void *arg, const char *user, const char *home)
 	return r;
 }
 
+static bool
+ends_with(const char *name, const char *end)
+{
+	size_t n = strlen(name), k = strlen(end);
+
+	return n >= k && strcmp(name + n - k, end) == 0;
+}
+
+static int
+add_server_log(void *arg, const char *path, const char *name)
+{
+	return ends_with(name, "log") ? add(arg, "log", path, true) : 0;
+}
+
+static int
+add_journal(void *arg, const char *path, const char *name)
+{
+	return ends_with(name, ".journal") && strchr(name, '@') == NULL ?
+	    add(arg, "log", path, false) : 0;
+}
+
+static int
+add_journals(void *arg, const char *path, const char *name)
+{
+	struct log_walk *w = arg;
+
+	(void)name;
+	return look_dir(w->env, path, add_journal, w);
+}
+
+/* Of those that have no fixed name: what was there and is not any more. */
+static int
+add_gone(struct log_walk *w)
+{
+	const struct facts *was = w->env->was;
+	size_t i, n = was == NULL ? 0 : facts_count(was);
+	char full[PATH_MAX];
+	const char *path;
+	struct stat st;
+	int r = 0;
+
+	for (i = 0; i < n && r == 0; i++) {
+		path = look_behind(facts_key(was, i), "log ");
+		if (path == NULL || look_one_of(path, logs) ||
+		    strncmp(facts_value(was, i), "inode=0\t", 8) == 0 ||
+		    look_path(w->env, path, full) != 0 ||
+		    lstat(full, &st) == 0)
+			continue;
+		r = add(w, "log", path, !ends_with(path, ".journal"));
+	}
+	return r;
+}
+
+static int
+add_folders(struct log_walk *w)
+{
+	size_t i;
+	int r = 0;
+
+	for (i = 0; folders[i] != NULL && r == 0; i++)
+		r = look_dir(w->env, folders[i], add_server_log, w);
+	if (r == 0)
+		r = look_dir(w->env, JOURNAL, add_journals, w);
+	if (r == ERR_PERM || r == ERR_IO)
+		r = 0;
+	return r == 0 ? add_gone(w) : r;
+}
+
 static int
 logs_read(const struct state_env *env, struct facts *out, struct why *why)
 {
@@ -132,6 +214,8 @@ logs_read(const struct state_env *env, struct facts *out, struct why *why)
 		return why_set(why, ERR_NOMEM, "logs");
 	for (i = 0; logs[i] != NULL && r == 0; i++)
 		r = add(&w, "log", logs[i], true);
+	if (r == 0)
+		r = add_folders(&w);
 	if (r == 0)
 		r = look_homes(env, add_histories, &w);
 	digest_free(&w.sum);
@@ -177,7 +261,8 @@ done_to(const struct fact_change *c, bool history)
 	if (is == 0)
 		return strcmp(link, "0") == 0 ? "was removed" :
 		    "was emptied";
-	if (history) /* shells write theirs anew, shorter */
+	/* Shells write theirs anew, shorter; journald begins a new one. */
+	if (history || ends_with(c->key, ".journal"))
 		return NULL;
 	if (is < was)
 		return same_field(c, "inode") ? "was cut" :
@@ -209,7 +294,8 @@ logs_tell(const struct fact_change *c, struct state_told *out)
 	return true;
 }
 
-static const char *const paths[] = {LOGS, HISTORIES("*"), NULL};
+static const char *const paths[] = {LOGS, HISTORIES("*"),
+    "/var/log/*/*log", JOURNAL, JOURNAL "/*.journal", NULL};
 
 const struct state_source state_logs = {"logs", paths, 30, logs_read,
     logs_tell, false};
