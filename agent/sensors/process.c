@@ -168,7 +168,8 @@ know_parent(struct process *p, struct process_seen *s, pid_t parent)
 {
 	struct lineage_entry e;
 
-	s->parent = parent;
+	if (parent > 0) /* else what its status says stands */
+		s->parent = parent;
 	if (parent <= 0 || !lineage_get(p->lineage, parent, &e) ||
 	    e.program[0] == '\0') {
 		read_needed(s, NEED_PARENTS);
