@@ -72,19 +72,26 @@ reopen(uint64_t max)
 }
 
 static int
-add(struct spool *s, Cordon__Severity severity, uint64_t run, uint64_t serial)
+add_sized(struct spool *s, Cordon__Severity severity, uint64_t run,
+    uint64_t serial, size_t size)
 {
 	Cordon__Signal sig = CORDON__SIGNAL__INIT;
-	char text[400];
+	char text[4000];
 
-	memset(text, 'x', sizeof(text) - 1);
-	text[sizeof(text) - 1] = '\0';
+	memset(text, 'x', size);
+	text[size] = '\0';
 	sig.kind = (char *)(uintptr_t)"files.changed";
 	sig.severity = severity;
 	sig.text = text;
 	sig.run = run;
 	sig.serial = serial;
 	return spool_add(s, &sig, &why);
+}
+
+static int
+add(struct spool *s, Cordon__Severity severity, uint64_t run, uint64_t serial)
+{
+	return add_sized(s, severity, run, serial, 400);
 }
 
 /* -- once --------------------------------------------------------------- */
@@ -145,15 +152,32 @@ severity_of(uint64_t serial)
 	return serial % 7 == 0 ? HIGH : LOW;
 }
 
+/* So that after a large one is refused a small one still finds room. */
+static int
+add_nth(struct spool *s, uint64_t i)
+{
+	return add_sized(s, severity_of(i), 7, i, i % 3 == 0 ? 3000 : 30);
+}
+
 /* Into a full spool: the low are refused, some severe push others out. */
 static void
 add_mixed(void)
 {
 	struct spool *s = reopen(SMALL);
+	bool refused = false;
 	uint64_t i;
 
-	for (i = 1; i <= MIXED; i++)
-		(void)add(s, severity_of(i), 7, i);
+	/* Until one is refused and the next, a low one too, is taken. */
+	for (i = 1; i <= MIXED; i++) {
+		uint64_t dropped = spool_dropped(s), next = spool_next(s);
+
+		(void)add_nth(s, i);
+		if (refused && spool_next(s) > next && severity_of(i) == LOW)
+			break;
+		refused = spool_dropped(s) > dropped &&
+		    spool_next(s) == next;
+	}
+	assert_true(i < MIXED);
 	/* No sync: what is known is in the records and the state file. */
 }
 
@@ -169,10 +193,9 @@ test_counts_over_a_kill(void **state)
 
 	(void)state;
 	in_a_child(add_mixed);
-	in_a_child(add_mixed);
 	s = reopen(SMALL);
 	for (i = 1; i <= MIXED; i++)
-		(void)add(s, severity_of(i), 7, i);
+		(void)add_nth(s, i);
 	assert_int_equal(spool_sync(s, &why), 0);
 	buf_init(&b, SPOOL_BATCH_BYTES);
 	while (spool_read(s, from, &b, &last, &why) == 0) {

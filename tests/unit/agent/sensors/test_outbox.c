@@ -350,6 +350,31 @@ test_folded(void **state)
 	outbox_free(&o);
 }
 
+/* Killed between the two: whether it went out says its serial. */
+static void
+test_killed_while_telling(void **state)
+{
+	const struct fold_ask a = {.key = "U-1", .cause_id = "U-1",
+	    .program = "", .kind = "files.created", .object = "/a",
+	    .severity = SEV_LOW, .wall_ms = 5, .boot_ms = 5};
+	struct fold *f = NULL;
+	int i;
+
+	(void)state;
+	assert_int_equal(fold_open(dir, 3, 1, &f, &why), 0);
+	for (i = 0; i < 10; i++)
+		assert_int_equal(fold_add(f, &a), i >= 3);
+	fold_telling(f, fold_due(f, 5, true), 42);
+	fold_free(&f);
+	assert_int_equal(fold_open(dir, 3, 42, &f, &why), 0); /* it did not */
+	assert_int_equal(fold_due(f, 5, true)->untold, 7);
+	fold_telling(f, fold_due(f, 5, true), 42);
+	fold_free(&f);
+	assert_int_equal(fold_open(dir, 3, 43, &f, &why), 0); /* it did */
+	assert_null(fold_due(f, 5, true));
+	fold_free(&f);
+}
+
 /* Nobody is known: then the kind is what is counted. */
 static void
 test_folded_by_kind(void **state)
@@ -493,6 +518,7 @@ main(void)
 		T(test_torn),
 		T(test_another_boot),
 		T(test_folded),
+		T(test_killed_while_telling),
 		T(test_folded_by_kind),
 		T(test_many_causes),
 		T(test_lost_is_counted),
