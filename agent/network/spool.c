@@ -22,6 +22,7 @@
 
 #define SEGMENT_LEAST (32 * 1024)
 #define SEGMENT_MOST (1024 * 1024)
+#define RETRY_MS 1000 /* between two looks whether there is space again */
 
 int
 spool_path(const struct spool *s, char out[PATH_MAX], const char *name)
@@ -97,7 +98,23 @@ reserve_give_up(struct spool *s)
 	if (!s->reserve || spool_path(s, path, SPOOL_RESERVE) != 0)
 		return false;
 	s->reserve = false;
+	s->scarce = true;
+	s->retry_ms = clock_boot_ms() + RETRY_MS;
 	return unlink(path) == 0;
+}
+
+/* The reserve was for the severe: until there is one again, no others. */
+static bool
+is_scarce(struct spool *s)
+{
+	int64_t now;
+
+	if (!s->scarce || (now = clock_boot_ms()) < s->retry_ms)
+		return s->scarce;
+	s->retry_ms = now + RETRY_MS;
+	reserve_make(s);
+	s->scarce = !s->reserve;
+	return s->scarce;
 }
 
 int
@@ -457,7 +474,8 @@ spool_add(struct spool *s, Cordon__Signal *sig, struct why *why)
 		    "signal larger than %d bytes", RECORD_DATA_MAX), why);
 		goto done;
 	}
-	if (!has_room(s, rec.len, severity, why)) {
+	if ((severity < SEVERE && is_scarce(s)) ||
+	    !has_room(s, rec.len, severity, why)) {
 		rc = refuse(s, severity, ERR_LIMIT, why);
 		goto done;
 	}

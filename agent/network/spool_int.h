@@ -48,6 +48,8 @@ struct spool {
 	struct taken taken[SPOOL_RUNS]; /* newest run first */
 	bool dirty, state_dirty, reserve;
 	bool refused; /* since the state was saved */
+	bool scarce;  /* the reserve was given up */
+	int64_t retry_ms; /* boot: then the next try to have it again */
 	struct cursor cursor[2]; /* of all, of the severe ones */
 };
 

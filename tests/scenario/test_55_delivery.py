@@ -6,90 +6,17 @@ numbered signals by the sensors' own way out and keeps a tally of its own
 a day offline with 200,000 signals; here for half a minute and 20,000."""
 import os
 import random
-import re
-import shutil
 import signal
-import sqlite3
-import struct
 import time
 
-import pytest
-
-from world import TOP, wait_for
+from source import Source, backlog
+from world import wait_for
 
 LONG = os.environ.get("CORDON_DELIVER", "") not in ("", "0")
 KILLS = 600 if LONG else 16
 BACKLOG = 100000 if LONG else 20000
 OFFLINE = 200000 if LONG else 40000
 VICTIMS = ("agent-network", "agent-sensors", "agent", "collector")
-
-
-class Source:
-    """A host whose sensors are the source; what was emitted and what was stored of it."""
-
-    def __init__(self, world, col, name, **settings):
-        self.col, self.name = col, name
-        self.h = world.host(name, **dict({"spool__fold_after": 50}, **settings))
-        self.h.libexec = self.h.path("libexec")
-        shutil.copytree(world.libexec, self.h.libexec)
-        own = os.path.join(self.h.libexec, "agent-sensors")
-        shutil.copy(os.path.join(TOP, "build/test/signal-source"), own + ".new")
-        os.chmod(own + ".new", 0o755)
-        os.rename(own + ".new", own)
-        self.h.enrol(col).start_agent()
-        self.dir = os.path.join(self.h.state, "sensors")
-        wait_for("the source", lambda: os.path.exists(os.path.join(self.dir, "tally")))
-
-    def rate(self, per_second):
-        path = os.path.join(self.dir, "rate")
-        with open(path + ".new", "w") as f:
-            f.write("%d\n" % per_second)
-        os.rename(path + ".new", path)
-
-    def emitted(self):
-        with open(os.path.join(self.dir, "tally"), "rb") as f:
-            return struct.unpack("=II", f.read(8))
-
-    def pause(self):
-        """Stop the stream; what was begun and not done (by kills) in all so far is not known to anybody else."""
-        self.rate(0)
-        wait_for("the end of the stream", lambda: self.still(), 20, 0.2)
-        return self.emitted()[0]
-
-    def still(self):
-        before = self.emitted()
-        time.sleep(0.15)
-        return before == self.emitted()
-
-    def query(self, sql, *args):
-        db = sqlite3.connect("file:%s?mode=ro" % os.path.join(self.col.state, "collector.db"), uri=True, timeout=20)
-        try:
-            return db.execute(sql.replace("HOST", "host_id = (SELECT host_id FROM hosts WHERE name = '%s')" % self.name),
-                              args).fetchall()
-        finally:
-            db.close()
-
-    def stored(self):
-        """(numbers of the source that were stored, in the order of the host's numbers; folded; dropped)"""
-        rows = self.query("SELECT object, kind, evidence, number FROM signals WHERE HOST AND number > 0 ORDER BY number")
-        whole = [int(o[3:]) for o, kind, _, _ in rows if kind == "files.created" and o.startswith("/n/")]
-        folded = sum(count(e, "folded") for _, kind, e, _ in rows if kind == "agent.folded")
-        dropped = sum(count(e, "not-taken") + count(e, "removed") for _, kind, e, _ in rows
-                      if kind == "agent.spool-dropped")
-        return whole, folded, dropped, [n for _, _, _, n in rows]
-
-    def complained(self):
-        return self.query("SELECT kind, text FROM signals WHERE HOST AND kind IN "
-                          "('agent.numbers-missing', 'agent.chain-broken')")
-
-    def accounted(self):
-        whole, folded, dropped, _ = self.stored()
-        return len(whole) + folded + dropped
-
-
-def count(evidence, key):
-    found = re.search(r'"%s":"(\d+)"' % key, evidence)
-    return int(found.group(1)) if found else 0
 
 
 def kill(col, s, victim):
@@ -144,29 +71,6 @@ def test_kills_at_random(world, people):
     s.h.stop_agent()
 
 
-def backlog(s, col, n):
-    """N signals in the spool while the collector is away; the highest severe number of the source."""
-    col.collector.kill()
-    col.collector.wait()
-    s.rate(20000)
-    wait_for("%d signals" % n, lambda: s.emitted()[0] >= n, 240, 0.1)
-    begun = s.pause()
-    wait_for("all of them in the spool", lambda: unsent(s) == 0, 60)
-    return begun, begun // 50 * 50
-
-
-def unsent(s):
-    """How many the source still holds: none when both its files begin behind what it emitted."""
-    total = 0
-    for i in (0, 1):
-        with open(os.path.join(s.dir, "unsent-%d" % i), "rb") as f:
-            data = f.read(64)
-        base, = struct.unpack(">Q", data[24:32])
-        serial = struct.unpack(">Q", data[44:52])[0] if len(data) >= 52 else 0
-        total += serial >= base
-    return total
-
-
 def test_severe_overtakes(world, people):
     col, _, _ = people
     s = Source(world, col, "late", spool__fold_after=0)
@@ -185,6 +89,37 @@ def test_severe_overtakes(world, people):
     assert behind > begun / 10, "nothing was overtaken"
     assert sorted(whole) == list(range(1, begun + 1)) and dropped == 0
     assert numbers == list(range(1, len(numbers) + 1)) and not s.complained()
+    s.h.stop_agent()
+
+
+def test_a_full_disk(world, people):
+    """No space for anything, for a while: the severe are kept, what is not taken is counted and told, and it goes on."""
+    col, _, _ = people
+    s = Source(world, col, "fulldisk", tmpfs="12m", spool__fold_after=0)
+    wait_for("online", lambda: col.admin.json("host", "show", "fulldisk")["online"])
+    s.rate(1000)
+    wait_for("a stream", lambda: s.accounted() > 300)
+    col.collector.kill()
+    col.collector.wait()
+    s.h.run(["sh", "-c", "cat /dev/zero > %s/fill 2>/dev/null; true" % s.h.state])
+    full = s.emitted()[0]
+    wait_for("a thousand with no space", lambda: s.emitted()[0] > full + 3000)
+    s.rate(0)
+    for victim in ("agent-network", "agent-sensors"):
+        kill(col, s, victim)
+    s.rate(1000)
+    s.h.run(["rm", s.h.state + "/fill"])
+    wait_for("some with space again", lambda: s.emitted()[0] > full + 4500)
+    begun = s.pause()
+    col.start_collector()
+    wait_for("everything accounted for", lambda: s.accounted() >= begun - 1, 60, 0.3)
+    time.sleep(2)
+    whole, _, dropped, numbers = s.stored()
+    print("%d emitted, %d stored, %d dropped for want of space and told" % (begun, len(whole), dropped))
+    assert dropped > 0 and begun - 1 <= len(whole) + dropped <= begun
+    assert len(whole) == len(set(whole)) and numbers == list(range(1, len(numbers) + 1)) and not s.complained()
+    lost = [n for n in range(50, begun + 1, 50) if n not in set(whole)]
+    assert len(lost) <= 1, "severe ones were dropped: %s" % lost
     s.h.stop_agent()
 
 

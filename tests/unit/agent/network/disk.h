@@ -4,8 +4,8 @@
  * the files of one folder (by standing in for the C library's calls), and
  * can make of it, in another folder, what a cut after any of these calls may
  * leave: what was synced is there, of the rest any part.  Files only; folder
- * entries get there in order, each whole, but not before their sync.
- * Included by one test program.
+ * entries get there in order, each whole, but not before their sync.  It
+ * may also run full for a while.  Included by one test program.
  */
 #ifndef TESTS_UNIT_AGENT_NETWORK_DISK_H
 #define TESTS_UNIT_AGENT_NETWORK_DISK_H
@@ -51,6 +51,8 @@ static struct {
 	uint64_t pos[FDS];
 	bool busy; /* in here: not to be recorded */
 	void (*after)(void); /* each call that changed something */
+	/* No space for the calls FULL_FROM to FULL_TO that want some. */
+	uint64_t wanted, full_from, full_to;
 } disk;
 
 #define REAL(name, type) \
@@ -209,6 +211,19 @@ synced(int fd)
 	changed();
 }
 
+/* A call that wants space in our folder: is there none? */
+static bool
+no_space(bool in_ours)
+{
+	if (disk.busy || !in_ours)
+		return false;
+	disk.wanted++;
+	if (disk.wanted < disk.full_from || disk.wanted >= disk.full_to)
+		return false;
+	errno = ENOSPC;
+	return true;
+}
+
 /* -- in the place of the C library ----------------------------------------- */
 
 int disk_open(const char *path, int flags, ...) __asm__("open");
@@ -244,6 +259,10 @@ disk_open(const char *path, int flags, ...)
 	va_start(ap, flags);
 	mode = mode_arg(flags, ap);
 	va_end(ap);
+	if ((flags & O_CREAT) != 0 &&
+	    no_space(ours(AT_FDCWD, path) != NULL &&
+	    lookup(folder(), ours(AT_FDCWD, path)) < 0))
+		return -1;
 	fd = real(path, flags, mode);
 	opened(fd, AT_FDCWD, path, flags);
 	return fd;
@@ -260,6 +279,9 @@ disk_openat(int at, const char *path, int flags, ...)
 	va_start(ap, flags);
 	mode = mode_arg(flags, ap);
 	va_end(ap);
+	if ((flags & O_CREAT) != 0 && no_space(ours(at, path) != NULL &&
+	    lookup(folder(), ours(at, path)) < 0))
+		return -1;
 	fd = real(at, path, flags, mode);
 	opened(fd, at, path, flags);
 	return fd;
@@ -280,6 +302,10 @@ disk_write(int fd, const void *data, size_t len)
 	ssize_t n;
 
 	REAL("write", ssize_t (*)(int, const void *, size_t));
+	/* Over what is there no space is wanted. */
+	if (file_of(fd) != NULL && disk.pos[fd] + len > file_of(fd)->len &&
+	    no_space(true))
+		return -1;
 	n = real(fd, data, len);
 	if (n > 0 && file_of(fd) != NULL) {
 		wrote(fd, data, n, disk.pos[fd]);
@@ -294,6 +320,13 @@ disk_pwrite(int fd, const void *data, size_t len, off_t at)
 	ssize_t n;
 
 	REAL("pwrite", ssize_t (*)(int, const void *, size_t, off_t));
+	if (file_of(fd) != NULL && (uint64_t)at + len > file_of(fd)->len &&
+	    no_space(true)) {
+		/* The first of them is only short. */
+		if (disk.wanted != disk.full_from)
+			return -1;
+		len /= 2;
+	}
 	n = real(fd, data, len, at);
 	wrote(fd, data, n, (uint64_t)at);
 	return n;
@@ -480,6 +513,7 @@ disk_begin(const char *dir, void (*after)(void))
 		free(disk.safe[i].data);
 	}
 	memset(&disk, 0, sizeof(disk));
+	disk.full_from = UINT64_MAX;
 	snprintf(disk.dir, sizeof(disk.dir), "%s", dir);
 	disk.nver = 1;
 	disk.after = after;

@@ -4,7 +4,8 @@
  * disk, and the disk keeps of what was not synced whatever it likes.  Each
  * time the spool comes back: what it had said to be durable is there, nothing
  * else than what was added is, no number is given twice, and a sender that
- * sends again what was not acknowledged loses nothing.
+ * sends again what was not acknowledged loses nothing.  Then the disk runs
+ * full at each of these calls: what is not taken is counted to the last one.
  */
 #include "tests/unit/agent/network/disk.h"
 
@@ -319,6 +320,101 @@ test_full(void **state)
 	play(full);
 }
 
+/* As `ordinary`, whatever the disk says to it. */
+static void
+in_need(void)
+{
+	int i, k;
+
+	for (i = 0; i < 16; i++) {
+		for (k = 0; k < 5; k++)
+			add();
+		if (spool_sync(s, &why) == 0)
+			t.durable = spool_synced(s);
+		if (i % 4 == 3) {
+			t.acked = t.durable > 3 ? t.durable - 3 : 0;
+			(void)spool_ack(s, t.acked, &why);
+		}
+	}
+}
+
+static uint64_t
+refused(void)
+{
+	uint64_t i, n = 0;
+
+	for (i = 1; i <= t.serials; i++)
+		n += t.refused[i];
+	return n;
+}
+
+/* The space is back: all is as it was, and what was not taken is told. */
+static void
+check_need(uint64_t from)
+{
+	static struct found f;
+	uint64_t n, i, serial, not_taken = refused();
+
+	memset(&f, 0, sizeof(f));
+	if (spool_dropped(s) != not_taken)
+		fail_msg("full at %ju: %ju dropped, not %ju",
+		    (uintmax_t)from, (uintmax_t)spool_dropped(s),
+		    (uintmax_t)not_taken);
+	/* A kill here, and the sender comes again with everything. */
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(spool_report(s, &why), 0);
+		assert_int_equal(spool_sync(s, &why), 0);
+		spool_close(&s);
+		assert_int_equal(spool_open(sub, SPOOL_MAX_LEAST, &s, &why),
+		    0);
+	}
+	for (serial = 1; serial <= t.serials; serial++)
+		assert_int_equal(give(s, serial), ERR_EXIST);
+	assert_int_equal(lost_total(&s->lost), 0);
+	read_found(s, &f);
+	for (serial = 1; serial <= t.serials; serial++) {
+		n = t.number_of[serial];
+		if (t.refused[serial] ? f.serial[serial] :
+		    n > t.acked && !f.serial[serial])
+			fail_msg("full at %ju: serial %ju", (uintmax_t)from,
+			    (uintmax_t)serial);
+	}
+	assert_int_equal(spool_dropped(s), not_taken);
+}
+
+/* No space at any one place, for one call and for many, then again. */
+static void
+test_no_space(void **state)
+{
+	static const uint64_t lengths[] = {1, 2, 7, 40};
+	uint64_t from, calls = 200, most = 0;
+	size_t i;
+
+	(void)state;
+	for (from = 1; from < calls; from += run.seeds > 3 ? 1 : 3)
+		for (i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+			memset(&t, 0, sizeof(t));
+			disk_begin(sub, NULL);
+			assert_int_equal(spool_open(sub, SPOOL_MAX_LEAST, &s,
+			    &why), 0);
+			disk.wanted = 0;
+			disk.full_from = from;
+			disk.full_to = from + lengths[i];
+			in_need();
+			calls = disk.wanted;
+			if (most < refused())
+				most = refused();
+			disk.full_from = UINT64_MAX;
+			check_need(from);
+			disk_end();
+			spool_close(&s);
+			(void)spool_wipe(sub, NULL);
+		}
+	print_message("%ju calls that want space; at most %ju signals not "
+	    "taken\n", (uintmax_t)calls, (uintmax_t)most);
+	assert_true(most > 10);
+}
+
 /* The harness itself: a spool that forgets to sync is found out. */
 static void
 forget_to_sync(void)
@@ -369,6 +465,7 @@ main(void)
 		T(test_harness_sees),
 		T(test_ordinary),
 		T(test_full),
+		T(test_no_space),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
