@@ -15,6 +15,10 @@
 
 #include "agent/sensors/path.h"
 
+/* Of linux/fcntl.h since 6.5: a handle to tell files apart, not to open. */
+#ifndef AT_HANDLE_FID
+#define AT_HANDLE_FID 0x200
+#endif
 #define SLOTS 4096 /* power of two, twice DIRS_MAX */
 
 struct known_dir {
@@ -36,6 +40,8 @@ struct dirs {
 	size_t n;
 	struct mount mount[DIRS_MOUNTS_MAX];
 	size_t mounts;
+	struct known_dir **fixed; /* by hash, a power of two, half empty */
+	size_t nfixed, fixed_size;
 };
 
 struct dirs *
@@ -68,6 +74,12 @@ dirs_free(struct dirs **d)
 	dirs_forget(*d);
 	for (i = 0; i < (*d)->mounts; i++)
 		free((*d)->mount[i].path);
+	for (i = 0; i < (*d)->fixed_size; i++) {
+		if ((*d)->fixed[i] != NULL)
+			free((*d)->fixed[i]->path);
+		free((*d)->fixed[i]);
+	}
+	free((*d)->fixed);
 	free(*d);
 	*d = NULL;
 }
@@ -116,7 +128,7 @@ dirs_add_mount(struct dirs *d, const char *path, struct why *why)
 	return 0;
 }
 
-static size_t
+static uint64_t
 hash_place(const struct fan_place *p)
 {
 	uint64_t h = 1469598103934665603ULL ^ p->fsid; /* FNV-1a */
@@ -124,23 +136,49 @@ hash_place(const struct fan_place *p)
 
 	for (i = 0; i < p->handle_len; i++)
 		h = (h ^ p->handle[i]) * 1099511628211ULL;
-	return (size_t)(h ^ (h >> 29)) & (SLOTS - 1);
+	return h ^ (h >> 29);
 }
 
+/* Where P is, or would be, in a table of SIZE. */
 static struct known_dir **
-slot_of(struct dirs *d, const struct fan_place *p)
+place_in(struct known_dir **table, size_t size, const struct fan_place *p)
 {
-	size_t i = hash_place(p);
+	size_t i = (size_t)hash_place(p) & (size - 1);
 
-	for (; d->slot[i] != NULL; i = (i + 1) & (SLOTS - 1)) {
-		const struct known_dir *k = d->slot[i];
+	for (; table[i] != NULL; i = (i + 1) & (size - 1)) {
+		const struct known_dir *k = table[i];
 
 		if (k->fsid == p->fsid && k->type == p->handle_type &&
 		    k->len == p->handle_len &&
 		    memcmp(k->handle, p->handle, k->len) == 0)
 			break;
 	}
-	return &d->slot[i];
+	return &table[i];
+}
+
+static struct known_dir **
+slot_of(struct dirs *d, const struct fan_place *p)
+{
+	return place_in(d->slot, SLOTS, p);
+}
+
+static struct known_dir *
+known_new(const struct fan_place *p, const char *path)
+{
+	struct known_dir *k = malloc(sizeof(*k) + p->handle_len);
+
+	if (k == NULL)
+		return NULL;
+	k->fsid = p->fsid;
+	k->type = p->handle_type;
+	k->len = (uint32_t)p->handle_len;
+	memcpy(k->handle, p->handle, p->handle_len);
+	k->path = strdup(path);
+	if (k->path == NULL) {
+		free(k);
+		return NULL;
+	}
+	return k;
 }
 
 /* Ask the kernel, below one mount, if it is still that file system. */
@@ -192,6 +230,9 @@ dirs_path(struct dirs *d, const struct fan_place *p)
 	slot = slot_of(d, p);
 	if (*slot != NULL)
 		return (*slot)->path;
+	if (d->nfixed > 0 && (k = *place_in(d->fixed, d->fixed_size, p)) !=
+	    NULL)
+		return k->path;
 	for (i = 0; i < d->mounts; i++)
 		if (d->mount[i].fsid == p->fsid &&
 		    resolve(&d->mount[i], p, path))
@@ -202,19 +243,74 @@ dirs_path(struct dirs *d, const struct fan_place *p)
 		dirs_forget(d);
 		slot = slot_of(d, p);
 	}
-	k = malloc(sizeof(*k) + p->handle_len);
+	k = known_new(p, path);
 	if (k == NULL)
 		return NULL;
-	k->fsid = p->fsid;
-	k->type = p->handle_type;
-	k->len = (uint32_t)p->handle_len;
-	memcpy(k->handle, p->handle, p->handle_len);
-	k->path = strdup(path);
-	if (k->path == NULL) {
-		free(k);
-		return NULL;
-	}
 	*slot = k;
 	d->n++;
 	return k->path;
+}
+
+/* -- folders that were marked one by one ---------------------------- */
+
+static int
+fixed_grow(struct dirs *d)
+{
+	size_t i, size = d->fixed_size == 0 ? 1024 : d->fixed_size * 2;
+	struct known_dir **table, *k;
+	struct fan_place p;
+
+	if (d->nfixed >= DIRS_FIXED_MAX)
+		return ERR_LIMIT;
+	table = calloc(size, sizeof(*table));
+	if (table == NULL)
+		return ERR_NOMEM;
+	for (i = 0; i < d->fixed_size; i++) {
+		k = d->fixed[i];
+		if (k == NULL)
+			continue;
+		p = (struct fan_place){k->fsid, k->type, k->handle, k->len,
+		    ""};
+		*place_in(table, size, &p) = k;
+	}
+	free(d->fixed);
+	d->fixed = table;
+	d->fixed_size = size;
+	return 0;
+}
+
+int
+dirs_fix(struct dirs *d, int fd, const char *path)
+{
+	union {
+		struct file_handle h;
+		uint8_t bytes[sizeof(struct file_handle) + FAN_HANDLE_MAX];
+	} u;
+	struct known_dir **slot, *k;
+	struct fan_place p = {.name = ""};
+	struct statfs sf;
+	int mount, r;
+
+	u.h.handle_bytes = FAN_HANDLE_MAX;
+	if (name_to_handle_at(fd, "", &u.h, &mount, AT_EMPTY_PATH |
+	    AT_HANDLE_FID) < 0 || fstatfs(fd, &sf) < 0)
+		return ERR_UNSUPP;
+	memcpy(&p.fsid, &sf.f_fsid, sizeof(p.fsid));
+	p.handle_type = u.h.handle_type;
+	p.handle = u.bytes + sizeof(struct file_handle);
+	p.handle_len = u.h.handle_bytes;
+	if ((d->nfixed + 1) * 2 > d->fixed_size && (r = fixed_grow(d)) != 0)
+		return r;
+	k = known_new(&p, path);
+	if (k == NULL)
+		return ERR_NOMEM;
+	slot = place_in(d->fixed, d->fixed_size, &p);
+	if (*slot != NULL) {
+		free((*slot)->path);
+		free(*slot);
+	} else {
+		d->nfixed++;
+	}
+	*slot = k;
+	return 0;
 }

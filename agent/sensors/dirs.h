@@ -16,6 +16,7 @@
 
 #define DIRS_MAX 2048	/* folders remembered; then all are forgotten */
 #define DIRS_MOUNTS_MAX 128
+#define DIRS_FIXED_MAX 65536 /* folders marked one by one */
 
 struct dirs; /* opaque; one thread */
 
@@ -31,6 +32,12 @@ int dirs_add_mount(struct dirs *d, const char *path, struct why *why);
  * folder is gone or cannot be named.
  */
 const char *dirs_path(struct dirs *d, const struct fan_place *place);
+/*
+ * FD is the folder at PATH, marked by itself because handles of its file
+ * system cannot be opened (overlayfs): kept until it is fixed again or all
+ * is freed.  ERR_UNSUPP: it has no handle; ERR_LIMIT, ERR_NOMEM.
+ */
+int dirs_fix(struct dirs *d, int fd, const char *path);
 /* A folder was moved somewhere: remembered paths may be wrong. */
 void dirs_forget(struct dirs *d);
 

@@ -92,6 +92,7 @@ fan_event_next(const uint8_t *buf, size_t len, size_t *off,
 	ev->mask = meta.mask;
 	ev->pid = meta.pid;
 	ev->pidfd = -1;
+	ev->fd = meta.fd < 0 ? -1 : meta.fd;
 	for (at = meta.metadata_len; at < meta.event_len; at += head.len) {
 		if (meta.event_len - at < sizeof(head))
 			return ERR_SYNTAX;

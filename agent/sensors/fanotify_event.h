@@ -27,6 +27,7 @@ struct fan_event {
 	uint64_t mask;
 	pid_t pid;
 	int pidfd; /* -1: none; else the caller closes it */
+	int fd; /* of the file, in a group without handles; the same */
 	struct fan_place at;   /* handle NULL: none */
 	struct fan_place from; /* of FAN_RENAME; handle NULL: none */
 };

@@ -32,6 +32,7 @@ static const struct syscall_rule calls[] = {
 	{"inotify_init1", "events where fanotify cannot mark"},
 	{"inotify_add_watch", "events where fanotify cannot mark"},
 	{"open_by_handle_at", "which folder an event is of"},
+	{"name_to_handle_at", "the same where handles cannot be opened"},
 	{"pidfd_send_signal", "signal 0: is the process still there"},
 	{"kill", "the same for kernels that count it so"},
 	{"openat2", "open without following links"},

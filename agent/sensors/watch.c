@@ -22,8 +22,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "agent/sensors/dirs.h"
 #include "agent/sensors/fanotify_event.h"
+#include "agent/sensors/marks.h"
 #include "agent/sensors/path.h"
 #include "agent/sensors/prompt.h"
 #include "agent/sensors/who.h"
@@ -33,8 +33,6 @@
 #define READ_SIZE (16 * 1024)
 #define INOTIFY_DIRS_MAX 65536
 
-#define MASK_BASE (FAN_CREATE | FAN_DELETE | FAN_CLOSE_WRITE | FAN_ATTRIB | \
-	FAN_ONDIR)
 #define MASK_CONTENT (FAN_CREATE | FAN_DELETE | FAN_CLOSE_WRITE | \
 	FAN_MOVED_FROM | FAN_MOVED_TO | FAN_RENAME)
 #define MASK_MOVED (FAN_MOVED_FROM | FAN_MOVED_TO)
@@ -52,14 +50,14 @@ struct watch {
 	const struct ignore *ignore;
 	struct feed *feed; /* NULL: no data trees */
 	struct tap *tap; /* NULL: nobody listens */
-	int wake_fd, stop_fd, fan_fd, ino_fd;
+	int wake_fd, stop_fd, ino_fd;
+	struct marks marks;
 	bool running;
 	bool news; /* of the watch thread: something was lost */
 	pthread_t thread;
 	pthread_mutex_t lock; /* roots and dirs: thread against watch_root */
 	struct watched_root root[WATCH_ROOTS_MAX];
 	size_t roots;
-	struct dirs *dirs;
 	struct who_cache *cache; /* lent */
 	const char *own_dir; /* the agent's state; NULL: none */
 	watch_own_fn *own_fn;
@@ -69,15 +67,14 @@ struct watch {
 	char **ino_path; /* by watch descriptor; owned */
 	size_t ino_max;
 	bool ino_full; /* told that there are too many */
-	char abilities[128];
 	uint8_t data[READ_SIZE] __attribute__((aligned(8)));
 };
 
 const char *
 rung_str(enum rung r)
 {
-	static const char *const text[] = {"fanotify", "inotify",
-	    "scan only"};
+	static const char *const text[] = {"fanotify",
+	    "fanotify, folder by folder", "inotify", "scan only"};
 
 	return text[r];
 }
@@ -144,7 +141,7 @@ note(struct watch *w, const char *path, const char *from, struct who *who,
 static bool
 place_path(struct watch *w, const struct fan_place *p, bool any, char *out)
 {
-	const char *dir = dirs_path(w->dirs, p);
+	const char *dir = dirs_path(w->marks.dirs, p);
 
 	if (dir == NULL)
 		return false;
@@ -247,7 +244,7 @@ on_change(struct watch *w, const struct fan_event *ev)
 	has_from = place_path(w, &ev->from, false, from);
 	if ((ev->mask & FAN_ONDIR) &&
 	    (ev->mask & (MASK_MOVED | FAN_RENAME)))
-		dirs_forget(w->dirs);
+		dirs_forget(w->marks.dirs);
 	if (!has_at && !has_from)
 		return;
 	if (content && w->own_dir != NULL &&
@@ -310,21 +307,54 @@ on_event(struct watch *w, const struct fan_event *ev)
 		on_change(w, ev);
 }
 
+/*
+ * File systems that can only be marked without handles (overlayfs, a
+ * subvolume of btrfs): programs that start there, files that were written.
+ */
 static void
-read_fanotify(struct watch *w)
+on_plain(struct watch *w, const struct fan_event *ev)
+{
+	char path[PATH_LEN], link[64];
+	struct who *who;
+	ssize_t n;
+
+	if (ev->mask & FAN_Q_OVERFLOW)
+		lose(w, WATCH_LOST_KERNEL);
+	if (ev->fd < 0 || ev->pid == getpid())
+		return;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", ev->fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	if (n <= 0 || path[0] != '/')
+		return;
+	path[n] = '\0';
+	if (ev->mask & FAN_OPEN_EXEC)
+		on_exec(w, ev, path);
+	if (!(ev->mask & FAN_CLOSE_WRITE) || !heard(w, path))
+		return;
+	who = who_find(w->cache, ev->pid, ev->pidfd);
+	note(w, path, NULL, who, true);
+	who_unref(&who);
+}
+
+/* All events of one group. */
+static void
+read_events(struct watch *w, int fd, void (*fn)(struct watch *w,
+    const struct fan_event *ev))
 {
 	struct fan_event ev;
 	size_t off;
 	ssize_t n;
 	int r;
 
-	while ((n = read(w->fan_fd, w->data, sizeof(w->data))) > 0) {
+	while ((n = read(fd, w->data, sizeof(w->data))) > 0) {
 		off = 0;
 		while ((r = fan_event_next(w->data, (size_t)n, &off,
 		    &ev)) == 0) {
-			on_event(w, &ev);
+			fn(w, &ev);
 			if (ev.pidfd >= 0)
 				close(ev.pidfd);
+			if (ev.fd >= 0)
+				close(ev.fd);
 		}
 		if (r == ERR_SYNTAX)
 			lose(w, WATCH_LOST_FORM);
@@ -404,14 +434,22 @@ void
 watch_dir(struct watch *w, int fd, const char *path)
 {
 	char link[64];
+	bool marked;
 	size_t i;
 	int wd;
 
 	for (i = 0; i < w->roots; i++)
-		if (w->root[i].rung == RUNG_INOTIFY &&
+		if ((w->root[i].rung == RUNG_INOTIFY ||
+		    w->root[i].rung == RUNG_FOLDERS) &&
 		    path_under(path, w->root[i].path))
 			break;
 	if (i == w->roots)
+		return;
+	pthread_mutex_lock(&w->lock);
+	marked = w->root[i].rung == RUNG_FOLDERS && marks_folder(&w->marks, fd,
+	    path);
+	pthread_mutex_unlock(&w->lock);
+	if (marked)
 		return;
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	pthread_mutex_lock(&w->ino_lock);
@@ -428,36 +466,6 @@ watch_dir(struct watch *w, int fd, const char *path)
 
 /* -- setting up ---------------------------- */
 
-static void
-open_fanotify(struct watch *w)
-{
-	const unsigned int base = FAN_CLASS_NOTIF | FAN_CLOEXEC |
-	    FAN_NONBLOCK | FAN_REPORT_DFID_NAME;
-	static const struct {
-		unsigned int flags;
-		const char *text;
-	} rows[] = {
-	    {FAN_REPORT_PIDFD | FAN_UNLIMITED_QUEUE | FAN_UNLIMITED_MARKS,
-		"names, pidfd, unlimited queue"},
-	    {FAN_REPORT_PIDFD, "names, pidfd"},
-	    {FAN_UNLIMITED_QUEUE, "names, unlimited queue"},
-	    {0, "names"},
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		w->fan_fd = fanotify_init(base | rows[i].flags,
-		    O_RDONLY | O_CLOEXEC);
-		if (w->fan_fd < 0)
-			continue;
-		snprintf(w->abilities, sizeof(w->abilities), "%s",
-		    rows[i].text);
-		return;
-	}
-	snprintf(w->abilities, sizeof(w->abilities), "no fanotify: %s",
-	    strerror(errno));
-}
-
 int
 watch_new(struct pending *pending, const struct ignore *ignore,
     struct who_cache *who, int wake_fd, struct watch **out, struct why *why)
@@ -471,17 +479,15 @@ watch_new(struct pending *pending, const struct ignore *ignore,
 	w->ignore = ignore;
 	w->wake_fd = wake_fd;
 	pending_wake(pending, wake_fd);
-	w->fan_fd = w->ino_fd = -1;
+	w->ino_fd = -1;
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_mutex_init(&w->ino_lock, NULL);
 	w->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	w->dirs = dirs_new();
 	w->cache = who;
-	if (w->stop_fd < 0 || w->dirs == NULL) {
+	if (!marks_open(&w->marks) || w->stop_fd < 0) {
 		why_set(why, r, "watch: cannot be set up");
 		goto done;
 	}
-	open_fanotify(w);
 	w->ino_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	*out = w;
 	w = NULL;
@@ -505,36 +511,6 @@ watch_own(struct watch *w, const char *dir, watch_own_fn *fn, void *arg)
 	w->own_arg = arg;
 }
 
-/* Mark the file system of PATH with as much as the kernel takes. */
-static bool
-mark(struct watch *w, const char *path, bool changes)
-{
-	const uint64_t masks[] = {
-	    MASK_BASE | FAN_RENAME | FAN_OPEN_EXEC,
-	    MASK_BASE | MASK_MOVED | FAN_OPEN_EXEC,
-	    MASK_BASE | MASK_MOVED,
-	};
-	size_t i;
-
-	if (w->fan_fd < 0) {
-		errno = ENOSYS;
-		return false;
-	}
-	if (!changes)
-		return fanotify_mark(w->fan_fd,
-		    FAN_MARK_ADD | FAN_MARK_FILESYSTEM,
-		    FAN_OPEN_EXEC | FAN_ATTRIB, AT_FDCWD, path) == 0;
-	for (i = 0; i < sizeof(masks) / sizeof(masks[0]); i++) {
-		if (fanotify_mark(w->fan_fd,
-		    FAN_MARK_ADD | FAN_MARK_FILESYSTEM | FAN_MARK_DONT_FOLLOW,
-		    masks[i], AT_FDCWD, path) == 0)
-			return true;
-		if (errno != EINVAL)
-			return false;
-	}
-	return false;
-}
-
 /* Is PATH a root already?  Then the file system there now is marked. */
 static bool
 mark_again(struct watch *w, const char *path, struct why *why)
@@ -546,8 +522,9 @@ mark_again(struct watch *w, const char *path, struct why *why)
 			break;
 	if (i == w->roots)
 		return false;
-	if (w->root[i].rung == RUNG_FANOTIFY && mark(w, path, true))
-		dirs_add_mount(w->dirs, path, why);
+	if (w->root[i].rung == RUNG_FANOTIFY && marks_tree(&w->marks, path,
+	    true))
+		dirs_add_mount(w->marks.dirs, path, why);
 	return true;
 }
 
@@ -575,11 +552,11 @@ watch_root(struct watch *w, const char *path, enum rung *rung,
 		goto done;
 	}
 	root->rung = RUNG_FANOTIFY;
-	if (!mark(w, path, true) || dirs_add_mount(w->dirs, path, why) != 0) {
+	if (!marks_tree(&w->marks, path, true) ||
+	    dirs_add_mount(w->marks.dirs, path, why) != 0) {
 		why_sys(why, ERR_UNSUPP, "%s: no fanotify mark", path);
-		root->rung = RUNG_INOTIFY;
-		if (w->ino_fd < 0)
-			root->rung = RUNG_SCAN;
+		root->rung = marks_one(&w->marks, path) ? RUNG_FOLDERS :
+		    w->ino_fd >= 0 ? RUNG_INOTIFY : RUNG_SCAN;
 	}
 	*rung = root->rung;
 	w->roots++;
@@ -600,10 +577,10 @@ watch_data(struct watch *w, const char *path, struct why *why)
 	bool ok;
 
 	pthread_mutex_lock(&w->lock);
-	ok = mark(w, path, true);
+	ok = marks_tree(&w->marks, path, true);
 	if (!ok)
 		why_sys(why, ERR_UNSUPP, "%s: no fanotify mark", path);
-	else if (dirs_add_mount(w->dirs, path, why) != 0)
+	else if (dirs_add_mount(w->marks.dirs, path, why) != 0)
 		ok = false;
 	pthread_mutex_unlock(&w->lock);
 	return ok;
@@ -635,10 +612,15 @@ watch_tap(struct watch *w, struct tap *tap)
 			;
 		if (k < n)
 			continue;
+		/* Where it cannot be marked its writes are told, what comes
+		 * and goes there itself; the rest is looked at now and
+		 * then. */
+		if (!marks_tree(&w->marks, places[i], true)) {
+			(void)marks_one(&w->marks, places[i]);
+			continue;
+		}
 		seen[n++] = st.st_dev;
-		/* Where it cannot be marked it is looked at now and then. */
-		if (mark(w, places[i], true))
-			dirs_add_mount(w->dirs, places[i], &why);
+		dirs_add_mount(w->marks.dirs, places[i], &why);
 	}
 }
 
@@ -649,21 +631,24 @@ run(void *arg)
 {
 	struct watch *w = arg;
 	const uint64_t one = 1;
-	struct pollfd p[3] = {
+	struct pollfd p[4] = {
 	    {.fd = w->stop_fd, .events = POLLIN},
-	    {.fd = w->fan_fd, .events = POLLIN},
+	    {.fd = w->marks.fan_fd, .events = POLLIN},
 	    {.fd = w->ino_fd, .events = POLLIN},
+	    {.fd = w->marks.plain_fd, .events = POLLIN},
 	};
 
 	prompt_thread();
-	while (poll(p, 3, -1) >= 0 || errno == EINTR) {
+	while (poll(p, 4, -1) >= 0 || errno == EINTR) {
 		if (p[0].revents != 0)
 			break;
 		pthread_mutex_lock(&w->lock);
 		if (p[1].revents & POLLIN)
-			read_fanotify(w);
+			read_events(w, w->marks.fan_fd, on_event);
 		if (p[2].revents & POLLIN)
 			read_inotify(w);
+		if (p[3].revents & POLLIN)
+			read_events(w, w->marks.plain_fd, on_plain);
 		pthread_mutex_unlock(&w->lock);
 		if (!w->news)
 			continue;
@@ -687,8 +672,8 @@ watch_start(struct watch *w, struct why *why)
 	/* Programs start from here, and files gain rights: the cache of who
 	 * needs to see it. */
 	for (i = 0; programs[i] != NULL; i++)
-		if (mark(w, programs[i], false) &&
-		    dirs_add_mount(w->dirs, programs[i], why) != 0 &&
+		if (marks_tree(&w->marks, programs[i], false) &&
+		    dirs_add_mount(w->marks.dirs, programs[i], why) != 0 &&
 		    i == 0)
 			return ERR_IO;
 	pthread_attr_init(&attr);
@@ -707,7 +692,7 @@ watch_lost(struct watch *w)
 const char *
 watch_abilities(const struct watch *w)
 {
-	return w->abilities;
+	return w->marks.abilities;
 }
 
 void
@@ -726,13 +711,11 @@ watch_free(struct watch **wp)
 	for (i = 0; i < w->ino_max; i++)
 		free(w->ino_path[i]);
 	free(w->ino_path);
-	if (w->fan_fd >= 0)
-		close(w->fan_fd);
 	if (w->ino_fd >= 0)
 		close(w->ino_fd);
 	if (w->stop_fd >= 0)
 		close(w->stop_fd);
-	dirs_free(&w->dirs);
+	marks_close(&w->marks);
 	pthread_mutex_destroy(&w->lock);
 	pthread_mutex_destroy(&w->ino_lock);
 	free(w);

@@ -22,6 +22,7 @@
 /* What sees a tree, best first. */
 enum rung {
 	RUNG_FANOTIFY, /* events with who did it */
+	RUNG_FOLDERS,  /* the same, each folder marked by itself (overlayfs) */
 	RUNG_INOTIFY,  /* events without */
 	RUNG_SCAN,     /* only rescans */
 };

@@ -462,5 +462,5 @@ places_tell(const struct fact_change *c, struct state_told *out)
 	return true;
 }
 
-const struct state_source state_places = {"places", place_paths, 120,
+const struct state_source state_places = {"places", place_paths, 60,
     places_read, places_tell, true};

@@ -245,7 +245,7 @@ static const char *const libraries_paths[] = {"/usr/lib/*.so",
     "/var/lib/dpkg/info/*.triggers", NULL};
 
 const struct state_source libraries_source = {"libraries", libraries_paths,
-    900, libraries_read, libraries_tell, true};
+    600, libraries_read, libraries_tell, true};
 
 /* -- what web servers run ---------- */
 
@@ -289,5 +289,5 @@ static const char *const web_paths[] = {BELOW("/var/www"),
     "/usr/lib/cgi-bin/*", "/var/lib/tomcat*.jsp", "/var/lib/tomcat*.war",
     "/opt/tomcat/webapps/*.jsp", "/opt/tomcat/webapps/*.war", NULL};
 
-const struct state_source web_source = {"web", web_paths, 900, web_read,
+const struct state_source web_source = {"web", web_paths, 600, web_read,
     web_tell, true};

