@@ -74,8 +74,9 @@ mark_plain(struct marks *m, const char *path)
 {
 	const int refused = errno;
 
-	if (m->plain_fd >= 0 && (refused == EOPNOTSUPP || refused == EXDEV ||
-	    refused == ENODEV))
+	m->by_kind = refused == EOPNOTSUPP || refused == EXDEV ||
+	    refused == ENODEV;
+	if (m->plain_fd >= 0 && m->by_kind)
 		(void)fanotify_mark(m->plain_fd, FAN_MARK_ADD |
 		    FAN_MARK_FILESYSTEM, FAN_OPEN_EXEC | FAN_CLOSE_WRITE,
 		    AT_FDCWD, path);
@@ -131,7 +132,8 @@ marks_tree(struct marks *m, const char *path, bool changes)
 bool
 marks_one(struct marks *m, const char *path)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = !m->by_kind ? -1 : open(path, O_RDONLY | O_DIRECTORY |
+	    O_NOFOLLOW | O_CLOEXEC);
 	bool ok = fd >= 0 && marks_folder(m, fd, path);
 
 	if (fd >= 0)

@@ -15,6 +15,7 @@ struct marks {
 	int fan_fd;   /* a group that reports handles; -1: none */
 	int plain_fd; /* one that reports descriptors; -1: none */
 	struct dirs *dirs; /* folders of handles; of the watch thread */
+	bool by_kind; /* the last refusal was for the file system's kind */
 	char abilities[128]; /* which flags the kernel gave, in words */
 };
 
@@ -29,7 +30,7 @@ void marks_close(struct marks *m);
 bool marks_tree(struct marks *m, const char *path, bool changes);
 /* The folder FD at PATH, and what lies directly in it. */
 bool marks_folder(struct marks *m, int fd, const char *path);
-/* The same, to find out whether that works there. */
+/* The same, after marks_tree refused its file system for its kind. */
 bool marks_one(struct marks *m, const char *path);
 
 #endif
