@@ -69,6 +69,13 @@ static const struct option options[] = {
 { "drill-ok", 0, WORD, "yes|no", AT(drill), 0, 0, T_O_DRILL, false },
 { "service", 0, WORD, "NAME", AT(service), 0, 0, T_O_SERVICE, false },
 { "owner", 0, WORD, "NAME", AT(owner), 0, 0, T_O_OWNER, false },
+{ "sha256", 0, WORD, "HEX", AT(sha256), 0, 0, T_O_SHA256, false },
+{ "path", 0, WORD, "GLOB", AT(path), 0, 0, T_O_PATH, false },
+{ "user", 0, WORD, "NAME|UID", AT(user), 0, 0, T_O_USER, false },
+{ "address", 0, WORD, "ADDRESS", AT(address), 0, 0, T_O_ADDRESS, false },
+{ "process", 0, WORD, "NAME|PID", AT(process), 0, 0, T_O_PROCESS, false },
+{ "wait", 0, SPAN, "SPAN", AT(wait), 1, 3600, T_O_WAIT, false },
+{ "for", 0, SPAN, "SPAN", AT(stay), 1, 7 * 86400, T_O_FOR, false },
 { .name = NULL },
 };
 

@@ -30,6 +30,8 @@ struct args {
 	const char *severity, *outcome, *format, *from, *to, *out, *key;
 	const char *profile, *url, *ca_sha256, *token, *never, *drill;
 	const char *service, *owner;
+	const char *sha256, *path, *user, *address, *process;
+	int64_t wait, stay; /* seconds */
 	int64_t expect, timeout, after, limit, ttl, uses, minutes, review;
 	bool offline, text, qr, plan_only, preview, yes, no_wait, follow;
 	struct arg_list hosts, roles;

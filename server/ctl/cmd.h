@@ -112,6 +112,9 @@ int cmd_host_revoke(struct ctl *c);
 int cmd_host_manifest(struct ctl *c);
 int cmd_signals(struct ctl *c);
 int cmd_signal_kinds(struct ctl *c);
+int cmd_sweep(struct ctl *c);
+int cmd_sweep_show(struct ctl *c);
+int cmd_sweep_list(struct ctl *c);
 int cmd_why(struct ctl *c);
 int cmd_case_open(struct ctl *c);
 int cmd_case_show(struct ctl *c);
@@ -142,6 +145,10 @@ const char *kind_advice(const char *id, enum lang lang);
 void signal_print(struct out *o, const json_t *signal);
 /* "files.changed (the content of ...)"; lives in O for a moment. */
 const char *signal_kind_words(struct out *o, const json_t *signal);
+/* A SWEEP as text, and its exit code: 0 found, 4 nowhere; while some hosts
+ * did not say: 6 found, 5 not so far. */
+void sweep_print(struct out *o, const json_t *sweep);
+int sweep_code(const json_t *sweep);
 /* The answer of /v1/why as text. */
 void why_print(struct out *o, const json_t *got);
 

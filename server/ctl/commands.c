@@ -86,6 +86,17 @@ const struct command commands[] = {
   "signals --host fin-ws-0231 --follow", T_H_SIGNALS, cmd_signals, false },
 { "signal", "kinds", 0, 1, "", "signal kinds [PREFIX|KIND]",
   "signal kinds data", T_H_SIGNAL_KINDS, cmd_signal_kinds, true },
+{ "sweep", "show", 1, 1, "limit,", "sweep show ID [--limit ROWS]",
+  "sweep show S-8KD3Q1XW0A", T_H_SWEEP_SHOW, cmd_sweep_show, false },
+{ "sweep", "list", 0, 0, "limit,", "sweep list", "sweep list",
+  T_H_SWEEP_LIST, cmd_sweep_list, false },
+{ "sweep", NULL, 0, 0,
+  "sha256,path,user,address,process,group,tier,host,case,reason,wait,for,"
+  "limit,",
+  "sweep --sha256 HEX | --path GLOB | --user NAME | --address A | --process "
+  "NAME --reason TEXT | --case ID [--group G] [--tier T] [--host H]...",
+  "sweep --path '/tmp/.x*' --reason \"seen on fin-ws-0231\" --for 24h",
+  T_H_SWEEP, cmd_sweep, false },
 { "why", NULL, 1, 1, "", "why ID", "why P-7F3A9K2M", T_H_WHY, cmd_why,
   false },
 { "case", "open", 1, 1, "host,", "case open TITLE [--host H]...",
