@@ -240,9 +240,7 @@ struct shown {
 	int64_t now;
 	int64_t count[SWEEP_LATE + 1];
 	int64_t hosts; /* that this person sees */
-	int64_t rows;	  /* told of each host */
-	const char *host; /* only this one; NULL: all */
-	json_t *list;	  /* NULL: only count */
+	int64_t rows; /* told of each host */
 };
 
 static void
@@ -279,25 +277,42 @@ host_json(struct db_rows *r, enum sweep_state state, const struct shown *s)
 	return o;
 }
 
-static void
-take_host(struct db_rows *r, const struct call *c, struct shown *s)
+static bool
+sees_group(const struct call *c, const char *grp)
 {
-	enum sweep_state state = sweep_state_of((enum sweep_state)db_int(r,
-	    3), s->row.until, s->now);
-
-	if (!person_sees(&c->person, db_text(r, 1), ROLE_BIT(ROLE_ADMIN)))
-		return;
-	s->hosts++;
-	if (state <= SWEEP_LATE)
-		s->count[state]++;
-	if (s->list != NULL && (s->host == NULL ||
-	    strcmp(s->host, db_text(r, 0)) == 0))
-		json_array_append_new(s->list, host_json(r, state, s));
+	return person_sees(&c->person, grp, ROLE_BIT(ROLE_ADMIN));
 }
 
-/* Those that have it first; each group by name. */
+/* How many of the hosts that this person sees are in which state. */
 static int
-take_hosts(struct db *db, const struct call *c, struct shown *s)
+take_counts(struct db *db, const struct call *c, struct shown *s)
+{
+	enum sweep_state state;
+	struct db_rows *r;
+	int rc;
+
+	r = db_query(db,
+	    "SELECT h.grp, w.state, count(*) FROM sweep_hosts w "
+	    "JOIN hosts h ON h.host_id = w.host_id WHERE w.sweep_id = $1 "
+	    "GROUP BY h.grp, w.state", "s", s->row.sweep_id);
+	if (r == NULL)
+		return ERR_IO;
+	while ((rc = db_next(r)) == 1) {
+		state = sweep_state_of((enum sweep_state)db_int(r, 1),
+		    s->row.until, s->now);
+		if (!sees_group(c, db_text(r, 0)) || state > SWEEP_LATE)
+			continue;
+		s->hosts += db_int(r, 2);
+		s->count[state] += db_int(r, 2);
+	}
+	db_end(&r);
+	return rc;
+}
+
+/* Those that have it first; each state by name. */
+static int
+list_hosts(struct db *db, const struct call *c, struct shown *s,
+    const char *host, json_t *list)
 {
 	struct db_rows *r;
 	int rc;
@@ -306,13 +321,16 @@ take_hosts(struct db *db, const struct call *c, struct shown *s)
 	    "SELECT h.name, h.grp, h.tier, w.state, w.sent_at, w.done_at, "
 	    "w.total, w.found, w.cover, w.why, h.last_seen, h.case_id "
 	    "FROM sweep_hosts w JOIN hosts h ON h.host_id = w.host_id "
-	    "WHERE w.sweep_id = $1 "
-	    "ORDER BY CASE WHEN w.state = $2 THEN 0 ELSE 1 END, w.state, "
-	    "h.name", "si", s->row.sweep_id, (int64_t)SWEEP_FOUND);
+	    "WHERE w.sweep_id = $1 AND ($2 = '' OR h.name = $2) "
+	    "ORDER BY CASE WHEN w.state = $3 THEN 0 ELSE 1 END, w.state, "
+	    "h.name", "ssi", s->row.sweep_id, host, (int64_t)SWEEP_FOUND);
 	if (r == NULL)
 		return ERR_IO;
 	while ((rc = db_next(r)) == 1)
-		take_host(r, c, s);
+		if (sees_group(c, db_text(r, 1)))
+			json_array_append_new(list, host_json(r,
+			    sweep_state_of((enum sweep_state)db_int(r, 3),
+			    s->row.until, s->now), s));
 	db_end(&r);
 	return rc;
 }
@@ -355,24 +373,26 @@ api_sweep(struct db *db, struct call *c)
 {
 	struct shown s = { .now = db_now(db) };
 	struct why why;
+	json_t *list;
 	int rc;
 
 	if (query_int(&c->query, "rows", ROWS_STANDARD, 0, SWEEP_ROWS_MAX,
 	    &s.rows, &why) != 0)
 		return call_bad(c, &why);
-	s.host = query_get(&c->query, "host", NULL);
 	rc = sweep_get(db, c->param, &s.row);
-	if (rc == ERR_NOENT)
+	if (rc == 0)
+		rc = take_counts(db, c, &s);
+	if (rc == ERR_NOENT || (rc == 0 && !sees(c, &s)))
 		return call_not_found(c, "sweep", c->param);
 	if (rc != 0)
 		return rc;
 	c->out = json_object();
-	s.list = json_array();
-	rc = take_hosts(db, c, &s);
 	put_head(c->out, &s);
-	json_object_set_new(c->out, "hosts", s.list);
-	return rc != 0 || sees(c, &s) ? rc :
-	    call_not_found(c, "sweep", c->param);
+	if (s.rows == 0)
+		return 0;
+	list = json_array();
+	json_object_set_new(c->out, "hosts", list);
+	return list_hosts(db, c, &s, query_get(&c->query, "host", ""), list);
 }
 
 int
@@ -404,7 +424,7 @@ api_sweeps(struct db *db, struct call *c)
 
 		rc = sweep_get(db, ids[i], &s.row);
 		if (rc == 0)
-			rc = take_hosts(db, c, &s);
+			rc = take_counts(db, c, &s);
 		if (rc != 0 || !sees(c, &s))
 			continue;
 		one = json_object();

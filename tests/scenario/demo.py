@@ -6,7 +6,9 @@ changes a watched file; the host is isolated, proven, recovered, checked,
 released and watched.  Each sentence that is printed was measured; the first
 one that is not true ends the demo with exit status 1.
 """
+import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -101,6 +103,17 @@ def incident(hosts, wang):
                                               sig["cause"].get("user") or sig["cause"].get("uid"),
                                               sig["cause"]["grade"]))
     true("the signal names the program that wrote", "python" in sig["cause"]["program"])
+    with open(ledger, "rb") as f:
+        digest = hashlib.sha256(f.read()).hexdigest()
+    began = time.time()
+    asked = wait_for("answers", lambda: (lambda p: p if p.returncode == 0 else None)(
+        wang("sweep", "--sha256", digest, "--reason", "has anybody else got it?", check=False)))
+    tell("has anybody else got that file?  %d hosts answered from their own index, %.0f ms after the question:"
+         % (len(hosts), (time.time() - began) * 1000))
+    shown(asked.stdout)
+    answers = wang.json("sweep", "show", re.search(r"S-[0-9A-Z]+", asked.stdout).group(0))
+    true("one host has it, and each of the others said no",
+         answers["complete"] and [h["host"] for h in answers["hosts"] if h["state"] == "found"] == [victim.name])
     return victim, ledger
 
 
