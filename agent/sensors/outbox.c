@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "agent/links/ipc.h"
-#include "agent/sensors/kept.h"
+#include "agent/sensors/unsent.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/proc/link.h"
@@ -42,9 +42,9 @@ struct outbox {
 	int wake_fd;
 	struct queue signals, bulk;
 	struct message *unsent; /* the first of the signals that is */
-	struct kept *kept; /* NULL: in memory alone, as fold */
+	struct unsent *disk; /* NULL: in memory alone, as fold */
 	struct fold *fold;
-	uint64_t run, next; /* while there is no kept */
+	uint64_t run, next; /* while there is no disk */
 	uint32_t generation;
 	int64_t slow_until;
 	bool closed;
@@ -125,7 +125,7 @@ outbox_free(struct outbox **op)
 		queue_drop(&o->signals);
 	while (o->bulk.first != NULL)
 		queue_drop(&o->bulk);
-	kept_free(&o->kept);
+	unsent_free(&o->disk);
 	fold_free(&o->fold);
 	pthread_cond_destroy(&o->room);
 	pthread_mutex_destroy(&o->lock);
@@ -188,10 +188,10 @@ int
 outbox_keep(struct outbox *o, const char *dir, uint32_t fold_after,
     struct why *why)
 {
-	int r = kept_open(dir, load_signal, o, &o->kept, why);
+	int r = unsent_open(dir, load_signal, o, &o->disk, why);
 
 	if (r == 0)
-		r = fold_open(dir, fold_after, kept_next(o->kept), &o->fold,
+		r = fold_open(dir, fold_after, unsent_next(o->disk), &o->fold,
 		    why);
 	if (r == 0 && o->signals.n > 0)
 		log_info("%zu signals wait from before", o->signals.n);
@@ -217,8 +217,8 @@ static int
 put_signal(struct outbox *o, const void *data, size_t len)
 {
 	uint8_t head[STAMP_MAX];
-	uint64_t run = o->kept != NULL ? kept_run(o->kept) : o->run;
-	uint64_t serial = o->kept != NULL ? kept_next(o->kept) : o->next;
+	uint64_t run = o->disk != NULL ? unsent_run(o->disk) : o->run;
+	uint64_t serial = o->disk != NULL ? unsent_next(o->disk) : o->next;
 	size_t n = stamp(head, run, serial);
 	struct message *m = malloc(sizeof(*m) + n + len);
 
@@ -230,8 +230,8 @@ put_signal(struct outbox *o, const void *data, size_t len)
 	m->len = n + len;
 	memcpy(m->data, head, n);
 	memcpy(m->data + n, data, len);
-	if (o->kept != NULL)
-		(void)kept_add(o->kept, m->data, m->len);
+	if (o->disk != NULL)
+		(void)unsent_add(o->disk, m->data, m->len);
 	else
 		o->next++;
 	add_signal(o, m);
@@ -293,7 +293,7 @@ tell_one(struct outbox *o, outbox_pack_fn *pack, const struct fold_count *c)
 	struct buf b;
 	int r;
 
-	fold_telling(o->fold, c, kept_next(o->kept));
+	fold_telling(o->fold, c, unsent_next(o->disk));
 	buf_init(&b, LINK_PAYLOAD_MAX);
 	r = pack(c, &b);
 	if (r == 0 && signals_full(o, b.len, true))
@@ -336,8 +336,8 @@ outbox_taken(struct outbox *o, uint64_t run, uint64_t serial)
 		while (o->signals.first != m)
 			queue_drop(&o->signals);
 		queue_drop(&o->signals);
-		if (o->kept != NULL)
-			kept_taken(o->kept, serial);
+		if (o->disk != NULL)
+			unsent_taken(o->disk, serial);
 		pthread_cond_broadcast(&o->room);
 	}
 	pthread_mutex_unlock(&o->lock);

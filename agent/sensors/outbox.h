@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What the threads have to say to the network process.  Two bounded queues:
- * signals, which wait until the network process has taken them (kept.h: also
+ * signals, which wait until the network process has taken them (unsent.h: also
  * over a kill of either), and bulk (check results, manifests, snapshots),
  * which is paced and dropped when the asker is gone.  Any thread puts; the
  * main thread sends.

@@ -22,7 +22,7 @@
 
 #include "agent/links/ipc.h"
 #include "agent/sensors/emit.h"
-#include "agent/sensors/kept.h"
+#include "agent/sensors/unsent.h"
 #include "common/base/crc.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
@@ -218,9 +218,9 @@ test_files_take_turns(void **state)
 	}
 	assert_true(outbox_signals(o) > 0);
 	for (k = 0; k < 2; k++) {
-		snprintf(path, sizeof(path), "%s/" KEPT_NAME, dir, k);
+		snprintf(path, sizeof(path), "%s/" UNSENT_NAME, dir, k);
 		assert_int_equal(stat(path, &st), 0);
-		assert_true(st.st_size <= KEPT_TURN);
+		assert_true(st.st_size <= UNSENT_TURN);
 	}
 	outbox_free(&o);
 	out.room = SIZE_MAX;
@@ -246,7 +246,7 @@ test_torn(void **state)
 	for (i = 0; i < 4; i++)
 		assert_int_equal(emit_one(o, "U-1", LOW, i), 0);
 	outbox_free(&o);
-	snprintf(path, sizeof(path), "%s/" KEPT_NAME, dir, 0);
+	snprintf(path, sizeof(path), "%s/" UNSENT_NAME, dir, 0);
 	buf_init(&whole, 1 << 20);
 	assert_int_equal(file_read(path, &whole, &why), 0);
 	from = whole.len / 2;
@@ -286,7 +286,7 @@ test_another_boot(void **state)
 	assert_int_equal(emit_one(o, "U-1", LOW, 0), 0);
 	outbox_free(&o);
 	for (k = 0; k < 2; k++) {
-		snprintf(path, sizeof(path), "%s/" KEPT_NAME, dir, k);
+		snprintf(path, sizeof(path), "%s/" UNSENT_NAME, dir, k);
 		fd = open(path, O_RDWR);
 		assert_int_equal(pread(fd, head, sizeof(head), 0),
 		    sizeof(head));

@@ -6,7 +6,7 @@
  * CRC of what follows, serial, data).  A file that is done with is not cut:
  * its header is written anew, and what stands behind it has too low serials.
  */
-#include "agent/sensors/kept.h"
+#include "agent/sensors/unsent.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +36,7 @@ struct side {
 	uint64_t size; /* good bytes */
 };
 
-struct kept {
+struct unsent {
 	struct side side[2];
 	int at;	       /* the one that is written to */
 	uint64_t run, boot, next;
@@ -55,7 +55,7 @@ write_at(int fd, const void *data, size_t len, uint64_t at)
 }
 
 static int
-write_header(const struct kept *k, const struct side *s)
+write_header(const struct unsent *k, const struct side *s)
 {
 	struct buf b;
 	int r;
@@ -73,15 +73,15 @@ write_header(const struct kept *k, const struct side *s)
 
 /* Empty: whatever stands in it has lower serials than the next. */
 static int
-begin(struct kept *k, int nr)
+begin(struct unsent *k, int nr)
 {
 	struct side *s = &k->side[nr], empty = {s->fd, k->next, k->next - 1,
 	    HEADER};
 
 	if (write_header(k, &empty) != 0)
 		return ERR_IO;
-	if (s->size > KEPT_ROOM && ftruncate(s->fd, HEADER) == 0)
-		(void)fallocate(s->fd, FALLOC_FL_KEEP_SIZE, 0, KEPT_ROOM);
+	if (s->size > UNSENT_ROOM && ftruncate(s->fd, HEADER) == 0)
+		(void)fallocate(s->fd, FALLOC_FL_KEEP_SIZE, 0, UNSENT_ROOM);
 	*s = empty;
 	return 0;
 }
@@ -124,7 +124,7 @@ read_record(const struct side *s, uint8_t *data, uint64_t *serial)
 	crc = reader_u32(&r);
 	*serial = reader_u64(&r);
 	/* One that could not be written leaves a hole. */
-	if (len < 1 || len > KEPT_DATA_MAX || *serial <= s->last)
+	if (len < 1 || len > UNSENT_DATA_MAX || *serial <= s->last)
 		return 0;
 	memcpy(data, head + 8, 8);
 	if (pread(s->fd, data + 8, len, (off_t)(s->size + RECORD)) !=
@@ -134,10 +134,10 @@ read_record(const struct side *s, uint8_t *data, uint64_t *serial)
 }
 
 static int
-load_side(struct kept *k, int nr, kept_load_fn *load, void *arg)
+load_side(struct unsent *k, int nr, unsent_load_fn *load, void *arg)
 {
 	struct side *s = &k->side[nr];
-	uint8_t *data = malloc(8 + KEPT_DATA_MAX);
+	uint8_t *data = malloc(8 + UNSENT_DATA_MAX);
 	uint64_t serial;
 	size_t len;
 	int r = 0;
@@ -171,7 +171,7 @@ boot_now(void)
 }
 
 static int
-load_all(struct kept *k, kept_load_fn *load, void *arg)
+load_all(struct unsent *k, unsent_load_fn *load, void *arg)
 {
 	uint64_t run[2] = {0, 0}, boot[2] = {0, 0};
 	bool good[2];
@@ -200,11 +200,11 @@ load_all(struct kept *k, kept_load_fn *load, void *arg)
 }
 
 int
-kept_open(const char *dir, kept_load_fn *load, void *arg, struct kept **out,
+unsent_open(const char *dir, unsent_load_fn *load, void *arg, struct unsent **out,
     struct why *why)
 {
 	char path[PATH_LEN], name[32];
-	struct kept *k = calloc(1, sizeof(*k));
+	struct unsent *k = calloc(1, sizeof(*k));
 	int i, r = 0;
 
 	if (k == NULL)
@@ -212,7 +212,7 @@ kept_open(const char *dir, kept_load_fn *load, void *arg, struct kept **out,
 	k->next = 1;
 	k->side[0].fd = k->side[1].fd = -1;
 	for (i = 0; r == 0 && i < 2; i++) {
-		snprintf(name, sizeof(name), KEPT_NAME, i);
+		snprintf(name, sizeof(name), UNSENT_NAME, i);
 		if (file_join(path, sizeof(path), dir, name) != 0)
 			r = why_set(why, ERR_LIMIT, "%s: too long", dir);
 		else if ((k->side[i].fd = open(path, O_RDWR | O_CREAT |
@@ -220,21 +220,21 @@ kept_open(const char *dir, kept_load_fn *load, void *arg, struct kept **out,
 			r = why_sys(why, ERR_IO, "%s", path);
 		else
 			(void)fallocate(k->side[i].fd, FALLOC_FL_KEEP_SIZE,
-			    0, KEPT_ROOM);
+			    0, UNSENT_ROOM);
 	}
 	if (r == 0 && (r = load_all(k, load, arg)) != 0)
 		why_set(why, r, "unsent signals: %s", err_str(r));
 	if (r == 0)
 		*out = k;
 	else
-		kept_free(&k);
+		unsent_free(&k);
 	return r;
 }
 
 void
-kept_free(struct kept **kp)
+unsent_free(struct unsent **kp)
 {
-	struct kept *k = *kp;
+	struct unsent *k = *kp;
 	int i;
 
 	if (k == NULL)
@@ -249,26 +249,26 @@ kept_free(struct kept **kp)
 /* -- writing ---------------------------- */
 
 uint64_t
-kept_run(const struct kept *k)
+unsent_run(const struct unsent *k)
 {
 	return k->run;
 }
 
 uint64_t
-kept_next(const struct kept *k)
+unsent_next(const struct unsent *k)
 {
 	return k->next;
 }
 
 static int
-put(struct kept *k, const void *data, size_t len)
+put(struct unsent *k, const void *data, size_t len)
 {
 	struct side *s = &k->side[k->at];
 	struct buf body, rec;
 	int r;
 
-	buf_init(&body, 8 + KEPT_DATA_MAX);
-	buf_init(&rec, RECORD + KEPT_DATA_MAX);
+	buf_init(&body, 8 + UNSENT_DATA_MAX);
+	buf_init(&rec, RECORD + UNSENT_DATA_MAX);
 	if ((r = buf_add_u64(&body, k->next)) == 0 &&
 	    (r = buf_add(&body, data, len)) == 0 &&
 	    (r = buf_add_u32(&rec, (uint32_t)len)) == 0 &&
@@ -284,13 +284,13 @@ put(struct kept *k, const void *data, size_t len)
 }
 
 int
-kept_add(struct kept *k, const void *data, size_t len)
+unsent_add(struct unsent *k, const void *data, size_t len)
 {
 	struct side *s = &k->side[k->at];
 	int r = 0;
 
 	/* What waits fits into this one: the other one's was all taken. */
-	if (s->size + len > KEPT_TURN)
+	if (s->size + len > UNSENT_TURN)
 		r = begin(k, k->at ^= 1);
 	if (r == 0)
 		r = put(k, data, len);
@@ -303,7 +303,7 @@ kept_add(struct kept *k, const void *data, size_t len)
 }
 
 void
-kept_taken(struct kept *k, uint64_t serial)
+unsent_taken(struct unsent *k, uint64_t serial)
 {
 	int i;
 

@@ -7,23 +7,23 @@
  * serial, each series of serials a run; together they tell the receiver
  * what it has already.  No lock of its own.
  */
-#ifndef CORDON_SENSORS_KEPT_H
-#define CORDON_SENSORS_KEPT_H
+#ifndef CORDON_SENSORS_UNSENT_H
+#define CORDON_SENSORS_UNSENT_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "common/base/err.h"
 
-#define KEPT_NAME "unsent-%d"	       /* in the state folder, 0 and 1 */
-#define KEPT_TURN (5 * 1024 * 1024)    /* bytes, then the other file */
-#define KEPT_ROOM (256 * 1024)	       /* held for us on the disk */
-#define KEPT_DATA_MAX (96 * 1024)
+#define UNSENT_NAME "unsent-%d"	       /* in the state folder, 0 and 1 */
+#define UNSENT_TURN (5 * 1024 * 1024)    /* bytes, then the other file */
+#define UNSENT_ROOM (256 * 1024)	       /* held for us on the disk */
+#define UNSENT_DATA_MAX (96 * 1024)
 
-struct kept; /* opaque */
+struct unsent; /* opaque */
 
 /* One record of a process before us, in order; not 0 ends the reading. */
-typedef int kept_load_fn(void *arg, uint64_t serial, const void *data,
+typedef int unsent_load_fn(void *arg, uint64_t serial, const void *data,
     size_t len);
 
 /*
@@ -31,19 +31,19 @@ typedef int kept_load_fn(void *arg, uint64_t serial, const void *data,
  * rotten ends are left out.  After another boot the run is a new one: what
  * was not synced may be gone, and its serials are given again.
  */
-int kept_open(const char *dir, kept_load_fn *load, void *arg,
-    struct kept **k, struct why *why);
-void kept_free(struct kept **k);
+int unsent_open(const char *dir, unsent_load_fn *load, void *arg,
+    struct unsent **k, struct why *why);
+void unsent_free(struct unsent **k);
 
-uint64_t kept_run(const struct kept *k);
-uint64_t kept_next(const struct kept *k); /* serial of the next record */
+uint64_t unsent_run(const struct unsent *k);
+uint64_t unsent_next(const struct unsent *k); /* serial of the next record */
 
 /*
  * Write the next record; its serial is used up either way.  The queue that
- * it stands for holds less than KEPT_TURN bytes.  ERR_IO: not kept.
+ * it stands for holds less than UNSENT_TURN bytes.  ERR_IO: not kept.
  */
-int kept_add(struct kept *k, const void *data, size_t len);
+int unsent_add(struct unsent *k, const void *data, size_t len);
 /* All up to SERIAL was taken. */
-void kept_taken(struct kept *k, uint64_t serial);
+void unsent_taken(struct unsent *k, uint64_t serial);
 
 #endif
