@@ -99,9 +99,11 @@ enum ipc_kind {
 	/* network <-> sensors */
 	IPC_PREVIEW_ASK = 90, /* PreviewAsk, to the sensors */
 	IPC_PREVIEW = 91,     /* Preview, from them */
-	/* network <-> sensors */
-	IPC_SWEEP_ASK = 140, /* SweepAsk, to the sensors */
-	IPC_SWEEP = 141,     /* Sweep, from them */
+	IPC_SWEEP_ASK = 145, /* SweepAsk, to the sensors */
+	IPC_SWEEP = 146,     /* Sweep, from them */
+	IPC_TREES = 125,      /* TreeList, to the sensors */
+	IPC_TREE_PART = 126,  /* ManifestChunk, to the sensors */
+	IPC_TREE_ASK = 127,   /* TreeAsk, from them */
 	/* enforcer -> parent: at start and after each change; the profile,
 	 * u8, for the parent, then a Notice for people, which it hands on */
 	IPC_NOTICE = 80,

@@ -118,7 +118,9 @@ manifest_lost(struct network *n, const uint8_t *payload, size_t len)
 	if (id_valid(c->manifest_id) &&
 	    strcmp(n->broken_manifest, c->manifest_id) != 0) {
 		strcpy(n->broken_manifest, c->manifest_id);
-		manifest_failed(n, c->manifest_id,
+		/* What can be asked for again is, from the hole on. */
+		if (!c->again || line_state(n->line) == LINE_LIVE)
+			manifest_failed(n, c->manifest_id,
 		    "the line was too slow or down");
 	}
 	cordon__manifest_chunk__free_unpacked(c, NULL);
@@ -438,6 +440,9 @@ on_manifest_ask(void *arg, const uint8_t *payload, size_t len,
 	ask = unpack(&cordon__manifest_ask__descriptor, payload, len);
 	if (ask == NULL)
 		return why_set(why, ERR_PROTO, "cannot be read");
+	if (id_valid(ask->manifest_id) &&
+	    strcmp(n->broken_manifest, ask->manifest_id) == 0)
+		n->broken_manifest[0] = '\0';
 	if (!id_valid(ask->manifest_id))
 		rc = why_set(why, ERR_RANGE, "manifest id is none");
 	else if (!n->sensors_up || link_send(n->sensors, IPC_MANIFEST_ASK,
@@ -445,6 +450,46 @@ on_manifest_ask(void *arg, const uint8_t *payload, size_t len,
 		manifest_failed(n, ask->manifest_id, no_sensors);
 	cordon__manifest_ask__free_unpacked(ask, NULL);
 	return rc;
+}
+
+/* Who has no sensors asks for nothing: there is nobody to keep it for. */
+static int
+to_sensors(struct network *n, uint32_t kind, const uint8_t *payload,
+    size_t len)
+{
+	if (!n->sensors_up)
+		return 0;
+	if (link_send(n->sensors, kind, payload, len, -1) != 0)
+		log_warn("a message for the sensors is lost");
+	return 0;
+}
+
+/* The sensors verify each; we only look that it is a list. */
+static int
+on_trees(void *arg, const uint8_t *payload, size_t len, struct why *why)
+{
+	Cordon__TreeList *list;
+
+	list = unpack(&cordon__tree_list__descriptor, payload, len);
+	if (list == NULL)
+		return why_set(why, ERR_PROTO, "cannot be read");
+	cordon__tree_list__free_unpacked(list, NULL);
+	return to_sensors(arg, IPC_TREES, payload, len);
+}
+
+static int
+on_tree_part(void *arg, const uint8_t *payload, size_t len, struct why *why)
+{
+	Cordon__ManifestChunk *c;
+	bool good;
+
+	c = unpack(&cordon__manifest_chunk__descriptor, payload, len);
+	good = c != NULL && id_valid(c->manifest_id);
+	if (c != NULL)
+		cordon__manifest_chunk__free_unpacked(c, NULL);
+	if (!good)
+		return why_set(why, ERR_PROTO, "cannot be read");
+	return to_sensors(arg, IPC_TREE_PART, payload, len);
 }
 
 static int
@@ -657,6 +702,8 @@ static const struct line_row rows[] = {
 	{FRAME_CERT_ISSUED, UP, on_cert_issued},
 	{FRAME_PREVIEW_ASK, UP, on_preview_ask},
 	{FRAME_SWEEP_ASK, UP, on_sweep_ask},
+	{FRAME_TREES, LINE_LIVE, on_trees},
+	{FRAME_TREE_PART, LINE_LIVE, on_tree_part},
 	{0, 0, NULL},
 };
 

@@ -72,6 +72,7 @@ message_settings(const struct message_facts *f, enum ipc_peer to,
 	m.state_dir = dir;
 	m.host_id = id->host_id;
 	m.order_key = id->order_key;
+	m.host_group = id->group;
 	m.network_user = s->network_user;
 	m.network_uid = uid;
 	m.log_level = (uint32_t)s->log_level;

@@ -20,6 +20,7 @@
 #include "common/base/file.h"
 #include "common/base/id.h"
 #include "common/base/sign.h"
+#include "common/wire/signed_tree.h"
 
 /* One run: the manifest is opened once. */
 struct run {
@@ -33,11 +34,11 @@ struct run {
 #define FAIL CORDON__CHECK_OUTCOME__CHECK_FAIL
 #define UNKNOWN CORDON__CHECK_OUTCOME__CHECK_UNKNOWN
 
-static void say(struct gate_result *res, Cordon__CheckOutcome outcome,
-    const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+#define say gate_say
+#define say_findings gate_say_findings
 
-static void
-say(struct gate_result *res, Cordon__CheckOutcome outcome, const char *fmt,
+void
+gate_say(struct gate_result *res, Cordon__CheckOutcome outcome, const char *fmt,
     ...)
 {
 	va_list ap;
@@ -48,9 +49,8 @@ say(struct gate_result *res, Cordon__CheckOutcome outcome, const char *fmt,
 	va_end(ap);
 }
 
-/* Fail with findings, else GOOD. */
-static void
-say_findings(struct gate_result *res, const char *what, const char *good)
+void
+gate_say_findings(struct gate_result *res, const char *what, const char *good)
 {
 	const struct findings *f = &res->findings;
 
@@ -283,12 +283,26 @@ check_places(const struct run *run, struct gate_result *res)
 
 /* -- all ---------------------------- */
 
+static void
+check_backups(const struct run *run, struct gate_result *res)
+{
+	gate_trees(run->g, run->msg, true, res);
+}
+
+static void
+check_restored(const struct run *run, struct gate_result *res)
+{
+	gate_trees(run->g, run->msg, false, res);
+}
+
 static const struct {
 	const char *id;
 	void (*run)(const struct run *run, struct gate_result *res);
 } checks[] = {
 	{"G01", check_self},
 	{"G02", check_trees},
+	{"G03", check_backups},
+	{"G04", check_restored},
 	{"G06", check_accounts},
 	{"G07", check_places},
 };

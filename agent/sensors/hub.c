@@ -177,6 +177,7 @@ on_beat(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	blind_alive(h->env.blind);
 	send_watch(h);
+	jobs_beat(h->jobs);
 	if (++h->ready_beats >= HUB_READY_BEATS)
 		send_ready_items(h);
 }
@@ -233,6 +234,22 @@ sweep_take(void *arg, Cordon__SweepAsk *msg)
 	return jobs_sweep_take(h->jobs, msg);
 }
 
+static int
+trees_take(void *arg, Cordon__TreeList *msg)
+{
+	struct hub *h = arg;
+
+	return jobs_trees_take(h->jobs, msg);
+}
+
+static int
+tree_part_take(void *arg, Cordon__ManifestChunk *msg)
+{
+	struct hub *h = arg;
+
+	return jobs_tree_part_take(h->jobs, msg);
+}
+
 static void
 spool_full(void *arg)
 {
@@ -250,7 +267,8 @@ taken(void *arg, uint64_t run, uint64_t serial)
 }
 
 static const struct peer_calls calls = {check_take, manifest_take,
-    snapshot_take, spool_full, preview_take, taken, sweep_take};
+    snapshot_take, spool_full, preview_take, taken, sweep_take, trees_take,
+    tree_part_take};
 
 /* -- links ---------------------------- */
 

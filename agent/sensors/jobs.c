@@ -13,11 +13,13 @@
 
 #include "agent/links/ipc.h"
 #include "agent/sensors/accounts.h"
+#include "agent/sensors/kept.h"
 #include "agent/sensors/manifest.h"
 #include "agent/sensors/places.h"
 #include "agent/sensors/preview.h"
 #include "agent/sensors/snapshot.h"
 #include "agent/sensors/sweep.h"
+#include "agent/sensors/tree.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/proc/link.h"
@@ -26,8 +28,16 @@
 #define STACK_SIZE (384 * 1024)
 #define CHUNK (64 * 1024)
 
-enum job_kind { JOB_CHECK, JOB_MANIFEST, JOB_SNAPSHOT, JOB_PREVIEW,
-	JOB_SWEEP };
+enum job_kind {
+	JOB_CHECK,
+	JOB_MANIFEST,
+	JOB_SNAPSHOT,
+	JOB_PREVIEW,
+	JOB_SWEEP,
+	JOB_TREES,
+	JOB_TREE_PART,
+	JOB_BEAT, /* without a message */
+};
 
 struct job {
 	struct job *next;
@@ -39,6 +49,8 @@ struct job {
 		Cordon__SnapshotAsk *snapshot;
 		Cordon__PreviewAsk *preview;
 		Cordon__SweepAsk *sweep;
+		Cordon__TreeList *trees;
+		Cordon__ManifestChunk *part;
 	} msg;
 };
 
@@ -58,6 +70,9 @@ struct jobs {
 	pthread_cond_t more;
 	bool stop;
 	struct lane slow, urgent, quick;
+	struct kept_place place;
+	struct kept *kept; /* the urgent lane's alone */
+	atomic_bool waiting; /* it waits for pieces */
 };
 
 static void
@@ -78,6 +93,14 @@ job_free(struct job *j)
 		break;
 	case JOB_SWEEP:
 		cordon__sweep_ask__free_unpacked(j->msg.sweep, NULL);
+		break;
+	case JOB_TREES:
+		cordon__tree_list__free_unpacked(j->msg.trees, NULL);
+		break;
+	case JOB_TREE_PART:
+		cordon__manifest_chunk__free_unpacked(j->msg.part, NULL);
+		break;
+	case JOB_BEAT:
 		break;
 	}
 	free(j);
@@ -207,18 +230,23 @@ done:
 	return r;
 }
 
-/* The file as it lies on disk, in chunks. */
+/* The file as it lies on disk, in chunks, from the piece asked for on. */
 static void
 send_manifest(struct jobs *j, const struct job *job, const char *path,
     const uint8_t digest[DIGEST_LEN])
 {
 	Cordon__ManifestChunk c = CORDON__MANIFEST_CHUNK__INIT;
-	uint8_t *data = malloc(CHUNK);
+	const Cordon__ManifestAsk *q = job->msg.manifest;
+	uint8_t *data = malloc(TREE_PART);
 	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC), r = 0;
 	ssize_t n = -1;
 
+	c.again = q->tree[0] != '\0';
+	if (c.again && fd >= 0)
+		c.sequence = lseek(fd, (off_t)q->from * TREE_PART,
+		    SEEK_SET) < 0 ? 0 : q->from;
 	while (r == 0 && data != NULL && fd >= 0 &&
-	    (n = read(fd, data, CHUNK)) > 0) {
+	    (n = read(fd, data, TREE_PART)) > 0) {
 		c.data.data = data;
 		c.data.len = (size_t)n;
 		r = send_chunk(j, job, &c);
@@ -238,6 +266,74 @@ send_manifest(struct jobs *j, const struct job *job, const char *path,
 	free(data);
 }
 
+/*
+ * Who asks may have been taken over: without root's command only trees that
+ * the host's own settings declare are written down.
+ */
+static bool
+is_declared(const Cordon__Settings *s, const char *tree)
+{
+	size_t i;
+
+	for (i = 0; i < s->n_data_tree; i++)
+		if (path_under(tree, s->data_tree[i]))
+			return true;
+	for (i = 0; i < s->n_backup; i++)
+		if (path_under(tree, s->backup[i]))
+			return true;
+	return false;
+}
+
+static int
+make_tree(struct jobs *j, const struct job *job, char path[PATH_LEN],
+    uint8_t digest[DIGEST_LEN], struct why *why)
+{
+	const Cordon__Settings *s = j->gate->env->settings;
+	const Cordon__ManifestAsk *q = job->msg.manifest;
+	struct scan_result *res = NULL;
+	char top[PATH_MAX];
+	uint64_t bytes;
+	int r;
+
+	if (!q->make)
+		return why_set(why, ERR_NOENT,
+		    "the manifest is not on this host any more");
+	if (realpath(q->tree, top) == NULL)
+		return why_sys(why, ERR_NOENT, "%s", q->tree);
+	if (!is_declared(s, top) || strcmp(top, q->tree) != 0)
+		return why_set(why, ERR_PERM, "%s is no tree that agent.conf "
+		    "declares ([data] tree, backup); root can make its "
+		    "manifest there: cordon-agent manifest make", q->tree);
+	r = tree_write(s->state_dir, s->host_id, q->manifest_id, top,
+	    &j->gate->env->stop, path, &res, &bytes, digest, why);
+	scan_free(&res);
+	return r;
+}
+
+/* Of one tree: made already, or made now. */
+static void
+do_tree(struct jobs *j, const struct job *job)
+{
+	const char *state_dir = j->gate->env->settings->state_dir;
+	struct manifest *m = NULL;
+	uint8_t digest[DIGEST_LEN];
+	char path[PATH_LEN];
+	struct why why;
+	int r;
+
+	r = tree_find_id(state_dir, job->msg.manifest->manifest_id, path);
+	if (r == 0 && manifest_open(path, NULL, &m, &why) == 0) {
+		manifest_digest(m, digest);
+		manifest_free(&m);
+	} else {
+		r = make_tree(j, job, path, digest, &why);
+	}
+	if (r != 0)
+		send_failure(j, job, why.text);
+	else
+		send_manifest(j, job, path, digest);
+}
+
 static void
 do_manifest(struct jobs *j, const struct job *job)
 {
@@ -246,6 +342,10 @@ do_manifest(struct jobs *j, const struct job *job)
 	char path[PATH_LEN];
 	struct why why;
 
+	if (job->msg.manifest->tree[0] != '\0') {
+		do_tree(j, job);
+		return;
+	}
 	if (manifest_path(path, state_dir, job->msg.manifest->manifest_id) !=
 	    0) {
 		send_failure(j, job, "bad manifest id");
@@ -343,7 +443,18 @@ do_job(struct jobs *j, const struct job *job)
 	case JOB_SWEEP:
 		do_sweep(j, job);
 		break;
+	case JOB_TREES:
+		kept_list(j->kept, job->generation, job->msg.trees);
+		break;
+	case JOB_TREE_PART:
+		kept_part(j->kept, job->generation, job->msg.part);
+		break;
+	case JOB_BEAT:
+		kept_tick(j->kept, job->generation);
+		break;
 	}
+	if (job->kind >= JOB_TREES)
+		atomic_store(&j->waiting, kept_waiting(j->kept));
 	malloc_trim(0);
 }
 
@@ -407,6 +518,12 @@ jobs_start(const struct gate_env *gate, struct jobs **out, struct why *why)
 		return why_set(why, ERR_NOMEM, "jobs");
 	j->gate = gate;
 	j->out = gate->env->out;
+	j->place = gate_place(gate->env->settings);
+	j->kept = kept_new(&j->place, j->out);
+	if (j->kept == NULL) {
+		free(j);
+		return why_set(why, ERR_NOMEM, "jobs");
+	}
 	pthread_mutex_init(&j->lock, NULL);
 	pthread_cond_init(&j->more, NULL);
 	if (lane_start(j, &j->slow) != 0 || lane_start(j, &j->urgent) != 0 ||
@@ -434,6 +551,7 @@ jobs_stop(struct jobs **jp)
 	lane_stop(&j->quick);
 	pthread_cond_destroy(&j->more);
 	pthread_mutex_destroy(&j->lock);
+	kept_free(&j->kept);
 	free(j);
 	*jp = NULL;
 }
@@ -537,4 +655,45 @@ jobs_sweep_take(struct jobs *j, Cordon__SweepAsk *msg)
 	}
 	job->msg.sweep = msg;
 	return add_take(j, &j->quick, job);
+}
+
+int
+jobs_trees_take(struct jobs *j, Cordon__TreeList *msg)
+{
+	struct job *job = job_new(JOB_TREES);
+
+	if (job == NULL) {
+		cordon__tree_list__free_unpacked(msg, NULL);
+		return ERR_NOMEM;
+	}
+	job->msg.trees = msg;
+	return add_take(j, &j->urgent, job);
+}
+
+int
+jobs_tree_part_take(struct jobs *j, Cordon__ManifestChunk *msg)
+{
+	struct job *job = job_new(JOB_TREE_PART);
+
+	if (job == NULL) {
+		cordon__manifest_chunk__free_unpacked(msg, NULL);
+		return ERR_NOMEM;
+	}
+	job->msg.part = msg;
+	return add_take(j, &j->urgent, job);
+}
+
+void
+jobs_beat(struct jobs *j)
+{
+	struct job *job;
+	bool idle;
+
+	/* a thread that has work hears nothing new from this */
+	pthread_mutex_lock(&j->lock);
+	idle = j->urgent.n == 0;
+	pthread_mutex_unlock(&j->lock);
+	job = idle && atomic_load(&j->waiting) ? job_new(JOB_BEAT) : NULL;
+	if (job != NULL)
+		(void)add_take(j, &j->urgent, job);
 }

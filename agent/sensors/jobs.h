@@ -34,5 +34,9 @@ int jobs_manifest_take(struct jobs *j, Cordon__ManifestAsk *msg);
 int jobs_snapshot_take(struct jobs *j, Cordon__SnapshotAsk *msg);
 int jobs_preview_take(struct jobs *j, Cordon__PreviewAsk *msg);
 int jobs_sweep_take(struct jobs *j, Cordon__SweepAsk *msg);
+int jobs_trees_take(struct jobs *j, Cordon__TreeList *msg);
+int jobs_tree_part_take(struct jobs *j, Cordon__ManifestChunk *msg);
+/* Every few seconds: what is waited for in vain is asked for again. */
+void jobs_beat(struct jobs *j);
 
 #endif

@@ -53,8 +53,8 @@ static const struct syscall_rule calls[] = {
 	{"unlinkat", "the same where there is no unlink"},
 	{"fsync", "own files"},
 	{"pwrite64", "signals that the network process has not taken"},
-	{"ftruncate", "the same: give room back after a flood"},
-	{"fallocate", "the same: room on a disk that fills up"},
+	{"ftruncate", "room given back after a flood, a manifest in parts"},
+	{"fallocate", "unsent signals: room on a disk that fills up"},
 	{"fchmod", "mode of own files"},
 	{"access", "own files"},
 	{"faccessat", "the same in newer libc"},
@@ -83,6 +83,7 @@ static const char usage[] =
 "usage: agent-sensors [--user USER]\n"
 "       agent-sensors --make TREE | --verify TREE [--manifest ID]\n"
 "                     --state DIR [--host ID] [--user USER]\n"
+"                     [--key HEX [--group NAME]]\n"
 "       agent-sensors --rights | --version | --help\n";
 
 /* Of a command for one tree; TREE NULL: none, watch. */
@@ -90,6 +91,9 @@ struct options {
 	const char *user;
 	bool make;
 	struct tree_job job;
+	const char *key_hex;
+	struct tree_reader reader;
+	uint8_t key[SIGN_KEY_LEN];
 };
 
 static void
@@ -106,6 +110,8 @@ parse(int argc, char **argv, struct options *o)
 		{"verify", &verify, NULL, 0},
 		{"manifest", &o->job.manifest, NULL, 0},
 		{"host", &o->job.host_id, NULL, 0},
+		{"key", &o->key_hex, NULL, 0},
+		{"group", &o->reader.group, NULL, 0},
 		{NULL, NULL, NULL, 0},
 	};
 
@@ -117,6 +123,13 @@ parse(int argc, char **argv, struct options *o)
 		o->job.tree = verify;
 	if (o->job.tree != NULL && o->job.state_dir == NULL)
 		options_wrong(&of);
+	if (o->key_hex == NULL)
+		return;
+	if (hex_decode(o->key, sizeof(o->key), o->key_hex) != 0)
+		options_wrong(&of);
+	o->reader.key = o->key;
+	o->reader.host_id = o->job.host_id;
+	o->job.reader = &o->reader;
 }
 
 /* The command: no right but to read, and nobody to talk to. */
@@ -147,7 +160,7 @@ main(int argc, char **argv)
 {
 	struct rights rights = {.keep = keep};
 	struct options o = {.user = AGENT_USER_SENSORS,
-	    .job.host_id = ""};
+	    .job.host_id = "", .reader.group = ""};
 	Cordon__Settings *settings;
 	struct why why, refused, no_notices;
 	struct hub_sockets sockets = {IPC_FD_PARENT, -1, -1};

@@ -42,17 +42,6 @@ manifest_path(char *out, const char *state_dir, const char *id)
 	    PATH_LEN ? 0 : ERR_RANGE;
 }
 
-size_t
-manifest_signed_bytes(const char *id, const uint8_t digest[DIGEST_LEN],
-    uint8_t *out)
-{
-	size_t n = strlen(id) + 1;
-
-	memcpy(out, id, n);
-	memcpy(out + n, digest, DIGEST_LEN);
-	return n + DIGEST_LEN;
-}
-
 /* -- lines ---------------------------- */
 
 struct span {

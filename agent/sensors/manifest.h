@@ -80,8 +80,4 @@ int manifest_places(const struct manifest *m, struct picture *p);
 int manifest_compare(const struct manifest *m, const struct rec *now,
     size_t n, struct findings *f);
 
-/* What is signed: id, NUL, digest.  OUT has room for ID_MAX + DIGEST_LEN. */
-size_t manifest_signed_bytes(const char *id,
-    const uint8_t digest[DIGEST_LEN], uint8_t *out);
-
 #endif

@@ -15,6 +15,7 @@
 #include "agent/sensors/scan.h"
 #include "common/base/id.h"
 #include "common/base/sign.h"
+#include "common/wire/signed_tree.h"
 #include "common/wire/unpack.h"
 
 #define CHECK_ID_MAX 15
@@ -46,6 +47,24 @@ peer_check_run(const Cordon__CheckRun *msg, struct why *why)
 	    !length_is(&msg->manifest_signature, SIGN_SIG_LEN))
 		return why_set(why, ERR_RANGE,
 		    "check run: digest or signature of a wrong length");
+	if (msg->n_trees > TREES_MAX)
+		return why_set(why, ERR_RANGE, "check run: %zu trees",
+		    msg->n_trees);
+	for (i = 0; i < msg->n_trees; i++)
+		if (!tree_path_good(msg->trees[i]->tree))
+			return why_set(why, ERR_RANGE,
+			    "check run: bad path of a tree");
+	return 0;
+}
+
+int
+peer_check_manifest(const Cordon__ManifestAsk *msg, struct why *why)
+{
+	if (!id_valid(msg->manifest_id))
+		return why_set(why, ERR_RANGE, "manifest: bad id");
+	if (msg->tree[0] != '\0' && (!tree_path_good(msg->tree) ||
+	    msg->from >= TREE_PARTS_MAX))
+		return why_set(why, ERR_RANGE, "manifest: bad tree or piece");
 	return 0;
 }
 
@@ -77,7 +96,7 @@ on_manifest_ask(void *arg, struct link *l, const uint8_t *payload,
 
 	(void)l, (void)fd;
 	msg = unpack(&cordon__manifest_ask__descriptor, payload, len);
-	if (msg == NULL || !id_valid(msg->manifest_id)) {
+	if (msg == NULL || peer_check_manifest(msg, why) != 0) {
 		if (msg != NULL)
 			cordon__manifest_ask__free_unpacked(msg, NULL);
 		return why_set(why, ERR_PROTO, "bad request for a manifest");
@@ -120,6 +139,43 @@ on_preview_ask(void *arg, struct link *l, const uint8_t *payload, size_t len,
 		return ERR_PROTO;
 	}
 	p->calls->preview_take(p->arg, msg);
+	return 0;
+}
+
+/* What the heads in it are worth is looked at where they are kept. */
+static int
+on_trees(void *arg, struct link *l, const uint8_t *payload, size_t len,
+    int fd, struct why *why)
+{
+	const struct peer *p = arg;
+	Cordon__TreeList *msg;
+
+	(void)l, (void)fd;
+	msg = unpack(&cordon__tree_list__descriptor, payload, len);
+	if (msg == NULL || msg->n_trees > TREES_MAX) {
+		if (msg != NULL)
+			cordon__tree_list__free_unpacked(msg, NULL);
+		return why_set(why, ERR_PROTO, "bad list of trees");
+	}
+	p->calls->trees_take(p->arg, msg);
+	return 0;
+}
+
+static int
+on_tree_part(void *arg, struct link *l, const uint8_t *payload, size_t len,
+    int fd, struct why *why)
+{
+	const struct peer *p = arg;
+	Cordon__ManifestChunk *msg;
+
+	(void)l, (void)fd;
+	msg = unpack(&cordon__manifest_chunk__descriptor, payload, len);
+	if (msg == NULL || !id_valid(msg->manifest_id)) {
+		if (msg != NULL)
+			cordon__manifest_chunk__free_unpacked(msg, NULL);
+		return why_set(why, ERR_PROTO, "bad piece of a manifest");
+	}
+	p->calls->tree_part_take(p->arg, msg);
 	return 0;
 }
 
@@ -170,14 +226,17 @@ on_taken(void *arg, struct link *l, const uint8_t *payload, size_t len,
 }
 
 const struct link_kind peer_network_table[] = {
-	{IPC_CHECK_RUN, "check-run", 1, 4096, NULL, on_check_run, false},
-	{IPC_MANIFEST_ASK, "manifest-ask", 1, 256, NULL,
+	{IPC_CHECK_RUN, "check-run", 1, 96 * 1024, NULL, on_check_run, false},
+	{IPC_MANIFEST_ASK, "manifest-ask", 1, 2048, NULL,
 	    on_manifest_ask, false},
 	{IPC_SNAPSHOT_ASK, "snapshot-ask", 1, 256, NULL,
 	    on_snapshot_ask, false},
 	{IPC_PREVIEW_ASK, "preview-ask", 1, 8192, NULL, on_preview_ask,
 	    false},
 	{IPC_SWEEP_ASK, "sweep-ask", 1, 8192, NULL, on_sweep_ask, false},
+	{IPC_TREES, "trees", 0, LINK_PAYLOAD_MAX, NULL, on_trees, false},
+	{IPC_TREE_PART, "tree-part", 1, 65 * 1024, NULL, on_tree_part,
+	    false},
 	{IPC_SPOOL_FULL, "spool-full", 0, 0, NULL, on_spool_full, false},
 	{IPC_TAKEN, "taken", 1, 32, NULL, on_taken, false},
 	{0, NULL, 0, 0, NULL, NULL, false},

@@ -23,6 +23,8 @@ struct peer_calls {
 	int (*preview_take)(void *arg, Cordon__PreviewAsk *msg);
 	void (*taken)(void *arg, uint64_t run, uint64_t serial);
 	int (*sweep_take)(void *arg, Cordon__SweepAsk *msg);
+	int (*trees_take)(void *arg, Cordon__TreeList *msg);
+	int (*tree_part_take)(void *arg, Cordon__ManifestChunk *msg);
 };
 struct peer {
 	const struct peer_calls *calls;
@@ -35,6 +37,7 @@ extern const struct link_kind peer_network_table[];
 /* Bounds of the parent's settings that are ours: 0 or ERR_RANGE with WHY. */
 int peer_check_settings(const Cordon__Settings *s, struct why *why);
 /* Bounds of a request: 0 or ERR_RANGE with WHY. */
+int peer_check_manifest(const Cordon__ManifestAsk *msg, struct why *why);
 int peer_check_run(const Cordon__CheckRun *msg, struct why *why);
 
 #endif

@@ -21,6 +21,8 @@
 #define THREADS 2
 #define NUMBER_MAX 24
 
+static const atomic_bool never; /* a command is ended by a signal */
+
 static void
 prefix_of(char out[64], const char *path)
 {
@@ -58,8 +60,8 @@ tree_newest(const char *state_dir, const char *path, char out[PATH_LEN])
 }
 
 /* The one with this ID, of whatever tree. */
-static int
-find_id(const char *state_dir, const char *id, char out[PATH_LEN])
+int
+tree_find_id(const char *state_dir, const char *id, char out[PATH_LEN])
 {
 	const size_t head = strlen("tree-") + 16 + 1;
 	const struct dirent *de;
@@ -76,17 +78,13 @@ find_id(const char *state_dir, const char *id, char out[PATH_LEN])
 	return r;
 }
 
-/*
- * Everything below TOP, paths made relative to it; the top itself is left
- * out.  The order by folder and name stays.
- */
-static int
-read_tree(char *top, struct scan_result **out, uint64_t *bytes,
-    struct why *why)
+/* The order by folder and name stays. */
+int
+tree_read(char *top, const atomic_bool *stop, struct scan_result **out,
+    uint64_t *bytes, struct why *why)
 {
-	static const atomic_bool stop;
 	struct scan_opts o = {.root = &top, .nroot = 1, .threads = THREADS,
-	    .stop = &stop};
+	    .stop = stop};
 	struct scan_result *res;
 	size_t len = strlen(top), i, n = 0;
 	int r = scan_run(&o, &res, why);
@@ -130,14 +128,41 @@ real_path(const char *tree, char out[PATH_MAX], struct why *why)
 }
 
 int
-tree_make(const struct tree_job *j, struct why *why)
+tree_write(const char *state_dir, const char *host_id, const char *id,
+    char *top, const atomic_bool *stop, char path[PATH_LEN],
+    struct scan_result **res, uint64_t *bytes, uint8_t digest[DIGEST_LEN],
+    struct why *why)
 {
 	struct picture none, nowhere;
-	char top[PATH_MAX], path[PATH_LEN], prefix[64], id[ID_MAX];
-	char hex[DIGEST_HEX_MAX], files[NUMBER_MAX], size[NUMBER_MAX];
-	struct manifest_source src = {.id = id, .host_id = j->host_id,
+	struct manifest_source src = {.id = id, .host_id = host_id,
 	    .made_ms = clock_wall_ms(), .accounts = &none,
 	    .places = &nowhere};
+	char prefix[64];
+	int r;
+
+	picture_init(&none);
+	picture_init(&nowhere);
+	prefix_of(prefix, top);
+	if (snprintf(path, PATH_LEN, "%s/%s%s", state_dir, prefix, id) >=
+	    PATH_LEN)
+		return why_set(why, ERR_LIMIT, "state folder: path too long");
+	r = tree_read(top, stop, res, bytes, why);
+	if (r != 0)
+		return r;
+	src.files = *res;
+	r = manifest_write(path, &src, digest, why);
+	if (r == 0)
+		manifest_trim(state_dir, prefix, TREE_KEEP);
+	else
+		scan_free(res);
+	return r;
+}
+
+int
+tree_make(const struct tree_job *j, struct why *why)
+{
+	char top[PATH_MAX], path[PATH_LEN], id[ID_MAX];
+	char hex[DIGEST_HEX_MAX], files[NUMBER_MAX], size[NUMBER_MAX];
 	const struct note_pair pair[] = {{"manifest", id}, {"sha256", hex},
 	    {"files", files}, {"bytes", size}};
 	struct scan_result *res = NULL;
@@ -145,33 +170,21 @@ tree_make(const struct tree_job *j, struct why *why)
 	uint64_t bytes;
 	int r;
 
-	picture_init(&none);
-	picture_init(&nowhere);
 	id_new(id, "M", 10);
 	r = real_path(j->tree, top, why);
 	if (r == 0)
-		r = read_tree(top, &res, &bytes, why);
+		r = tree_write(j->state_dir, j->host_id, id, top, &never,
+		    path, &res, &bytes, digest, why);
 	if (r != 0)
 		return r;
-	prefix_of(prefix, top);
-	src.files = res;
-	if (snprintf(path, sizeof(path), "%s/%s%s", j->state_dir, prefix,
-	    id) >= PATH_LEN)
-		r = why_set(why, ERR_LIMIT, "state folder: path too long");
+	hex_encode(hex, digest, DIGEST_LEN);
+	snprintf(files, sizeof(files), "%zu", res->n);
+	snprintf(size, sizeof(size), "%" PRIu64, bytes);
+	r = notes_leave(j->state_dir, "data.manifest-made", top, pair, 4,
+	    why);
 	if (r == 0)
-		r = manifest_write(path, &src, digest, why);
-	if (r == 0) {
-		hex_encode(hex, digest, DIGEST_LEN);
-		snprintf(files, sizeof(files), "%zu", res->n);
-		snprintf(size, sizeof(size), "%" PRIu64, bytes);
-		r = notes_leave(j->state_dir, "data.manifest-made", top, pair,
-		    4, why);
-	}
-	if (r == 0) {
-		manifest_trim(j->state_dir, prefix, TREE_KEEP);
 		printf("%s  sha256 %s  %s files, %s bytes\n", id, hex, files,
 		    size);
-	}
 	scan_free(&res);
 	return r;
 }
@@ -192,16 +205,17 @@ print_differences(const struct findings *f)
 
 static int
 compare(const struct tree_job *j, const struct manifest *m, char *top,
-    struct why *why)
+    const char *by, struct why *why)
 {
 	struct findings *f = calloc(1, sizeof(*f));
 	struct scan_result *res = NULL;
 	char differ[NUMBER_MAX], files[NUMBER_MAX];
 	struct note_pair pair[] = {{"manifest", manifest_id(m)},
-	    {"files", files}, {"differences", differ}, {"first", ""}};
+	    {"files", files}, {"differences", differ}, {"signed", by},
+	    {"first", ""}};
 	uint64_t bytes;
 	int r = f == NULL ? why_set(why, ERR_NOMEM, "verify") :
-	    read_tree(top, &res, &bytes, why);
+	    tree_read(top, &never, &res, &bytes, why);
 
 	if (r == 0 && manifest_compare(m, res->rec, res->n, f) != 0)
 		r = why_set(why, ERR_IO, "the manifest cannot be compared");
@@ -210,10 +224,10 @@ compare(const struct tree_job *j, const struct manifest *m, char *top,
 	snprintf(files, sizeof(files), "%zu", res->n);
 	snprintf(differ, sizeof(differ), "%zu", f->total);
 	if (f->total > 0)
-		pair[3].value = f->item[0].object;
+		pair[4].value = f->item[0].object;
 	print_differences(f);
 	r = notes_leave(j->state_dir, f->total == 0 ? "data.verified" :
-	    "data.verify-failed", top, pair, f->total > 0 ? 4 : 3, why);
+	    "data.verify-failed", top, pair, f->total > 0 ? 5 : 4, why);
 	if (r == 0 && f->total > 0)
 		r = why_set(why, ERR_CRYPTO, "%s: %zu differences to %s", top,
 		    f->total, manifest_id(m));
@@ -228,30 +242,90 @@ done:
 	return r;
 }
 
-int
-tree_verify(const struct tree_job *j, struct why *why)
-{
-	char top[PATH_MAX], path[PATH_LEN], hex[DIGEST_HEX_MAX];
-	struct manifest *m = NULL;
-	uint8_t sum[DIGEST_LEN];
-	int r = real_path(j->tree, top, why);
+struct by_id {
+	const char *id;
+	const struct kept_place *place;
+	struct manifest **m;
+	char *by;
+	size_t size;
+	struct why *why;
+	int rc;
+};
 
-	if (r != 0)
+static int
+signed_by_id(void *arg, const Cordon__TreeHead *head, const struct why *bad)
+{
+	struct by_id *q = arg;
+
+	(void)bad;
+	if (head == NULL || strcmp(head->manifest_id, q->id) != 0)
+		return 0;
+	q->rc = kept_open(q->place, head, q->m, q->why);
+	snprintf(q->by, q->size, "version %" PRIu64 " of %s, signed by %s",
+	    head->version, head->tree, head->signed_by);
+	return 0;
+}
+
+/* The manifest to hold TOP against; BY says what it is worth. */
+static int
+open_for(const struct tree_job *j, const char *top, struct manifest **m,
+    char *by, size_t size, struct why *why)
+{
+	Cordon__TreeHead *head = NULL;
+	struct kept_place place;
+	char path[PATH_LEN];
+	int r = ERR_NOENT;
+
+	snprintf(by, size, "no");
+	if (j->reader != NULL && j->manifest == NULL) {
+		place = (struct kept_place){j->state_dir, *j->reader};
+		r = kept_find(&place, top, &head, why);
+	} else if (j->reader != NULL) {
+		struct by_id q = {j->manifest, &place, m, by, size, why,
+		    ERR_NOENT};
+
+		place = (struct kept_place){j->state_dir, *j->reader};
+		if (kept_each(&place, signed_by_id, &q) == 0 &&
+		    q.rc != ERR_NOENT)
+			return q.rc;
+	}
+	if (r == 0) {
+		r = kept_open(&place, head, m, why);
+		snprintf(by, size, "version %" PRIu64 ", signed by %s",
+		    head->version, head->signed_by);
+		cordon__tree_head__free_unpacked(head, NULL);
 		return r;
-	r = j->manifest != NULL ? find_id(j->state_dir, j->manifest, path) :
+	}
+	if (r != ERR_NOENT)
+		return r; /* what is not to be believed is not passed over */
+	r = j->manifest != NULL ?
+	    tree_find_id(j->state_dir, j->manifest, path) :
 	    tree_newest(j->state_dir, top, path);
 	if (r != 0)
 		return why_set(why, ERR_NOENT, "%s: no manifest%s%s on this "
 		    "host; make one with cordon-agent manifest make", top,
 		    j->manifest != NULL ? " " : " of it",
 		    j->manifest != NULL ? j->manifest : "");
-	r = manifest_open(path, NULL, &m, why);
-	if (r == 0) {
-		manifest_digest(m, sum);
-		printf("manifest %s  sha256 %s\n", manifest_id(m),
-		    hex_encode(hex, sum, DIGEST_LEN));
-		r = compare(j, m, top, why);
-	}
+	return manifest_open(path, NULL, m, why);
+}
+
+int
+tree_verify(const struct tree_job *j, struct why *why)
+{
+	char top[PATH_MAX], hex[DIGEST_HEX_MAX], by[256];
+	struct manifest *m = NULL;
+	uint8_t sum[DIGEST_LEN];
+	int r = real_path(j->tree, top, why);
+
+	if (r == 0)
+		r = open_for(j, top, &m, by, sizeof(by), why);
+	if (r != 0)
+		return r;
+	manifest_digest(m, sum);
+	printf("manifest %s  sha256 %s  %s\n", manifest_id(m),
+	    hex_encode(hex, sum, DIGEST_LEN), strcmp(by, "no") == 0 ?
+	    "not signed: only this host says so" : by);
+	r = compare(j, m, top, by, why);
 	manifest_free(&m);
 	return r;
 }

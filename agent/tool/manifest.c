@@ -14,12 +14,14 @@
 #include "common/base/file.h"
 #include "common/base/id.h"
 #include "common/base/log.h"
+#include "common/base/sign.h"
 
 int
 tool_manifest(struct tool *t)
 {
-	char state[PATH_MAX], user[256], host[ID_MAX] = "";
-	const char *argv[12] = {"agent-sensors"};
+	char state[PATH_MAX], user[256], host[ID_MAX] = "", group[256] = "";
+	char key[2 * SIGN_KEY_LEN + 1] = "";
+	const char *argv[20] = {"agent-sensors"};
 	Cordon__Enrolled *id = NULL;
 	size_t n = 1;
 	struct why why;
@@ -46,6 +48,8 @@ tool_manifest(struct tool *t)
 	}
 	if (identity_load(t->state, &id, &why) == 0) {
 		snprintf(host, sizeof(host), "%s", id->host_id);
+		snprintf(group, sizeof(group), "%s", id->group);
+		hex_encode(key, id->order_key.data, id->order_key.len);
 		cordon__enrolled__free_unpacked(id, NULL);
 	}
 	argv[n++] = strcmp(t->file, "make") == 0 ? "--make" : "--verify";
@@ -56,6 +60,12 @@ tool_manifest(struct tool *t)
 	argv[n++] = user;
 	argv[n++] = "--host";
 	argv[n++] = host;
+	if (key[0] != '\0') {
+		argv[n++] = "--key";
+		argv[n++] = key;
+		argv[n++] = "--group";
+		argv[n++] = group;
+	}
 	if (t->manifest != NULL) {
 		argv[n++] = "--manifest";
 		argv[n++] = t->manifest;

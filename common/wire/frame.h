@@ -45,6 +45,9 @@ enum frame_kind {
 	FRAME_PREVIEW_ASK = 24,	 /* collector: which live flows would go? */
 	FRAME_PREVIEW = 25,	 /* agent: Preview */
 	FRAME_RENEW_FIRST = 30,	 /* collector: your certificate is too old */
+	FRAME_TREES = 33,	 /* collector: signed manifests of trees */
+	FRAME_TREE_ASK = 34,	 /* agent: a piece of one, please */
+	FRAME_TREE_PART = 35,	 /* collector: ManifestChunk */
 	FRAME_SIGNALS_AHEAD = 39, /* agent: SignalBatch, before its turn */
 	FRAME_SWEEP_ASK = 40,	 /* collector: have you got that? */
 	FRAME_SWEEP = 41,	 /* agent: Sweep */

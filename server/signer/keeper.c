@@ -19,6 +19,7 @@
 #include "common/base/sign.h"
 #include "common/wire/order.h"
 #include "common/wire/pack.h"
+#include "common/wire/signed_tree.h"
 #include "common/wire/unpack.h"
 #include "server/links/signer.h"
 #include "server/links/signer.pb-c.h"
@@ -254,10 +255,8 @@ answer_manifest(struct keeper *k, const void *payload, size_t len,
 		rc = refuse(out, "a manifest", &no);
 		goto done;
 	}
-	n = strlen(m->manifest_id) + 1;
-	memcpy(data, m->manifest_id, n);
-	memcpy(data + n, m->digest.data, DIGEST_LEN);
-	rc = sign_make(k->order, MANIFEST_CONTEXT, data, n + DIGEST_LEN, sig);
+	n = manifest_signed_bytes(m->manifest_id, m->digest.data, data);
+	rc = sign_make(k->order, MANIFEST_CONTEXT, data, n, sig);
 	if (rc != 0) {
 		(void)why_set(&no, rc, "signing failed: %s", err_str(rc));
 		rc = refuse(out, "a manifest", &no);

@@ -8,6 +8,7 @@
 #include "agent/links/ask.h"
 #include "agent/links/settings.h"
 #include "agent/sensors/peer.h"
+#include "common/wire/signed_tree.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -59,6 +60,33 @@ sweep(void *arg, Cordon__SweepAsk *msg)
 	return 0;
 }
 
+static int
+trees(void *arg, Cordon__TreeList *msg)
+{
+	static const uint8_t key[SIGN_KEY_LEN];
+	const struct tree_reader r = {key, "H-1", "fin"};
+	Cordon__TreeHead *head;
+	struct why why;
+	size_t i;
+
+	(void)arg;
+	for (i = 0; i < msg->n_trees; i++)
+		if (tree_head_open(&r, msg->trees[i], &head, &why) == 0)
+			abort(); /* nobody has that key */
+	cordon__tree_list__free_unpacked(msg, NULL);
+	return 0;
+}
+
+static int
+part(void *arg, Cordon__ManifestChunk *msg)
+{
+	(void)arg;
+	if (strchr(msg->manifest_id, '/') != NULL)
+		abort();
+	cordon__manifest_chunk__free_unpacked(msg, NULL);
+	return 0;
+}
+
 static void
 full(void *arg)
 {
@@ -75,7 +103,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static const struct peer_calls calls = {check, manifest, snapshot,
-	    full, preview, taken, sweep};
+	    full, preview, taken, sweep, trees, part};
 	struct peer peer = {&calls, NULL};
 	const struct link_kind *row;
 	Cordon__Settings *s;

@@ -39,6 +39,9 @@ static const ProtobufCMessageDescriptor *const types[] = {
 	&cordon__enrol__descriptor,
 	&cordon__enrolled__descriptor,
 	&cordon__refused__descriptor,
+	&cordon__tree_head__descriptor,
+	&cordon__tree_list__descriptor,
+	&cordon__tree_ask__descriptor,
 };
 
 #define N_TYPES (sizeof(types) / sizeof(types[0]))
