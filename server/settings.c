@@ -131,8 +131,8 @@ static const struct conf_key table[] = {
 /* Lists that the file leaves empty. */
 static const char *const std_listen[] = { "0.0.0.0:8443", "[::]:8443", NULL };
 static const char *const std_api[] = { "127.0.0.1:8444", NULL };
-static const char *const std_gate[] = { "G01", "G02", "G06", "G07", "G15",
-	NULL };
+static const char *const std_gate[] = { "G01", "G02", "G03", "G04",
+	"G06", "G07", "G15", NULL };
 static const char *const std_recheck[] = { "h1 1h", "h4 4h", "h12 12h",
 	"d1 1d", "d3 3d", "d7 7d", "d30 30d", NULL };
 

@@ -13,10 +13,12 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/wire/frame.h"
+#include "common/wire/pack.h"
 #include "server/audit/audit.h"
 #include "server/cases/cases.h"
 #include "server/cases/find.h"
 #include "server/cases/run.h"
+#include "server/cases/tree.h"
 #include "server/store/hosts.h"
 
 #define FINDINGS_MAX 200
@@ -75,15 +77,95 @@ isolated_since(struct db *db, const struct host *h, int64_t *since)
 	    h->case_id);
 }
 
+/* What one run asks: which checks, of which trees. */
+struct run_plan {
+	const char *kind;
+	const char *check[sizeof(((struct cases_settings *)0)->gate) /
+	    sizeof(char *)];
+	size_t n;
+	const char *tree; /* NULL: all that hold for the host */
+};
+
+/*
+ * Data is looked at before a host goes back to work, not after: people
+ * change it then.
+ */
+static void
+plan_checks(const struct cases_settings *s, const char *kind,
+    struct run_plan *p)
+{
+	bool gate = strcmp(kind, RUN_GATE) == 0;
+	size_t i;
+
+	*p = (struct run_plan){.kind = kind};
+	for (i = 0; i < s->ngate; i++)
+		if (gate || (strcmp(s->gate[i], "G03") != 0 &&
+		    strcmp(s->gate[i], "G04") != 0))
+			p->check[p->n++] = s->gate[i];
+}
+
+/* The trees that the answer must be about, by version. */
 static int
-run_send(struct db *db, const struct cases_settings *s, const struct host *h,
+add_trees(const struct run_plan *p, const struct tree_row *row, size_t n,
+    Cordon__CheckRun *msg)
+{
+	Cordon__TreeRef *ref;
+	size_t i;
+
+	msg->trees = calloc(n + 1, sizeof(*msg->trees));
+	ref = calloc(n + 1, sizeof(*ref));
+	if (msg->trees == NULL || ref == NULL) {
+		free(ref);
+		return ERR_NOMEM;
+	}
+	msg->trees[n] = ref; /* freed by it */
+	for (i = 0; i < n; i++) {
+		if (row[i].retired || (p->tree != NULL &&
+		    strcmp(row[i].tree, p->tree) != 0))
+			continue;
+		cordon__tree_ref__init(&ref[i]);
+		ref[i].tree = (char *)(uintptr_t)row[i].tree;
+		ref[i].version = row[i].version;
+		msg->trees[msg->n_trees++] = &ref[i];
+	}
+	msg->only = p->tree != NULL;
+	return 0;
+}
+
+static int
+send_trees(struct db *db, const struct host *h, const struct run_plan *p,
+    Cordon__CheckRun *msg)
+{
+	struct tree_row *row = calloc(TREES_MAX, sizeof(*row));
+	Cordon__TreeRef *refs = NULL;
+	struct buf packed;
+	size_t n = 0;
+	int rc;
+
+	buf_init(&packed, frame_max(FRAME_CHECK_RUN));
+	rc = row == NULL ? ERR_NOMEM : tree_holds(db, h, row, &n);
+	if (rc == 0)
+		rc = add_trees(p, row, n, msg);
+	if (rc == 0)
+		refs = msg->trees[n];
+	if (rc == 0)
+		rc = pack(&msg->base, &packed);
+	if (rc == 0)
+		rc = db_send(db, h->host_id, FRAME_CHECK_RUN, packed.data,
+		    packed.len);
+	buf_done(&packed);
+	free(refs);
+	free(msg->trees);
+	free(row);
+	return rc;
+}
+
+static int
+run_send(struct db *db, const struct host *h, const struct run_plan *p,
     const char *run_id)
 {
 	Cordon__CheckRun msg = CORDON__CHECK_RUN__INIT;
-	char *checks[sizeof(s->gate) / sizeof(s->gate[0])];
-	uint8_t packed[4096];
 	struct manifest_ref m;
-	size_t i;
 	int rc;
 
 	rc = manifest_load(db, h->manifest_id, &m);
@@ -91,11 +173,9 @@ run_send(struct db *db, const struct cases_settings *s, const struct host *h,
 		rc = isolated_since(db, h, &msg.since_ms);
 	if (rc != 0)
 		return rc;
-	for (i = 0; i < s->ngate; i++)
-		checks[i] = (char *)(uintptr_t)s->gate[i];
 	msg.run_id = (char *)(uintptr_t)run_id;
-	msg.checks = checks;
-	msg.n_checks = s->ngate;
+	msg.checks = (char **)(uintptr_t)p->check;
+	msg.n_checks = p->n;
 	if (m.there) {
 		msg.manifest_id = m.id;
 		msg.manifest_digest.data = m.digest;
@@ -103,15 +183,12 @@ run_send(struct db *db, const struct cases_settings *s, const struct host *h,
 		msg.manifest_signature.data = m.signature;
 		msg.manifest_signature.len = sizeof(m.signature);
 	}
-	if (cordon__check_run__get_packed_size(&msg) > sizeof(packed))
-		return ERR_LIMIT;
-	return db_send(db, h->host_id, FRAME_CHECK_RUN, packed,
-	    cordon__check_run__pack(&msg, packed));
+	return send_trees(db, h, p, &msg);
 }
 
-int
-run_start(struct db *db, const struct cases_settings *s, const struct host *h,
-    const char *kind, const char *who, char run_id[ID_MAX])
+static int
+plan_start(struct db *db, const struct host *h, const struct run_plan *p,
+    const char *who, char run_id[ID_MAX])
 {
 	char id[ID_MAX];
 	size_t i;
@@ -121,21 +198,33 @@ run_start(struct db *db, const struct cases_settings *s, const struct host *h,
 	rc = db_run(db, NULL,
 	    "INSERT INTO runs (run_id, host_id, case_id, kind, asked_by, "
 	    "asked_at) VALUES ($1, $2, $3, $4, $5, $6)",
-	    "sssssi", id, h->host_id, h->case_id, kind, who, db_now(db));
-	for (i = 0; rc == 0 && i < s->ngate; i++)
+	    "sssssi", id, h->host_id, h->case_id, p->kind, who, db_now(db));
+	for (i = 0; rc == 0 && i < p->n; i++)
 		rc = db_run(db, NULL,
 		    "INSERT INTO run_checks (run_id, check_id, must) "
-		    "VALUES ($1, $2, 1)", "ss", id, s->gate[i]);
+		    "VALUES ($1, $2, 1)", "ss", id, p->check[i]);
 	if (rc == 0)
-		rc = run_send(db, s, h, id);
+		rc = run_send(db, h, p, id);
 	if (rc == 0)
 		rc = audit_add(db,
 		    &(struct audit_entry){.who = who, .what = "run.start",
 		    .host = h->name, .case_id = h->case_id, .object = id},
-		    "%s of %zu checks", kind, s->ngate);
+		    "%s of %zu checks%s%s", p->kind, p->n,
+		    p->tree != NULL ? ": " : "",
+		    p->tree != NULL ? p->tree : "");
 	if (rc == 0)
 		memcpy(run_id, id, ID_MAX);
 	return rc;
+}
+
+int
+run_start(struct db *db, const struct cases_settings *s, const struct host *h,
+    const char *kind, const char *who, char run_id[ID_MAX])
+{
+	struct run_plan p;
+
+	plan_checks(s, kind, &p);
+	return plan_start(db, h, &p, who, run_id);
 }
 
 /* What a gate and a re-check ask of host and actor alike. */
@@ -210,6 +299,34 @@ recheck_run(struct db *db, const struct cases_settings *s,
 	if (rc == 0 && h.stage == STAGE_PROBATION)
 		rc = recheck_bind(db, h.host_id, run_id);
 	return rc;
+}
+
+int
+tree_check(struct db *db, const char *host_id, const char *tree,
+    const struct actor *actor, char run_id[ID_MAX], struct refused *refused)
+{
+	struct run_plan p = {.kind = RUN_TREE, .check = {"G03", "G04"},
+	    .n = 2, .tree = tree};
+	struct tree_row *row;
+	struct host h;
+	size_t n, i;
+	int rc;
+
+	rc = run_allowed(db, host_id, actor, ROLES_CHECK |
+	    1u << ROLE_BASELINE, &h, refused);
+	if (rc != 0)
+		return rc;
+	row = calloc(TREES_MAX, sizeof(*row));
+	rc = row == NULL ? ERR_NOMEM : tree_holds(db, &h, row, &n);
+	for (i = 0; rc == 0 && i < n; i++)
+		if (!row[i].retired && strcmp(row[i].tree, tree) == 0)
+			break;
+	if (rc == 0 && i == n)
+		rc = refused_set(refused, REFUSAL_NOT_FOUND,
+		    "List them with: cordonctl manifest list",
+		    "no signed manifest of that tree holds for %s", h.name);
+	free(row);
+	return rc == 0 ? plan_start(db, &h, &p, actor->name, run_id) : rc;
 }
 
 /* What is no UTF-8 is quoted: a name must not hide by its bytes. */
@@ -396,7 +513,8 @@ check_result(struct db *db, const struct cases_settings *s,
 		return rc;
 	/* by the first red one: a host can keep back the end of a run */
 	*relapse = h.stage == STAGE_PROBATION &&
-	    strcmp(run.kind, RUN_GATE) != 0 && before != OUTCOME_FAIL &&
+	    strcmp(run.kind, RUN_GATE) != 0 &&
+	    strcmp(run.kind, RUN_TREE) != 0 && before != OUTCOME_FAIL &&
 	    outcome == OUTCOME_FAIL;
 	if (r->last && outcome == OUTCOME_NONE)
 		outcome = OUTCOME_UNKNOWN; /* it left some unanswered */

@@ -12,6 +12,7 @@
 #include "server/cases/cases.h"
 #include "server/cases/find.h"
 #include "server/cases/parts.h"
+#include "server/cases/tree_int.h"
 #include "server/store/hosts.h"
 
 #define MANIFEST_PARTS_MAX 2048 /* 128 MiB */
@@ -62,25 +63,31 @@ manifest_ask(struct db *db, const char *host_id, const struct actor *actor,
 	return rc;
 }
 
-/* Who asked for it, if this host was asked and has not answered yet. */
+/* What was asked for and has not come whole yet. */
+struct asked {
+	char by[NAME_MAX_LEN];
+	bool tree; /* of one tree, for a person to sign */
+};
+
 static int
 manifest_open(struct db *db, const struct host *h, const char *manifest_id,
-    char asked_by[NAME_MAX_LEN])
+    struct asked *a)
 {
 	struct db_rows *r;
 	int rc;
 
 	rc = db_row(db, &r,
-	    "SELECT asked_by FROM manifests WHERE manifest_id = $1 "
+	    "SELECT asked_by, tree FROM manifests WHERE manifest_id = $1 "
 	    "AND host_id = $2 AND done_at = 0", "ss", manifest_id, h->host_id);
 	if (rc != 0)
 		return rc;
-	db_copy(r, 0, asked_by, NAME_MAX_LEN);
+	db_copy(r, 0, a->by, NAME_MAX_LEN);
+	a->tree = db_text(r, 1)[0] != '\0';
 	db_end(&r);
 	return 0;
 }
 
-static int
+int
 manifest_fail(struct db *db, const struct host *h, const char *manifest_id,
     const char *why)
 {
@@ -89,7 +96,8 @@ manifest_fail(struct db *db, const struct host *h, const char *manifest_id,
 	rc = parts_remove(db, manifest_id);
 	if (rc == 0)
 		rc = db_run(db, NULL,
-		    "UPDATE manifests SET done_at = $1, why = $2 "
+		    "UPDATE manifests SET done_at = $1, why = $2, "
+		    "state = CASE tree WHEN '' THEN '' ELSE 'failed' END "
 		    "WHERE manifest_id = $3", "iss", db_now(db), why,
 		    manifest_id);
 	if (rc == 0)
@@ -130,18 +138,43 @@ manifest_keep(struct db *db, const struct cases_settings *s,
 	return rc;
 }
 
+/* All of it is here, or should be. */
+static int
+manifest_last(struct db *db, const struct cases_settings *s,
+    const struct host *h, const struct asked *a,
+    const Cordon__ManifestChunk *c)
+{
+	uint8_t sum[DIGEST_LEN];
+	int rc;
+
+	rc = parts_digest(db, c->manifest_id, c->sequence, sum);
+	if (rc == ERR_NOENT && a->tree) {
+		rc = tree_resume(db, h, c->manifest_id);
+		if (rc != ERR_LIMIT)
+			return rc;
+		rc = ERR_NOENT;
+	}
+	if (rc != 0 && rc != ERR_NOENT)
+		return rc;
+	if (rc != 0 || c->digest.len != sizeof(sum) ||
+	    !bytes_equal(sum, c->digest.data, sizeof(sum)))
+		return manifest_fail(db, h, c->manifest_id,
+		    "pieces are missing or do not fit the digest");
+	return a->tree ? tree_received(db, h, c->manifest_id, sum) :
+	    manifest_keep(db, s, h, c->manifest_id, a->by, sum);
+}
+
 int
 manifest_chunk(struct db *db, const struct cases_settings *s,
     const char *host_id, const Cordon__ManifestChunk *c)
 {
-	char asked_by[NAME_MAX_LEN];
-	uint8_t sum[DIGEST_LEN];
+	struct asked a;
 	struct host h;
 	int rc;
 
 	rc = hosts_get(db, host_id, &h);
 	if (rc == 0)
-		rc = manifest_open(db, &h, c->manifest_id, asked_by);
+		rc = manifest_open(db, &h, c->manifest_id, &a);
 	if (rc != 0)
 		return rc == ERR_NOENT ? 0 : rc;
 	if (h.stage != STAGE_NORMAL)
@@ -150,19 +183,13 @@ manifest_chunk(struct db *db, const struct cases_settings *s,
 	if (c->last && c->digest.len == 0)
 		return manifest_fail(db, &h, c->manifest_id,
 		    c->why[0] != '\0' ? c->why : "the agent gave no reason");
-	rc = parts_add(db, c->manifest_id, c->sequence, MANIFEST_PARTS_MAX,
-	    c->data.data, c->data.len);
+	rc = parts_add(db, c->manifest_id, c->sequence, a.tree ?
+	    TREE_PARTS_MAX + 1 : MANIFEST_PARTS_MAX, c->data.data,
+	    c->data.len);
 	if (rc == ERR_LIMIT)
-		return manifest_fail(db, &h, c->manifest_id,
-		    "it is larger than 128 MiB");
+		return manifest_fail(db, &h, c->manifest_id, a.tree ?
+		    "it is larger than 64 MiB" : "it is larger than 128 MiB");
 	if (rc != 0 || !c->last)
 		return rc;
-	rc = parts_digest(db, c->manifest_id, c->sequence, sum);
-	if (rc != 0 && rc != ERR_NOENT)
-		return rc;
-	if (rc != 0 || c->digest.len != sizeof(sum) ||
-	    !bytes_equal(sum, c->digest.data, sizeof(sum)))
-		return manifest_fail(db, &h, c->manifest_id,
-		    "pieces are missing or do not fit the digest");
-	return manifest_keep(db, s, &h, c->manifest_id, asked_by, sum);
+	return manifest_last(db, s, &h, &a, c);
 }

@@ -10,6 +10,7 @@
 #define RUN_GATE "gate"
 #define RUN_PROBATION "probation"
 #define RUN_CHECK "check"
+#define RUN_TREE "manifest" /* one tree against its own */
 #define RUN_TIMEOUT_MS (15 * 60 * 1000) /* unanswered by then: unknown */
 
 struct run {

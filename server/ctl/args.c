@@ -36,6 +36,7 @@ static const struct option options[] = {
 { "qr", 0, FLAG, NULL, AT(qr), 0, 0, T_O_QR, false },
 { "preview", 0, FLAG, NULL, AT(preview), 0, 0, T_O_PREVIEW, false },
 { "yes", 0, FLAG, NULL, AT(yes), 0, 0, T_O_YES, false },
+{ "for-group", 0, FLAG, NULL, AT(for_group), 0, 0, T_O_FOR_GROUP, false },
 { "expect-hosts", 0, NUMBER, "N", AT(expect), 1, 1000, T_O_EXPECT, false },
 { "no-wait", 0, FLAG, NULL, AT(no_wait), 0, 0, T_O_NO_WAIT, false },
 { "timeout", 0, SPAN, "SPAN", AT(timeout), 1, 86400, T_O_TIMEOUT, false },

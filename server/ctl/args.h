@@ -34,6 +34,7 @@ struct args {
 	int64_t wait, stay; /* seconds */
 	int64_t expect, timeout, after, limit, ttl, uses, minutes, review;
 	bool offline, text, qr, plan_only, preview, yes, no_wait, follow;
+	bool for_group;
 	struct arg_list hosts, roles;
 	const char *pos[ARGS_POS_MAX];
 	size_t npos;

@@ -110,6 +110,12 @@ int cmd_host_readiness(struct ctl *c);
 int cmd_host_tag(struct ctl *c);
 int cmd_host_revoke(struct ctl *c);
 int cmd_host_manifest(struct ctl *c);
+int cmd_manifest_make(struct ctl *c);
+int cmd_manifest_list(struct ctl *c);
+int cmd_manifest_show(struct ctl *c);
+int cmd_manifest_sign(struct ctl *c);
+int cmd_manifest_retire(struct ctl *c);
+int cmd_manifest_verify(struct ctl *c);
 int cmd_signals(struct ctl *c);
 int cmd_signal_kinds(struct ctl *c);
 int cmd_sweep(struct ctl *c);
@@ -136,6 +142,12 @@ int cmd_whoami(struct ctl *c);
 int cmd_collector_endpoints(struct ctl *c);
 int cmd_order_show(struct ctl *c);
 int cmd_order_export(struct ctl *c);
+
+/* Wait until manifest ID is no longer under way; *GOT is the caller's. */
+int manifest_wait(struct ctl *c, const char *id, json_t **got);
+/* POST BODY to PATH of the first host named, show the run it starts. */
+int run_checks(struct ctl *c, const char *path, const json_t *body,
+    bool gate);
 
 /* What a kind of signal means and what to do about it, in the language; ""
  * for a kind that this cordonctl does not know. */

@@ -2,14 +2,9 @@
 /* host list, show, tag, revoke, manifest. */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "server/ctl/cmd.h"
-
-#define MANIFEST_SECONDS 300
-#define MANIFEST_TURN_US 250000
 
 /* The screen's one word for isolation, by its stable name. */
 static const char *
@@ -314,26 +309,6 @@ cmd_host_revoke(struct ctl *c)
 	return EXIT_DONE;
 }
 
-static int
-wait_manifest(struct ctl *c, const char *id, json_t **got)
-{
-	int64_t late = clock_boot_ms() + 1000 * (c->a.timeout > 0 ?
-	    c->a.timeout : MANIFEST_SECONDS);
-	int rc;
-
-	for (;;) {
-		rc = ask_at(c, "GET", "/v1/manifests/{}", id, NULL, got);
-		if (rc != EXIT_DONE)
-			return rc;
-		if (strcmp(json_str(*got, "state"), "asked") != 0 ||
-		    clock_boot_ms() >= late)
-			return EXIT_DONE;
-		json_decref(*got);
-		*got = NULL;
-		usleep(MANIFEST_TURN_US);
-	}
-}
-
 int
 cmd_host_manifest(struct ctl *c)
 {
@@ -348,7 +323,7 @@ cmd_host_manifest(struct ctl *c)
 	id = out_q(&c->o, asked, "manifest");
 	out_tell(&c->o, T_MANIFEST_ASKED, c->a.pos[0], id, NULL);
 	if (!c->a.no_wait)
-		rc = wait_manifest(c, json_str(asked, "manifest"), &got);
+		rc = manifest_wait(c, json_str(asked, "manifest"), &got);
 	if (rc == EXIT_DONE && c->o.json)
 		out_json(&c->o, got != NULL ? got : asked);
 	if (got != NULL && strcmp(json_str(got, "state"), "done") == 0) {

@@ -114,13 +114,13 @@ say_run(struct ctl *c, const json_t *run, bool gate)
 	return good ? EXIT_DONE : EXIT_GATE;
 }
 
-static int
-run_checks(struct ctl *c, const char *path, bool gate)
+int
+run_checks(struct ctl *c, const char *path, const json_t *body, bool gate)
 {
 	json_t *got = NULL, *run = NULL;
 	int rc;
 
-	rc = ask_at(c, "POST", path, c->a.pos[0], NULL, &got);
+	rc = ask_at(c, "POST", path, c->a.pos[0], body, &got);
 	if (rc != EXIT_DONE)
 		return rc;
 	if (c->a.no_wait) {
@@ -144,13 +144,13 @@ run_checks(struct ctl *c, const char *path, bool gate)
 int
 cmd_verify(struct ctl *c)
 {
-	return run_checks(c, "/v1/hosts/{}/verify", true);
+	return run_checks(c, "/v1/hosts/{}/verify", NULL, true);
 }
 
 int
 cmd_check(struct ctl *c)
 {
-	return run_checks(c, "/v1/hosts/{}/check", false);
+	return run_checks(c, "/v1/hosts/{}/check", NULL, false);
 }
 
 int

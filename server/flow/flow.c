@@ -17,6 +17,7 @@
 #include "common/wire/frame.h"
 #include "server/audit/audit.h"
 #include "server/cases/sweep.h"
+#include "server/cases/tree.h"
 #include "server/flow/readiness.h"
 #include "server/flow/signals.h"
 #include "server/orders/preview.h"
@@ -174,6 +175,8 @@ flow_hello(struct db *db, const struct flow *f, const char *host_id,
 		rc = orders_hello(db, h.host_id, hello);
 	if (rc == 0)
 		rc = sweep_hello(db, h.host_id);
+	if (rc == 0)
+		rc = tree_hello(db, &h);
 	return rc == 0 ? after_restore(db, f, h.host_id) : rc;
 }
 
@@ -375,6 +378,14 @@ on_sweep(struct db *db, const struct flow *f, const char *host_id,
 	return sweep_take(db, host_id, msg);
 }
 
+static int
+on_tree_ask(struct db *db, const struct flow *f, const char *host_id,
+    const void *msg)
+{
+	(void)f;
+	return tree_part(db, host_id, msg);
+}
+
 /* What may come on a live connection, and who takes it. */
 static const struct {
 	uint16_t kind;
@@ -396,6 +407,7 @@ static const struct {
 	{FRAME_READINESS, &cordon__readiness__descriptor, on_readiness},
 	{FRAME_PREVIEW, &cordon__preview__descriptor, on_preview},
 	{FRAME_SWEEP, &cordon__sweep__descriptor, on_sweep},
+	{FRAME_TREE_ASK, &cordon__tree_ask__descriptor, on_tree_ask},
 };
 
 int

@@ -16,6 +16,7 @@
 #include "common/base/log.h"
 #include "common/wire/frame.h"
 #include "server/audit/audit.h"
+#include "server/cases/tree.h"
 #include "server/flow/numbers.h"
 #include "server/store/hosts.h"
 
@@ -268,6 +269,24 @@ signal_sane(const Cordon__Signal *sig)
 	    sig->chain.len == DIGEST_LEN;
 }
 
+/* Some signals say that there is something to be fetched. */
+static int
+follow_up(struct db *db, const struct host *h, const Cordon__Signal *sig)
+{
+	const char *id = "", *sha256 = "";
+	size_t i;
+
+	if (strcmp(sig->kind, "data.manifest-made") != 0)
+		return 0;
+	for (i = 0; i < sig->n_evidence; i++) {
+		if (strcmp(sig->evidence[i]->key, "manifest") == 0)
+			id = sig->evidence[i]->value;
+		else if (strcmp(sig->evidence[i]->key, "sha256") == 0)
+			sha256 = sig->evidence[i]->value;
+	}
+	return tree_offer(db, h, id, sig->object, sha256);
+}
+
 /* Decide on SIG and store it. */
 static int
 store_one(struct db *db, const struct flow *f, struct host *h,
@@ -290,6 +309,8 @@ store_one(struct db *db, const struct flow *f, struct host *h,
 	}
 	rc = insert(db, h, sig, &d, case_id);
 	count_on(l, sig);
+	if (rc == 0)
+		rc = follow_up(db, h, sig);
 	if (rc == 0 && d.what > POLICY_NOTE)
 		rc = hosts_get(db, h->host_id, h); /* case, stage may be new */
 	return rc;

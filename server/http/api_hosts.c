@@ -8,6 +8,7 @@
 
 #include "server/audit/audit.h"
 #include "server/cases/cases.h"
+#include "server/cases/tree.h"
 #include "server/http/call.h"
 #include "server/http/json_out.h"
 #include "server/http/record.h"
@@ -357,10 +358,21 @@ api_host_extend(struct db *db, struct call *c)
 	return 0;
 }
 
+struct manifest_body {
+	const char *tree;
+};
+
+static const struct field manifest_fields[] = {
+{ "tree", FIELD_TEXT, false, offsetof(struct manifest_body, tree), 2,
+  TREE_PATH_MAX },
+{ .name = NULL },
+};
+
 int
 api_host_manifest(struct db *db, struct call *c)
 {
 	struct refused no = { .code = REFUSAL_NONE };
+	struct manifest_body body = { NULL };
 	char id[ID_MAX];
 	struct actor a;
 	struct host h;
@@ -370,14 +382,42 @@ api_host_manifest(struct db *db, struct call *c)
 	if (rc == 0)
 		rc = call_need(c, &a, ROLE_BIT(ROLE_BASELINE));
 	if (rc == 0)
-		rc = call_body(c, no_fields, &h);
+		rc = call_body(c, manifest_fields, &body);
 	if (rc != 0)
 		return rc;
-	rc = call_room(c, manifest_ask(db, h.host_id, &a, id, &no), &no);
+	rc = call_room(c, body.tree == NULL ?
+	    manifest_ask(db, h.host_id, &a, id, &no) :
+	    tree_ask(db, h.host_id, body.tree, &a, id, &no), &no);
 	if (rc != 0)
 		return rc;
 	c->out = json_object();
 	put_text(c->out, "manifest", id);
+	return 0;
+}
+
+int
+api_host_tree_check(struct db *db, struct call *c)
+{
+	struct refused no = { .code = REFUSAL_NONE };
+	struct manifest_body body = { NULL };
+	char id[ID_MAX];
+	struct actor a;
+	struct host h;
+	int rc;
+
+	rc = call_host(c, db, c->param, &h, &a);
+	if (rc == 0)
+		rc = call_need(c, &a, c->route->roles);
+	if (rc == 0)
+		rc = call_body(c, manifest_fields, &body);
+	if (rc != 0)
+		return rc;
+	rc = call_room(c, tree_check(db, h.host_id, body.tree != NULL ?
+	    body.tree : "", &a, id, &no), &no);
+	if (rc != 0)
+		return rc;
+	c->out = json_object();
+	put_text(c->out, "run", id);
 	return 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * /v1/runs and /v1/manifests: what came of the checks that were asked for.
+ * /v1/runs: what came of the checks that were asked for.
  * In the collector, inside store jobs.
  */
 #include <string.h>
@@ -111,36 +111,4 @@ api_run_waive(struct db *db, struct call *c)
 	if (rc == 0)
 		rc = run_load(db, c, &a);
 	return rc;
-}
-
-int
-api_manifest(struct db *db, struct call *c)
-{
-	char host_id[ID_MAX];
-	struct db_rows *r;
-	struct host h;
-	int rc;
-
-	rc = db_row(db, &r,
-	    "SELECT host_id, asked_by, asked_at, done_at, sha256, why "
-	    "FROM manifests WHERE manifest_id = $1", "s", c->param);
-	if (rc == ERR_NOENT)
-		return call_not_found(c, "manifest", c->param);
-	if (rc != 0)
-		return rc;
-	db_copy(r, 0, host_id, sizeof(host_id));
-	c->out = json_object();
-	put_text(c->out, "manifest", c->param);
-	put_text(c->out, "state", db_int(r, 3) == 0 ? "asked" :
-	    db_text(r, 4)[0] != '\0' ? "done" : "failed");
-	put_text(c->out, "asked_by", db_text(r, 1));
-	put_time(c->out, "asked_at", db_int(r, 2));
-	put_time(c->out, "done_at", db_int(r, 3));
-	put_text(c->out, "sha256", db_text(r, 4));
-	put_text(c->out, "why", db_text(r, 5));
-	db_end(&r);
-	if (call_host(c, db, host_id, &h, NULL) != 0)
-		return call_not_found(c, "manifest", c->param);
-	put_text(c->out, "host", h.name);
-	return 0;
 }

@@ -54,6 +54,13 @@ const struct route routes[] = {
 { POST, "/v1/hosts/{}/preview", R, ANALYST | RESPONDER | RECOVERY |
   COMMANDER | APPROVER | OWNER, WR, api_host_preview, NULL },
 { GET, "/v1/previews/{}", R, SEES_EVIDENCE, RD, api_preview, NULL },
+{ POST, "/v1/hosts/{}/tree-check", R, VERIFIER | RECOVERY | ANALYST |
+  BASELINE, WR, api_host_tree_check, NULL },
+{ GET, "/v1/manifests", R, SEES_EVIDENCE, RD, api_manifests,
+  "host,tree,state,limit," },
+{ POST, "/v1/manifests/{}/sign", R, BASELINE, WR, api_manifest_sign, NULL },
+{ POST, "/v1/manifests/{}/retire", R, BASELINE, WR, api_manifest_retire,
+  NULL },
 { GET, "/v1/manifests/{}", R, SEES_EVIDENCE, RD, api_manifest, NULL },
 { GET, "/v1/runs/{}", R, SEES_EVIDENCE, RD, api_run, NULL },
 { POST, "/v1/runs/{}/waive", R, COMMANDER, WR, api_run_waive, NULL },

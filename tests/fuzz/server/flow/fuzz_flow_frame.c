@@ -63,6 +63,8 @@ static const char *const rows[] = {
 	"INSERT INTO sweep_hosts (sweep_id, host_id, state, sent_at) VALUES "
 	"('S-1', 'H-a', 0, 5), ('S-2', 'H-a', 0, 5), ('S-3', 'H-a', 0, 5), "
 	"('S-4', 'H-a', 0, 5), ('S-4', 'H-b', 0, 5)",
+	"INSERT INTO manifests (manifest_id, host_id, asked_by, asked_at, "
+	"tree, state) VALUES ('M-3', 'H-b', 'bas', 1, '/srv/a', 'asked')",
 };
 
 static int
