@@ -15,6 +15,7 @@
 #include "agent/sensors/files.h"
 #include "agent/sensors/firewall.h"
 #include "agent/sensors/process.h"
+#include "agent/sensors/rights.h"
 #include "agent/sensors/self.h"
 #include "agent/sensors/pulse.h"
 #include "agent/sensors/state.h"
@@ -30,6 +31,7 @@ const struct sensor_kind *const sensor_kinds[] = {
 	&data_sensor,
 	&self_sensor,
 	&backup_sensor,
+	&rights_sensor,
 	&state_sensor,
 	&pulse_sensor,
 	NULL,

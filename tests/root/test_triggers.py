@@ -23,15 +23,29 @@ PART = 7
 TABLES = {"persist": triggers_persist, "weaken": triggers_weaken, "run": triggers_run}
 
 
-@pytest.fixture(scope="module")
-def host():
+def make(**kw):
     for program in ("debootstrap", "unshare", "nsenter"):
         if shutil.which(program) is None:
             pytest.skip("%s is not installed" % program)
     try:
-        h = Host()
+        return Host(**kw)
     except Failed as e:
         pytest.skip("no Debian tree on this machine: %s" % e)
+
+
+@pytest.fixture(scope="module")
+def host():
+    h = make()
+    try:
+        h.start()
+        yield h
+    finally:
+        h.close()
+
+
+@pytest.fixture
+def container():
+    h = make(overlay=True)
     try:
         h.start()
         yield h
@@ -60,3 +74,24 @@ def test_20_what_is_changed_is_told(host):
     assert sum(x.named for x in seen if x.can_name) >= 0.95 * sum(x.can_name for x in seen), [
         (x.words, x.signal.get("program")) for x in seen if x.can_name and not x.named]
     assert suite.quantile(events, 0.95) < 5 and suite.quantile(polled, 0.95) < 60
+
+
+def test_30_on_overlayfs_too(container):
+    """No handle can be opened there: starts and writes by descriptor, folders of trees one by one."""
+    rows = [r for name, table in TABLES.items() for r in table.TRIGGERS if not r[3].startswith(suite.POLLED)]
+    done = suite.run(container, "overlay", rows if ALL else rows[3::29], wait=ALL)
+    print("\n" + "\n".join(suite.report(done)))
+    seen = [x for x in done if x.signal is not None]
+    assert len(seen) >= 0.9 * len(done), [x.words for x in done if x.signal is None]
+    named = [x for x in seen if x.can_name and x.named]
+    assert len(named) >= 0.9 * len(seen), [(x.words, x.signal.get("program")) for x in seen if x not in named]
+
+
+def test_31_rights_on_overlayfs(container):
+    """A chmod outside the trees is told by nobody there: a walk finds it."""
+    if not ALL:
+        pytest.skip("takes a minute and more: make triggers")
+    container.quiet(25)
+    container.sh("cp /bin/dash /opt/su; chmod 4755 /opt/su")
+    m = container.told("files.setuid", "/opt/su", seconds=90)
+    assert m["found-by"] == "walk"

@@ -66,14 +66,16 @@ mkdir -p /srv/app && cp /bin/true /srv/app/tool
 class Host(State):
     """h = Host(); h.start(); h.sh("useradd eve"); h.told("account.created", "eve")."""
 
-    def __init__(self, base=None):
+    def __init__(self, base=None, overlay=False):
+        """OVERLAY: its root is a merged overlayfs, as a container's."""
         Sensors.__init__(self)
+        self.overlay = "yes" if overlay else ""
         self.base = base or base_tree([], packages=EVERYDAY, name="debian-everyday")
         self.top = tempfile.mkdtemp(prefix="cordon-host-")
         self.seed, self.keeper, self.behind = self.top + ".seed", None, []
 
     def _outside(self, *command, **more):
-        env = dict(os.environ, BUILD_DIR=BUILD, OWNER="4242", BASE=self.base, LC_ALL="C",
+        env = dict(os.environ, BUILD_DIR=BUILD, OWNER="4242", BASE=self.base, OVERLAY=self.overlay, LC_ALL="C",
                    PATH="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
         return subprocess.Popen(["unshare", "--mount", "--pid", "--fork", "--kill-child", "--net", "--uts", "--ipc", "sh", "-c",
                                  INSIDE, "sh", self.top, *command], env=env, stdin=subprocess.DEVNULL, **more)
