@@ -19,7 +19,7 @@ from world import Failed  # noqa: E402
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 ALL = os.environ.get("CORDON_TRIGGERS") == "all"
-PART = 7
+PART, FEW = 11, 53
 TABLES = {"persist": triggers_persist, "weaken": triggers_weaken, "run": triggers_run}
 
 
@@ -67,6 +67,8 @@ def test_20_what_is_changed_is_told(host):
     for name, table in TABLES.items():
         done += suite.run(host, name, part(table.TRIGGERS), wait=ALL)
     print("\n" + "\n".join(suite.report(done)))
+    assert not ALL or len(suite.done_of(done)) == len(done)
+    done = suite.done_of(done)
     seen = [x for x in done if x.signal is not None]
     events = [x.seconds for x in seen if not x.polled]
     polled = [x.seconds for x in seen if x.polled]
@@ -79,10 +81,11 @@ def test_20_what_is_changed_is_told(host):
 def test_30_on_overlayfs_too(container):
     """No handle can be opened there: starts and writes by descriptor, folders of trees one by one."""
     rows = [r for name, table in TABLES.items() for r in table.TRIGGERS if not r[3].startswith(suite.POLLED)]
-    done = suite.run(container, "overlay", rows if ALL else rows[3::29], wait=ALL)
+    done = suite.run(container, "overlay", rows if ALL else rows[3::FEW], wait=ALL)
     print("\n" + "\n".join(suite.report(done)))
+    done = suite.done_of(done)
     seen = [x for x in done if x.signal is not None]
-    assert len(seen) >= 0.9 * len(done), [x.words for x in done if x.signal is None]
+    assert len(seen) >= 0.85 * len(done) >= 4, [x.words for x in done if x.signal is None]
     named = [x for x in seen if x.can_name and x.named]
     assert len(named) >= 0.9 * len(seen), [(x.words, x.signal.get("program")) for x in seen if x not in named]
 

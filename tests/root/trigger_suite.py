@@ -26,7 +26,8 @@ class Seen:
         self.signal, self.seconds, self.more, self.error = None, None, [], None
 
     def fits(self, m):
-        return m["kind"] in self.kinds and any(n in str(v) for n in self.needles for v in m.values())
+        kinds = {m["kind"], *m.get("also", "").split()}  # one signal may say two things of a process
+        return not kinds.isdisjoint(self.kinds) and any(n in str(v) for n in self.needles for v in m.values())
 
     def take(self, m):
         self.signal, self.seconds = m, m["ms"] / 1000 - self.begun
@@ -98,7 +99,13 @@ def quantile(seconds, share):
     return sorted(seconds)[min(len(seconds) - 1, int(len(seconds) * share))] if seconds else 0.0
 
 
+def done_of(done):
+    """Without what could not be done, and so changed nothing."""
+    return [x for x in done if x.signal is not None or not x.error]
+
+
 def figures(name, done):
+    done = done_of(done)
     seen = [x for x in done if x.signal is not None]
     events, polled = [x.seconds for x in seen if not x.polled], [x.seconds for x in seen if x.polled]
     if not seen:
@@ -118,14 +125,14 @@ def report(done, whole=True):
     for x in done:
         what = "%-9s %-11s %-44s" % (x.suite, x.technique, x.words)
         if x.signal is None:
-            out.append("MISSED   %s %s%s; there was %s" % (what, "|".join(x.kinds), " (%s)" % x.error if x.error else "", [
+            out.append("%-8s %s %s%s; there was %s" % ("NOT DONE" if x.error else "MISSED", what, "|".join(x.kinds), " (%s)" % x.error if x.error else "", [
                 (m["kind"], m["object"]) for m in x.more][:5]))
         elif whole or not x.named:
             out.append("%-8s %s %-22s %6.2f s  %s%s" % ("" if x.named else "UNNAMED", what, x.signal["kind"], x.seconds,
                                                       x.signal.get("program", "") or "-", "  +%d %s" % (
                                                           len(x.more), [(m["kind"], m["object"][-30:]) for m in x.more]) if len(x.more) > 1 else ""))
     by = {}
-    for x in done:
+    for x in done_of(done):
         by.setdefault(x.technique, []).append(x)
     out += ["", "technique    seen of"]
     out += ["%-12s %4d %2d" % (t, sum(x.signal is not None for x in xs), len(xs)) for t, xs in sorted(by.items())]

@@ -162,7 +162,7 @@ TRIGGERS = [
     ("T1548", "policy of the bus", put("/etc/dbus-1/system.d/j7.conf", "<busconfig/>\\n"), "persist.dbus", "j7"),
     # -- the loader and libraries
     ("T1574.006", "ld.so.preload", put("/etc/ld.so.preload", "/usr/local/lib/k1.so\\n"), "persist.preload", "ld.so.preload"),
-    ("T1574.006", "ld.so.preload gone again", "rm /etc/ld.so.preload", "persist.removed|persist.preload", "ld.so.preload"),
+    ("T1574.006", "ld.so.preload gone again", "touch /etc/ld.so.preload; sleep 0.8; rm /etc/ld.so.preload", "persist.removed|persist.preload", "ld.so.preload"),
     ("T1574.006", "folders of libraries", put("/etc/ld.so.conf.d/k2.conf", "/tmp/lib\\n"), "persist.loader", "k2.conf"),
     ("T1574.006", "cache of the loader", "cp /etc/ld.so.cache /work/k; printf x >> /work/k; cp /work/k /etc/ld.so.cache",
      "persist.loader|files.changed|files.package-modified", "ld.so.cache"),

@@ -168,7 +168,7 @@ TRIGGERS = [
     # -- the firewall
     ("T1562.004", "nft: accept all", "nft add table inet z1; nft add chain inet z1 in '{ type filter hook input priority 0; policy accept; }'",
      "firewall.changed", "z1"),
-    ("T1562.004", "nft: rule added", "nft add rule inet z1 in tcp dport 4444 accept", "firewall.changed", "z1"),
+    ("T1562.004", "nft: rule added", "nft add table inet z1; nft add chain inet z1 in; nft add rule inet z1 in tcp dport 4444 accept", "firewall.changed", "z1"),
     ("T1562.004", "iptables: rule added", "iptables -I INPUT -p tcp --dport 4445 -j ACCEPT", "firewall.changed", "filter"),
     ("T1562.004", "iptables: policy", "iptables -P FORWARD ACCEPT; iptables -P INPUT DROP", "firewall.changed", "filter"),
     ("T1562.004", "iptables flushed", "iptables -F", "firewall.changed", "filter"),
