@@ -4,12 +4,16 @@
 tells: python3 tests/lib/kinds_page.py build/bin/cordonctl > PAGE.
 `make kinds-page` does that; a unit test compares."""
 import json
+import os
 import subprocess
 import sys
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from unseen import UNSEEN  # noqa: E402
+
 HEAD = r"""
 .\" SPDX-License-Identifier: GPL-3.0-or-later
-.\" Made by `make kinds-page` from common/base/kinds.c.
+.\" Made by `make kinds-page` from common/base/kinds.c and tests/lib/unseen.py.
 .Dd November 23, 2026
 .Dt CORDON-SIGNALS 7
 .Os
@@ -71,6 +75,14 @@ def kinds(ctl):
     return [json.loads(line) for line in out.splitlines()]
 
 
+def limits():
+    """What no kind tells."""
+    out = [".Sh WHAT IS NOT SEEN\n.Bl -tag -width Ds\n"]
+    out += [".It %s Pq %s\n%s.\n" % (text(what[0].upper() + what[1:]), technique.replace(",", " ,"), sentence(why)[:-1])
+            for technique, what, why in UNSEEN]
+    return "".join(out) + ".El\n"
+
+
 def page(table):
     out, group = [HEAD], None
     for k in table:
@@ -81,7 +93,7 @@ def page(table):
         technique = " , %s" % k["technique"] if k["technique"] else ""
         out.append(".It Cm %s Pq %s%s\n%s\n.Em Advice :\n%s.\n" % (
             k["kind"], k["severity"], technique, sentence(k["text"]), text(k["advice"])))
-    return "".join(out) + ".El\n" + FOOT
+    return "".join(out) + ".El\n" + limits() + FOOT
 
 
 if __name__ == "__main__":

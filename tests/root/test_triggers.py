@@ -15,6 +15,7 @@ from sensors_rig import ROOT
 from trigger_rig import Host
 
 sys.path.insert(0, os.path.join(ROOT, "tests/lib"))
+from unseen import UNSEEN  # noqa: E402
 from world import Failed  # noqa: E402
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -67,6 +68,8 @@ def test_20_what_is_changed_is_told(host):
     for name, table in TABLES.items():
         done += suite.run(host, name, part(table.TRIGGERS), wait=ALL)
     print("\n" + "\n".join(suite.report(done)))
+    print("not seen, and why:")
+    print("\n".join("%-28s %s: %s" % row for row in UNSEEN))
     assert not ALL or len(suite.done_of(done)) == len(done)
     done = suite.done_of(done)
     seen = [x for x in done if x.signal is not None]
