@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Programs that write logs: are those that ran still there?  Asked by the
- * control group of their unit, else by their pid file: two small reads each,
- * no walk.  One look may fall into a restart, so only the second in a row
- * counts.
+ * Programs that write logs or guard the host: are those that ran still
+ * there?  Asked by the control group of their unit, else by their pid file:
+ * two small reads each, no walk.  One look may fall into a restart, so only
+ * the second in a row counts.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +26,6 @@ static const struct {
 	{"auditd", "auditd.service", "/run/auditd.pid"},
 	{"laurel", "laurel.service", ""},
 	{"filebeat", "filebeat.service", ""},
-	{"auditbeat", "auditbeat.service", ""},
 	{"fluent-bit", "fluent-bit.service", ""},
 	{"fluentd", "fluentd.service", ""},
 	{"vector", "vector.service", ""},
@@ -36,6 +35,20 @@ static const struct {
 	{"osqueryd", "osqueryd.service", "/run/osqueryd.pidfile"},
 	{"clamd", "clamav-daemon.service", "/run/clamav/clamd.pid"},
 	{"chronyd", "chrony.service", "/run/chrony/chronyd.pid"},
+	{"ntpd", "ntpsec.service", "/run/ntpd.pid"},
+	{"systemd-timesyn", "systemd-timesyncd.service", ""},
+	{"fail2ban-server", "fail2ban.service", "/run/fail2ban/fail2ban.pid"},
+	{"firewalld", "firewalld.service", "/run/firewalld.pid"},
+	{"crowdsec", "crowdsec.service", ""},
+	{"ossec-syscheckd", "ossec.service", ""},
+	{"falcon-sensor", "falcon-sensor.service", ""},
+	{"wdavdaemon", "mdatp.service", ""},
+	{"sysmon", "sysmon.service", ""},
+	{"samhain", "samhain.service", "/run/samhain/samhain.pid"},
+	{"Suricata-Main", "suricata.service", "/run/suricata.pid"},
+	{"snort", "snort.service", ""},
+	{"auditbeat", "auditbeat.service", ""},
+	{"tetragon", "tetragon.service", ""},
 };
 #define NROWS (sizeof(rows) / sizeof(rows[0]))
 
