@@ -107,7 +107,8 @@ is_of(const struct state_source *source, const char *path)
 static struct who *
 find_who(const struct state *st, const char *path, unsigned int *writers)
 {
-	const struct tap_item *it, *of = NULL;
+	const struct tap_item *it, *of = NULL, *drop_in = NULL;
+	size_t n = strlen(path);
 	struct who *only = NULL;
 	bool several = false;
 
@@ -117,11 +118,18 @@ find_who(const struct state *st, const char *path, unsigned int *writers)
 		if (path[0] != '\0' && path_under(path, it->path) &&
 		    (of == NULL || txn_below(of->who)))
 			of = it;
+		/* "x.conf.d/y" says what x.conf is: its deepest file. */
+		if (n > 0 && strncmp(it->path, path, n) == 0 &&
+		    (drop_in == NULL || strlen(it->path) >
+		    strlen(drop_in->path)))
+			drop_in = it;
 		if (!is_of(st->now->source, it->path))
 			continue;
 		several |= only != NULL && only->pid != it->who->pid;
 		only = it->who;
 	}
+	if (of == NULL && several)
+		of = drop_in;
 	if (of == NULL)
 		return several ? NULL : only;
 	*writers = of->writers;

@@ -317,6 +317,7 @@ on_plain(struct watch *w, const struct fan_event *ev)
 	char path[PATH_LEN], link[64];
 	struct who *who;
 	ssize_t n;
+	bool own;
 
 	if (ev->mask & FAN_Q_OVERFLOW)
 		lose(w, WATCH_LOST_KERNEL);
@@ -329,10 +330,14 @@ on_plain(struct watch *w, const struct fan_event *ev)
 	path[n] = '\0';
 	if (ev->mask & FAN_OPEN_EXEC)
 		on_exec(w, ev, path);
-	if (!(ev->mask & FAN_CLOSE_WRITE) || !heard(w, path))
+	own = w->own_dir != NULL && path_under(path, w->own_dir);
+	if (!(ev->mask & FAN_CLOSE_WRITE) || !(own || heard(w, path)))
 		return;
 	who = who_find(w->cache, ev->pid, ev->pidfd);
-	note(w, path, NULL, who, true);
+	if (own)
+		w->own_fn(w->own_arg, path, who);
+	else
+		note(w, path, NULL, who, true);
 	who_unref(&who);
 }
 
@@ -643,12 +648,13 @@ run(void *arg)
 		if (p[0].revents != 0)
 			break;
 		pthread_mutex_lock(&w->lock);
+		/* First who starts, then what they do. */
+		if (p[3].revents & POLLIN)
+			read_events(w, w->marks.plain_fd, on_plain);
 		if (p[1].revents & POLLIN)
 			read_events(w, w->marks.fan_fd, on_event);
 		if (p[2].revents & POLLIN)
 			read_inotify(w);
-		if (p[3].revents & POLLIN)
-			read_events(w, w->marks.plain_fd, on_plain);
 		pthread_mutex_unlock(&w->lock);
 		if (!w->news)
 			continue;
