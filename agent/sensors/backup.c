@@ -41,6 +41,7 @@ struct backup {
 	struct folder folder[BACKUP_FOLDERS_MAX];
 	size_t folders;
 	int64_t look_ms; /* boot: next look at the folders */
+	struct timespec notes; /* change of the state folder, last seen */
 	int64_t every_ms;
 	struct budget budget;
 	struct manifest_file file;
@@ -268,6 +269,20 @@ look(struct backup *b, struct folder *f)
 
 /* -- the sensor ---------------------------- */
 
+/* A folder that is as it was holds no new ones. */
+static void
+look_for_notes(struct backup *b)
+{
+	const char *dir = b->s->env->settings->state_dir;
+	struct stat st;
+
+	if (stat(dir, &st) != 0 || (st.st_mtim.tv_sec == b->notes.tv_sec &&
+	    st.st_mtim.tv_nsec == b->notes.tv_nsec))
+		return;
+	b->notes = st.st_mtim;
+	notes_tell(dir, b->s->env->out);
+}
+
 static void
 backup_on_timer(struct sensor *s)
 {
@@ -275,7 +290,7 @@ backup_on_timer(struct sensor *s)
 	int64_t now = clock_boot_ms();
 	size_t i;
 
-	notes_tell(s->env->settings->state_dir, s->env->out);
+	look_for_notes(b);
 	if (now >= b->look_ms) {
 		for (i = 0; i < b->folders; i++)
 			look(b, &b->folder[i]);

@@ -396,7 +396,7 @@ on_timer(struct sensor *s)
 	bool cut = atomic_load(&s->env->cut);
 	unsigned int cuts = atomic_load(&s->env->cuts);
 
-	s->due_ms = clock_boot_ms() + BYPASS_EVERY_MS;
+	s->due_ms = cut ? clock_boot_ms() + BYPASS_EVERY_MS : 0;
 	if (cut && cuts != b->cuts) {
 		b->nlast = 0;
 		b->xsk = 0;
@@ -407,10 +407,14 @@ on_timer(struct sensor *s)
 		look(s);
 }
 
+/* The host was cut off: from now on it is looked at. */
 static void
 on_fd(struct sensor *s)
 {
-	(void)s;
+	uint64_t n;
+
+	if (read(s->fd, &n, sizeof(n)) == (ssize_t)sizeof(n))
+		s->due_ms = clock_boot_ms();
 }
 
 static int
@@ -429,7 +433,7 @@ start(struct sensor *s, struct why *why)
 	if (file_join(guard, sizeof(guard), s->env->settings->own_dir,
 	    "agent-guard") != 0 || realpath(guard, b->guard) == NULL)
 		b->guard[0] = '\0';
-	s->due_ms = clock_boot_ms() + BYPASS_EVERY_MS;
+	s->fd = s->env->cut_fd;
 	return 0;
 }
 
@@ -444,6 +448,7 @@ stop(struct sensor *s)
 		close(b->rtnetlink);
 	free(b);
 	s->state = NULL;
+	s->fd = -1;
 }
 
 const struct sensor_kind bypass_sensor = {"bypass", start, on_fd, on_timer,

@@ -33,6 +33,8 @@
 #include "common/base/log.h"
 
 #define TICK_MS 1000
+#define QUIET_MS 30000 /* so long after the last change ... */
+#define QUIET_TICK_MS 10000 /* ... turns are rarer */
 #define COMMIT_MS 5000	   /* after the last change */
 #define COMMIT_CHANGES 8192 /* or so many */
 #define RESCAN_GAP_MS 1000 /* between rescans for lost events */
@@ -648,8 +650,12 @@ static void
 plan_next(struct files *f)
 {
 	int64_t now = clock_boot_ms(), wait = pending_wait(f->pending, now);
-	int64_t next = now + TICK_MS;
+	bool quiet = now >= f->put_ms + QUIET_MS && !f->lost &&
+	    f->hint_ms == 0 && !explain_busy(f->explain);
+	int64_t next = now + (quiet ? QUIET_TICK_MS : TICK_MS);
 
+	if (f->rescan_ms != 0 && f->rescan_ms < next)
+		next = f->rescan_ms > now ? f->rescan_ms : now + TICK_MS;
 	if (wait >= 0 && now + wait < next)
 		next = now + (wait > 0 ? wait : 1);
 	if (f->s->due_ms <= now || next < f->s->due_ms)
@@ -766,8 +772,10 @@ files_on_fd(struct sensor *s)
 
 	if (read(s->fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
 		log_error("wake: %s", strerror(errno));
-	if (f->base != NULL)
-		plan_next(f);
+	if (f->base == NULL)
+		return;
+	check_loss(f); /* that wakes us as well */
+	plan_next(f);
 }
 
 static void

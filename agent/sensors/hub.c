@@ -290,6 +290,7 @@ static int
 on_cut(void *arg, struct link *l, const uint8_t *payload, size_t len,
     int fd, struct why *why)
 {
+	const uint64_t one = 1;
 	struct hub *h = arg;
 
 	(void)l, (void)len, (void)fd;
@@ -298,6 +299,8 @@ on_cut(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	if (payload[0] == 1 && !atomic_load(&h->env.cut))
 		atomic_fetch_add(&h->env.cuts, 1);
 	atomic_store(&h->env.cut, payload[0] == 1);
+	if (payload[0] == 1 && write(h->env.cut_fd, &one, sizeof(one)) < 0)
+		return 0; /* full: the sensor is awake */
 	return 0;
 }
 
@@ -441,7 +444,8 @@ start_loop(struct hub *h, int parent_fd, struct why *why)
 
 	h->loop.base = event_base_new();
 	h->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (h->loop.base == NULL || h->wake_fd < 0) {
+	h->env.cut_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (h->loop.base == NULL || h->wake_fd < 0 || h->env.cut_fd < 0) {
 		close(parent_fd);
 		return why_set(why, ERR_NOMEM, "event loop");
 	}
@@ -509,6 +513,8 @@ stop_all(struct hub *h)
 		event_base_free(h->loop.base);
 	if (h->wake_fd >= 0)
 		close(h->wake_fd);
+	if (h->env.cut_fd >= 0)
+		close(h->env.cut_fd);
 }
 
 int
@@ -521,7 +527,7 @@ hub_run(const Cordon__Settings *settings, const struct hub_sockets *sockets,
 	h.env.settings = settings;
 	h.env.connector_fd = sockets->connector;
 	h.env.nft_fd = sockets->nft;
-	h.wake_fd = -1;
+	h.wake_fd = h.env.cut_fd = -1;
 	h.peer = (struct peer){&calls, &h};
 	r = start_loop(&h, sockets->parent, why);
 	if (r == 0)

@@ -44,6 +44,7 @@ struct self {
 	size_t nkin;
 	struct place place[SELF_PATHS_MAX];
 	size_t places;
+	unsigned int turns;
 	struct who_cache *who;
 	uint64_t last_ns; /* CLOCK_MONOTONIC: stands still in suspend */
 	struct process_seen seen;
@@ -320,7 +321,8 @@ on_timer(struct sensor *s)
 	list_kin(self);
 	for (i = 0; i < self->nkin; i++)
 		judge_kin(s, &self->kin[i]);
-	judge_places(s);
+	if (self->turns++ % SELF_PLACES_EVERY == 0)
+		judge_places(s);
 	s->due_ms = clock_boot_ms() + SELF_EVERY_MS;
 }
 

@@ -16,6 +16,7 @@
 #include "agent/sensors/who.h"
 
 #define SELF_EVERY_MS 2000
+#define SELF_PLACES_EVERY 5 /* of those: a look at our paths */
 #define SELF_LATE_MS 8000 /* later than due by that: we were stopped */
 #define SELF_KIN_MAX 16
 #define SELF_PATHS_MAX 64

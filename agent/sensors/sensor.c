@@ -15,9 +15,9 @@
 #include "agent/sensors/files.h"
 #include "agent/sensors/firewall.h"
 #include "agent/sensors/process.h"
+#include "agent/sensors/pulse.h"
 #include "agent/sensors/rights.h"
 #include "agent/sensors/self.h"
-#include "agent/sensors/pulse.h"
 #include "agent/sensors/state.h"
 #include "common/base/clock.h"
 

@@ -44,6 +44,7 @@ struct sensor_env {
 	atomic_bool stop;     /* end long work soon */
 	atomic_bool cut;      /* the enforcer says: this host is cut off */
 	atomic_uint cuts;     /* how often that came to be */
+	int cut_fd; /* an eventfd, written when the host is cut off */
 	atomic_ullong watched; /* files, for the heartbeat */
 	struct lineage *lineage; /* of all processes; has its own lock */
 	int connector_fd; /* the kernel's process connector; -1: refused */

@@ -24,6 +24,7 @@ struct tap {
 		bool dot;	/* "*" "/.": of a name that begins with a dot */
 	} pattern[TAP_PATTERNS_MAX];
 	size_t patterns;
+	bool seen;
 	pthread_mutex_t lock;
 	struct tap_item *first;
 	size_t n;
@@ -101,6 +102,18 @@ tap_add(struct tap *t, const char *pattern)
 	t->pattern[t->patterns].begin = begin_of(pattern, head);
 	t->pattern[t->patterns++].dot = strncmp(pattern, "*/.", 3) == 0;
 	return 0;
+}
+
+void
+tap_see(struct tap *t, bool seen)
+{
+	t->seen = seen;
+}
+
+bool
+tap_sees(const struct tap *t)
+{
+	return t->seen;
 }
 
 bool
@@ -190,10 +203,12 @@ void
 tap_put(struct tap *t, const char *path, struct who *who)
 {
 	struct tap_item *it;
+	bool first;
 
 	if (!tap_wants(t, path))
 		return;
 	pthread_mutex_lock(&t->lock);
+	first = t->first == NULL;
 	it = item_of(t, path);
 	if (it == NULL) {
 		t->lost = true;
@@ -206,7 +221,8 @@ tap_put(struct tap *t, const char *path, struct who *who)
 		}
 	}
 	pthread_mutex_unlock(&t->lock);
-	wake(t);
+	if (first) /* else it was woken, and takes this one too */
+		wake(t);
 }
 
 void

@@ -34,6 +34,12 @@ int tap_fd(const struct tap *t);
  * is started.  ERR_LIMIT.
  */
 int tap_add(struct tap *t, const char *pattern);
+/*
+ * Events of the files that patterns mean are seen: those of the file
+ * systems there are when the watch begins.  Before the first thread.
+ */
+void tap_see(struct tap *t, bool seen);
+bool tap_sees(const struct tap *t);
 bool tap_empty(const struct tap *t); /* no patterns, or no T */
 /* Does PATH fit a pattern, or hold what would?  T NULL: no. */
 bool tap_wants(const struct tap *t, const char *path);

@@ -601,6 +601,7 @@ watch_tap(struct watch *w, struct tap *tap)
 	dev_t seen[WATCH_ROOTS_MAX + 16];
 	struct stat st;
 	size_t i, k, n = 0;
+	bool all = true;
 	struct why why;
 
 	w->tap = tap;
@@ -610,6 +611,8 @@ watch_tap(struct watch *w, struct tap *tap)
 		if (w->root[i].rung == RUNG_FANOTIFY &&
 		    lstat(w->root[i].path, &st) == 0)
 			seen[n++] = st.st_dev;
+		else
+			all = false;
 	for (i = 0; places[i] != NULL; i++) {
 		if (lstat(places[i], &st) != 0 || !S_ISDIR(st.st_mode))
 			continue;
@@ -622,11 +625,13 @@ watch_tap(struct watch *w, struct tap *tap)
 		 * then. */
 		if (!marks_tree(&w->marks, places[i], true)) {
 			(void)marks_one(&w->marks, places[i]);
+			all = false;
 			continue;
 		}
 		seen[n++] = st.st_dev;
 		dirs_add_mount(w->marks.dirs, places[i], &why);
 	}
+	tap_see(tap, all);
 }
 
 /* -- the thread ---------------------------- */
@@ -643,6 +648,7 @@ run(void *arg)
 	    {.fd = w->marks.plain_fd, .events = POLLIN},
 	};
 
+	pthread_setname_np(pthread_self(), "watch");
 	prompt_thread();
 	while (poll(p, 4, -1) >= 0 || errno == EINTR) {
 		if (p[0].revents != 0)
