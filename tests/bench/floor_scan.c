@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The floor of scanning: walk one tree and SHA-256 every file of it on two
- * threads, and nothing else.  A test program: never installed.
+ * threads, and nothing else; or statx(2) every file of it on one, which is
+ * the floor of a check after which nothing had changed.  A test program:
+ * never installed.
  *
- *	floor-scan DIR
+ *	floor-scan [--walk] DIR
  */
 #include <dirent.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define THREADS 2
@@ -28,6 +32,7 @@ static pthread_cond_t more = PTHREAD_COND_INITIALIZER;
 static struct dir *dirs;
 static unsigned int busy;
 static unsigned long files;
+static bool only_walk;
 
 static void
 push(const char *parent, const char *name)
@@ -41,6 +46,16 @@ push(const char *parent, const char *name)
 	dirs = d;
 	pthread_cond_signal(&more);
 	pthread_mutex_unlock(&lock);
+}
+
+static void
+look(int dirfd, const char *name)
+{
+	struct statx sx;
+
+	if (statx(dirfd, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS,
+	    &sx) != 0)
+		perror(name);
 }
 
 static void
@@ -68,7 +83,10 @@ walk(const struct dir *d, EVP_MD_CTX *ctx, uint8_t *data)
 
 	while (dp != NULL && (de = readdir(dp)) != NULL) {
 		if (de->d_type == DT_REG) {
-			hash(dirfd(dp), de->d_name, ctx, data);
+			if (only_walk)
+				look(dirfd(dp), de->d_name);
+			else
+				hash(dirfd(dp), de->d_name, ctx, data);
 			n++;
 		} else if (de->d_type == DT_DIR && de->d_name[0] != '.') {
 			push(d->path, de->d_name);
@@ -115,14 +133,16 @@ int
 main(int argc, char **argv)
 {
 	pthread_t t[THREADS];
-	int i;
+	int i, n;
 
-	if (argc != 2)
+	only_walk = argc == 3 && strcmp(argv[1], "--walk") == 0;
+	if (argc != 2 + only_walk)
 		return 2;
-	push(argv[1], ".");
-	for (i = 0; i < THREADS; i++)
+	n = only_walk ? 1 : THREADS;
+	push(argv[argc - 1], ".");
+	for (i = 0; i < n; i++)
 		pthread_create(&t[i], NULL, work, NULL);
-	for (i = 0; i < THREADS; i++)
+	for (i = 0; i < n; i++)
 		pthread_join(t[i], NULL);
 	printf("%lu\n", files);
 	return 0;
