@@ -25,7 +25,7 @@
 #include "common/wire/frame.h"
 #include "common/wire/pack.h"
 
-#define FLUSH_MS 50	   /* signals wait at most so long for the disk */
+#define FLUSH_MS 50 /* between two writes to disk; the first goes at once */
 #define TICK_MS 1000
 #define HEARD_GAP_MS 1000  /* between two IPC_LINE */
 #define RENEW_LOOK_MS 5000
@@ -155,7 +155,8 @@ network_flush_now(struct network *n)
 void
 network_flush_soon(struct network *n)
 {
-	const struct timeval tv = {.tv_usec = FLUSH_MS * 1000};
+	int64_t left = n->flushed + FLUSH_MS - clock_boot_ms();
+	const struct timeval tv = {.tv_usec = left > 0 ? left * 1000 : 0};
 
 	if (!event_pending(n->flush, EV_TIMEOUT, NULL))
 		event_add(n->flush, &tv);
@@ -164,8 +165,11 @@ network_flush_soon(struct network *n)
 static void
 on_flush(evutil_socket_t fd, short what, void *arg)
 {
+	struct network *n = arg;
+
 	(void)fd, (void)what;
-	network_flush_now(arg);
+	n->flushed = clock_boot_ms();
+	network_flush_now(n);
 }
 
 /* -- what the line asks ------------------------------------------------ */

@@ -70,6 +70,7 @@ struct network {
 	char snapshot_order[ID_MAX];  /* snapshot was asked for, for it */
 	char broken_manifest[ID_MAX]; /* a part of it was lost */
 	struct event *flush, *tick;
+	int64_t flushed; /* boot: last write to disk */
 	int status;
 };
 

@@ -404,10 +404,11 @@ keep(struct explain *x, const struct pending_item *it)
 	x->was_running = true;
 	if ((it->who != NULL || it->meta_who == NULL) &&
 	    pending_add(x->held, it->path, it->from, it->who,
-	    it->content) != 0)
+	    it->content ? PENDING_CONTENT : 0) != 0)
 		return false;
 	return it->meta_who == NULL || pending_add(x->held, it->path,
-	    it->from, it->meta_who, it->who == NULL && it->content) == 0;
+	    it->from, it->meta_who, it->who == NULL && it->content ?
+	    PENDING_CONTENT : 0) == 0;
 }
 
 static bool

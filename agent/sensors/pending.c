@@ -13,9 +13,14 @@
 
 #define CHAINS 4096
 
+/* In order of due_ms: each holds those of one delay. */
+struct queue {
+	struct pending_item *first, **last;
+};
+
 struct pending {
 	pthread_mutex_t lock;
-	struct pending_item *first, **last; /* in order of first_ms */
+	struct queue queue[2]; /* [1]: of paths that were made */
 	struct pending_item *chain[CHAINS];
 	size_t n;
 	int wake_fd; /* -1: nobody wants to know */
@@ -29,7 +34,8 @@ pending_new(void)
 	if (p == NULL)
 		return NULL;
 	pthread_mutex_init(&p->lock, NULL);
-	p->last = &p->first;
+	p->queue[0].last = &p->queue[0].first;
+	p->queue[1].last = &p->queue[1].first;
 	p->wake_fd = -1;
 	return p;
 }
@@ -60,13 +66,15 @@ pending_free(struct pending **pp)
 {
 	struct pending *p = *pp;
 	struct pending_item *it;
+	size_t i;
 
 	if (p == NULL)
 		return;
-	while ((it = p->first) != NULL) {
-		p->first = it->next;
-		pending_item_free(&it);
-	}
+	for (i = 0; i < 2; i++)
+		while ((it = p->queue[i].first) != NULL) {
+			p->queue[i].first = it->next;
+			pending_item_free(&it);
+		}
 	pthread_mutex_destroy(&p->lock);
 	free(p);
 	*pp = NULL;
@@ -83,8 +91,10 @@ chain_of(struct pending *p, const char *path)
 }
 
 static struct pending_item *
-item_new(struct pending *p, struct pending_item **chain, const char *path)
+item_new(struct pending *p, struct pending_item **chain, const char *path,
+    bool made)
 {
+	struct queue *q = &p->queue[made];
 	struct pending_item *it;
 
 	if (p->n == PENDING_MAX)
@@ -97,11 +107,12 @@ item_new(struct pending *p, struct pending_item **chain, const char *path)
 		free(it);
 		return NULL;
 	}
-	it->first_ms = clock_boot_ms();
+	it->due_ms = clock_boot_ms() + (made ? PENDING_MADE_MS :
+	    PENDING_DELAY_MS);
 	it->chain = *chain;
 	*chain = it;
-	*p->last = it;
-	p->last = &it->next;
+	*q->last = it;
+	q->last = &it->next;
 	p->n++;
 	return it;
 }
@@ -125,21 +136,23 @@ merge_who(struct pending_item *it, struct who *who, bool content)
 
 int
 pending_add(struct pending *p, const char *path, const char *from,
-    struct who *who, bool content)
+    struct who *who, unsigned int what)
 {
 	struct pending_item **chain, *it;
+	bool content = (what & PENDING_CONTENT) != 0;
+	bool made = (what & PENDING_MADE) != 0, first = false;
 	const uint64_t one = 1;
-	bool first;
 	int r = ERR_LIMIT;
 
 	pthread_mutex_lock(&p->lock);
-	first = p->n == 0;
 	chain = chain_of(p, path);
 	for (it = *chain; it != NULL; it = it->chain)
 		if (strcmp(it->path, path) == 0)
 			break;
-	if (it == NULL)
-		it = item_new(p, chain, path);
+	if (it == NULL) {
+		first = p->queue[made].first == NULL;
+		it = item_new(p, chain, path, made);
+	}
 	if (it == NULL)
 		goto done;
 	merge_who(it, who, content);
@@ -159,19 +172,32 @@ done:
 	return r;
 }
 
+/* The queue whose first is due first; NULL: nothing waits. */
+static struct queue *
+next_queue(struct pending *p)
+{
+	struct queue *q = p->queue;
+
+	if (q[0].first == NULL || (q[1].first != NULL &&
+	    q[1].first->due_ms < q[0].first->due_ms))
+		q++;
+	return q->first != NULL ? q : NULL;
+}
+
 struct pending_item *
 pending_take(struct pending *p, int64_t now_ms)
 {
-	struct pending_item *it, **at;
+	struct pending_item *it = NULL, **at;
+	struct queue *q;
 
 	pthread_mutex_lock(&p->lock);
-	it = p->first;
-	if (it != NULL && it->first_ms + PENDING_DELAY_MS > now_ms)
-		it = NULL;
+	q = next_queue(p);
+	if (q != NULL && q->first->due_ms <= now_ms)
+		it = q->first;
 	if (it != NULL) {
-		p->first = it->next;
-		if (p->first == NULL)
-			p->last = &p->first;
+		q->first = it->next;
+		if (q->first == NULL)
+			q->last = &q->first;
 		for (at = chain_of(p, it->path); *at != it;
 		    at = &(*at)->chain)
 			;
@@ -198,11 +224,13 @@ pending_has(struct pending *p, const char *path)
 int64_t
 pending_wait(struct pending *p, int64_t now_ms)
 {
+	const struct queue *q;
 	int64_t wait = -1;
 
 	pthread_mutex_lock(&p->lock);
-	if (p->first != NULL) {
-		wait = p->first->first_ms + PENDING_DELAY_MS - now_ms;
+	q = next_queue(p);
+	if (q != NULL) {
+		wait = q->first->due_ms - now_ms;
 		if (wait < 0)
 			wait = 0;
 	}

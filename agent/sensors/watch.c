@@ -117,21 +117,21 @@ lose(struct watch *w, enum watch_loss what)
 
 static void
 note(struct watch *w, const char *path, const char *from, struct who *who,
-    bool content)
+    unsigned int what)
 {
 	size_t i;
 
 	tap_put(w->tap, path, who);
 	if (matters(w, path)) {
-		if (pending_add(w->pending, path, from, who, content) != 0)
+		if (pending_add(w->pending, path, from, who, what) != 0)
 			lose(w, WATCH_LOST_OWN);
 		return;
 	}
 	/* Something above a root came, went or moved: look at the root. */
-	for (i = 0; content && i < w->roots; i++)
+	for (i = 0; (what & PENDING_CONTENT) && i < w->roots; i++)
 		if (path_under(w->root[i].path, path) &&
 		    pending_add(w->pending, w->root[i].path, NULL, who,
-		    true) != 0)
+		    PENDING_CONTENT) != 0)
 			lose(w, WATCH_LOST_OWN);
 }
 
@@ -237,6 +237,8 @@ on_change(struct watch *w, const struct fan_event *ev)
 {
 	char at[PATH_LEN], from[PATH_LEN];
 	bool has_at, has_from, content = (ev->mask & MASK_CONTENT) != 0;
+	unsigned int what = (content ? PENDING_CONTENT : 0u) |
+	    (ev->mask & FAN_CREATE ? PENDING_MADE : 0u);
 	bool data_at, data_from;
 	struct who *who;
 
@@ -265,9 +267,9 @@ on_change(struct watch *w, const struct fan_event *ev)
 		    who);
 	if (has_at)
 		note(w, at, has_from && matters(w, from) ? from : NULL, who,
-		    content);
+		    what);
 	if (has_from)
-		note(w, from, NULL, who, content);
+		note(w, from, NULL, who, what);
 	who_unref(&who);
 }
 
@@ -395,7 +397,9 @@ on_inotify(struct watch *w, const struct inotify_event *ev)
 	}
 	pthread_mutex_unlock(&w->ino_lock);
 	if (good)
-		note(w, path, NULL, NULL, (ev->mask & IN_ATTRIB) == 0);
+		note(w, path, NULL, NULL, (ev->mask & IN_ATTRIB ? 0u :
+		    PENDING_CONTENT) | (ev->mask & IN_CREATE ? PENDING_MADE :
+		    0u));
 }
 
 static void

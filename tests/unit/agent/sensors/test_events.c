@@ -240,6 +240,20 @@ test_pending(void **state)
 	assert_string_equal(it->from, "/c");
 	pending_item_free(&it);
 	assert_null(pending_take(p, now + 10000));
+	/* What is being made waits longer, and others do not wait for it. */
+	now = clock_boot_ms();
+	assert_int_equal(pending_add(p, "/new", NULL, NULL, PENDING_CONTENT |
+	    PENDING_MADE), 0);
+	assert_int_equal(pending_add(p, "/old", NULL, NULL, PENDING_CONTENT),
+	    0);
+	assert_true(pending_wait(p, now) < PENDING_MADE_MS);
+	it = pending_take(p, now + 2 * PENDING_DELAY_MS);
+	assert_string_equal(it->path, "/old");
+	pending_item_free(&it);
+	assert_null(pending_take(p, now + 2 * PENDING_DELAY_MS));
+	it = pending_take(p, now + 10000);
+	assert_string_equal(it->path, "/new");
+	pending_item_free(&it);
 	for (i = 0; i < PENDING_MAX; i++) {
 		snprintf(path, sizeof(path), "/%zu", i);
 		assert_int_equal(pending_add(p, path, NULL, NULL, true), 0);
