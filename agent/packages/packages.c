@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * One sorted table of hashes of paths.  Runs in the sensors process; the
- * files behind it are root's, so an intruder's: the caller decides what an
- * MD5 list of this host is worth.
+ * files behind it are root's, so an intruder's: the caller decides what a
+ * list or database of this host is worth.
  */
 #include "agent/packages/packages.h"
 
@@ -14,65 +14,15 @@
 #include <unistd.h>
 
 #include "agent/packages/dpkg.h"
+#include "agent/packages/packages_int.h"
+#include "agent/packages/rpmdb.h"
 #include "agent/packages/sums.h"
 #include "common/base/buf.h"
 #include "common/base/file.h"
 
 #define STATUS_MAX (128u * 1024 * 1024)
 #define LIST_MAX (32u * 1024 * 1024)
-#define STAMPS 6
 #define JOURNAL_MAX 1024 /* dpkg folds them into status after 250 */
-
-/* 64 bytes; a host that watches only the usual trees has some thousand. */
-struct row {
-	uint64_t key; /* of the path */
-	uint32_t package;
-	uint8_t say, type, conffile;
-	uint16_t mode;
-	uint32_t uid, gid;
-	uint8_t sum[DIGEST_LEN];
-};
-
-struct diversion {
-	uint64_t from, to;
-	char *package; /* name alone */
-};
-
-struct override {
-	uint64_t key;
-	uint32_t mode;
-};
-
-/* What a file or folder was when it was read. */
-struct stamp {
-	char path[512];
-	struct timespec mtime;
-	ino_t ino;
-	off_t size;
-};
-
-struct packages {
-	struct row *row;
-	size_t n, max;
-	char **name; /* "bash 5.2.15-2+b2 amd64" */
-	size_t names, names_max;
-	struct diversion *div;
-	size_t divs;
-	struct override *over;
-	size_t overs;
-	struct stamp stamp[STAMPS];
-	size_t stamps;
-};
-
-struct reading {
-	const struct packages_from *from;
-	struct packages *p;
-	struct buf text; /* of one list after another */
-	bool merged[6];	 /* /bin, /sbin ...: links into /usr */
-	bool lists;	 /* our folder may be believed */
-	uint32_t package; /* the one whose lists are read */
-	int failed;
-};
 
 static const char *const top[] = {"/bin", "/sbin", "/lib", "/lib32",
     "/lib64", "/libx32"};
@@ -131,8 +81,8 @@ fail(struct reading *rd, int code)
 		rd->failed = code;
 }
 
-static struct row *
-row_new(struct reading *rd, struct slice path)
+struct row *
+packages_row(struct reading *rd, struct slice path)
 {
 	struct packages *p = rd->p;
 	char at[DPKG_PATH_MAX];
@@ -162,8 +112,9 @@ row_new(struct reading *rd, struct slice path)
 	return more;
 }
 
-static bool
-package_new(struct reading *rd, const struct dpkg_package *d)
+bool
+packages_add(struct reading *rd, struct slice name, struct slice version,
+    struct slice arch)
 {
 	struct packages *p = rd->p;
 	char **more;
@@ -180,9 +131,9 @@ package_new(struct reading *rd, const struct dpkg_package *d)
 		p->name = more;
 		p->names_max = max;
 	}
-	if (asprintf(&p->name[p->names], "%.*s %.*s %.*s", (int)d->name.len,
-	    d->name.at, (int)d->version.len, d->version.at, (int)d->arch.len,
-	    d->arch.at) < 0) {
+	if (asprintf(&p->name[p->names], "%.*s %.*s %.*s", (int)name.len,
+	    name.at, (int)version.len, version.at, (int)arch.len,
+	    arch.at) < 0) {
 		fail(rd, ERR_NOMEM);
 		return false;
 	}
@@ -217,7 +168,7 @@ info(struct reading *rd, const struct dpkg_package *d, const char *suffix,
 static void
 add_sum(struct reading *rd, const struct dpkg_sum *s, enum packages_say say)
 {
-	struct row *row = row_new(rd, s->path);
+	struct row *row = packages_row(rd, s->path);
 
 	if (row == NULL)
 		return;
@@ -236,15 +187,16 @@ only_roots(const char *path)
 	    (st.st_mode & 022) == 0;
 }
 
-static void
-read_ours(struct reading *rd, const struct dpkg_package *d)
+void
+packages_ours(struct reading *rd, struct slice pkg, struct slice version,
+    struct slice arch)
 {
 	char name[SUMS_NAME_MAX], path[DPKG_PATH_MAX];
 	struct sums_row s;
 	struct slice text;
 	struct row *row;
 
-	if (!rd->lists || sums_name(name, d->name, d->version, d->arch) != 0 ||
+	if (!rd->lists || sums_name(name, pkg, version, arch) != 0 ||
 	    file_join(path, sizeof(path), rd->from->lists, name) != 0 ||
 	    !only_roots(path))
 		return;
@@ -252,10 +204,10 @@ read_ours(struct reading *rd, const struct dpkg_package *d)
 	if (file_read(path, &rd->text, NULL) != 0)
 		return;
 	text = (struct slice){(const char *)rd->text.data, rd->text.len};
-	if (!sums_open(&text, d->name, d->version, d->arch))
+	if (!sums_open(&text, pkg, version, arch))
 		return;
 	while (sums_next(&text, &s)) {
-		row = row_new(rd, s.path);
+		row = packages_row(rd, s.path);
 		if (row == NULL)
 			continue;
 		row->say = PACKAGES_SHA256;
@@ -274,7 +226,7 @@ read_package(struct reading *rd, const struct dpkg_package *d)
 	struct dpkg_sum s;
 	struct row *row;
 
-	if (!package_new(rd, d))
+	if (!packages_add(rd, d->name, d->version, d->arch))
 		return;
 	while (dpkg_conffile_next(&text, &s))
 		add_sum(rd, &s, PACKAGES_CONFFILE);
@@ -285,9 +237,9 @@ read_package(struct reading *rd, const struct dpkg_package *d)
 			add_sum(rd, &s, PACKAGES_MD5);
 	if (info(rd, d, "list", &text))
 		while (dpkg_path_next(&text, &path))
-			if ((row = row_new(rd, path)) != NULL)
+			if ((row = packages_row(rd, path)) != NULL)
 				row->say = PACKAGES_LISTED;
-	read_ours(rd, d);
+	packages_ours(rd, d->name, d->version, d->arch);
 }
 
 /* -- the rest of dpkg's folder ---------------------------- */
@@ -502,12 +454,16 @@ packages_read(const struct packages_from *from, struct packages **out,
 	struct reading rd = {.from = from};
 	struct slice text;
 	struct buf status;
+	struct why no;
+	bool found = false;
 
 	rd.p = calloc(1, sizeof(*rd.p));
 	if (rd.p == NULL)
 		return why_set(why, ERR_NOMEM, "packages");
 	buf_init(&status, STATUS_MAX);
 	buf_init(&rd.text, LIST_MAX);
+	buf_init(&rd.users, PACKAGES_USERS_MAX);
+	buf_init(&rd.groups, PACKAGES_USERS_MAX);
 	stamp(rd.p, from->dpkg, "/status");
 	stamp(rd.p, from->dpkg, "/diversions");
 	stamp(rd.p, from->dpkg, "/statoverride");
@@ -517,17 +473,24 @@ packages_read(const struct packages_from *from, struct packages **out,
 		stamp(rd.p, from->lists, "");
 	rd.lists = from->lists[0] != '\0' && only_roots(from->lists);
 	look_merged(&rd);
-	if (!top_file(&rd, "status", &status, &text)) {
-		fail(&rd, ERR_NOENT);
-		goto done;
+	if (from->dpkg[0] != '\0' && top_file(&rd, "status", &status, &text)) {
+		found = true;
+		read_diversions(&rd);
+		read_overrides(&rd);
+		read_packages(&rd, text);
 	}
-	read_diversions(&rd);
-	read_overrides(&rd);
-	read_packages(&rd, text);
+	if (from->rpm != NULL && from->rpm[0] != '\0') {
+		stamp(rd.p, from->rpm, "/" RPMDB_FILE);
+		stamp(rd.p, from->rpm, "/" RPMDB_FILE "-wal");
+		found |= packages_read_rpm(&rd, &no) == 0;
+	}
+	if (!found)
+		fail(&rd, ERR_NOENT);
 	settle(rd.p);
-done:
 	buf_done(&status);
 	buf_done(&rd.text);
+	buf_done(&rd.users);
+	buf_done(&rd.groups);
 	if (rd.failed != 0) {
 		packages_free(&rd.p);
 		return why_set(why, rd.failed, "packages in %s: %s",
@@ -662,7 +625,7 @@ packages_content(const struct packages *p, const uint8_t *sha256,
 	for (i = 0; i < p->n; i++) {
 		const struct row *r = &p->row[i];
 
-		if ((r->say == PACKAGES_SHA256 && r->type == 'f' &&
+		if ((PACKAGES_WHOLE(r->say) && r->type == 'f' &&
 		    sha256 != NULL &&
 		    memcmp(r->sum, sha256, DIGEST_LEN) == 0) ||
 		    (r->say == PACKAGES_MD5 && md5 != NULL &&

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What the installed packages say of the files of this host: dpkg's own
- * lists (MD5, on this host) and, where there are some, ours made from the
- * packages themselves (SHA-256, mode, owner).  Read whole, for the paths
+ * lists (MD5, on this host), rpm's database (SHA-256, mode, owner, on this
+ * host too) and, where there are some, lists made from the packages
+ * themselves (SHA-256, mode, owner).  Read whole, for the paths
  * that are wanted only; looked up by path.
  */
 #ifndef CORDON_PACKAGES_PACKAGES_H
@@ -16,6 +17,7 @@
 #include "common/base/err.h"
 
 #define PACKAGES_MAX 65536
+#define PACKAGES_NOBODY UINT32_MAX /* a user this host does not know */
 #define PACKAGES_PATHS_MAX (2u * 1024 * 1024)
 #define PACKAGES_DIVERSIONS_MAX 4096
 #define PACKAGES_FILES_MAX 8 /* that claim one path */
@@ -25,13 +27,14 @@ struct packages; /* opaque; never changed once read: any thread */
 struct packages_from {
 	const char *dpkg;  /* "/var/lib/dpkg" */
 	const char *lists; /* folder of our lists; "" or not there: none */
+	const char *rpm;   /* "/var/lib/rpm"; NULL, "" or not there: none */
 	/* NULL: all.  PATH as on the disk, with /usr in front of /bin. */
 	bool (*wanted)(void *arg, const char *path);
 	void *arg;
 };
 
 /*
- * ERR_NOENT: no dpkg here; ERR_LIMIT, ERR_NOMEM, ERR_IO.  A list of a
+ * ERR_NOENT: neither dpkg nor rpm here; ERR_LIMIT, ERR_NOMEM, ERR_IO.  A list of a
  * package that cannot be read is passed over.  Our lists count only when
  * their folder and the list belong to root and nobody else can write them.
  */
@@ -46,17 +49,20 @@ enum packages_say {
 	PACKAGES_LISTED, /* the path alone: folder, link, file without sum */
 	PACKAGES_MD5,
 	PACKAGES_CONFFILE, /* MD5 as shipped; the administrator's to change */
+	PACKAGES_RPM,	   /* SHA-256, mode, owner, of the host's database */
 	PACKAGES_SHA256,   /* of a list made from the package */
 };
+/* Digest of 32 bytes, mode and owner known? */
+#define PACKAGES_WHOLE(say) ((say) >= PACKAGES_RPM)
 
 /* One package's word on a path. */
 struct packages_file {
 	enum packages_say say;
-	char type;	     /* 'f', 'l', 'd' with SHA256; else 0 */
-	bool conffile;	     /* also with SHA256 */
+	char type;	     /* 'f', 'l', 'd' of a whole word; else 0 */
+	bool conffile;	     /* also of a whole word */
 	const char *package; /* "bash 5.2.15-2+b2 amd64"; lent */
 	const uint8_t *sum;  /* 16 or 32 bytes; NULL: none; lent */
-	uint32_t mode, uid, gid; /* with SHA256; mode of a statoverride */
+	uint32_t mode, uid, gid; /* of a whole word; mode of a statoverride */
 };
 
 /*

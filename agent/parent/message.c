@@ -31,6 +31,7 @@ for_sensors(Cordon__Settings *m, const struct settings *s)
 	m->scan_threads = (uint32_t)s->scan_threads;
 	m->cpu_percent = (uint32_t)s->cpu_percent;
 	m->package_database = path_or_none(s->package_database);
+	m->rpm_database = path_or_none(s->rpm_database);
 	m->package_lists = path_or_none(s->package_lists);
 	m->package_wait = (uint32_t)s->package_wait;
 	m->processes = s->processes;

@@ -196,6 +196,8 @@ static const struct conf_key table[] = {
 	    true, NULL},
 	{"files", "package_database", CONF_STRING, AT(package_database),
 	    "/var/lib/dpkg", 0, 0, true, check_path_or_none},
+	{"files", "rpm_database", CONF_STRING, AT(rpm_database),
+	    "/var/lib/rpm", 0, 0, true, check_path_or_none},
 	{"files", "package_lists", CONF_STRING, AT(package_lists),
 	    AGENT_STATE_DIR "/packages", 0, 0, true, check_path_or_none},
 	{"files", "package_wait", CONF_SPAN, AT(package_wait), "10m", 10,

@@ -31,6 +31,7 @@ struct settings {
 	int64_t scan_threads;
 	int64_t cpu_percent;
 	char *package_database, *package_lists; /* paths, or "none" */
+	char *rpm_database; /* the same */
 	int64_t package_wait; /* seconds */
 	bool processes; /* the process sensor */
 	struct conf_list exec_allow, shell_allow;

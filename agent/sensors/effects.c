@@ -97,6 +97,9 @@ static const char *const endings[] = {
 	".ucf-new",
 	".ucf-old",
 	".ucf-dist",
+	".rpmnew",	/* rpm: the package's, beside the administrator's */
+	".rpmsave",	/* the administrator's, replaced */
+	".rpmorig",
 };
 
 bool

@@ -47,6 +47,12 @@ struct explain {
 };
 
 static bool
+switched_on(const struct explain *x)
+{
+	return x->from.dpkg[0] != '\0' || x->from.rpm[0] != '\0';
+}
+
+static bool
 wanted(void *arg, const char *path)
 {
 	const struct explain *x = arg;
@@ -64,6 +70,7 @@ explain_new(struct sensor_env *env, struct explain **out, struct why *why)
 	x->env = env;
 	x->from.dpkg = env->settings->package_database;
 	x->from.lists = env->settings->package_lists;
+	x->from.rpm = env->settings->rpm_database;
 	x->from.wanted = wanted;
 	x->from.arg = x;
 	x->wait_ms = (env->settings->package_wait > 0 ?
@@ -103,7 +110,7 @@ lists(struct explain *x)
 	int r;
 
 	x->used_ms = now;
-	if (x->from.dpkg[0] == '\0' || now < x->absent_ms ||
+	if (!switched_on(x) || now < x->absent_ms ||
 	    (x->packages != NULL && (now < x->read_ms + READ_GAP_MS ||
 	    !packages_stale(x->packages))))
 		return x->packages;
@@ -360,7 +367,7 @@ explain_running(struct explain *x, const struct who *who)
 	bool running;
 
 	pthread_mutex_lock(&x->lock);
-	running = x->from.dpkg[0] != '\0' &&
+	running = switched_on(x) &&
 	    txns_role(&x->txns, who, &txn) != TXN_NONE && txn_running(txn);
 	pthread_mutex_unlock(&x->lock);
 	return running;
@@ -417,7 +424,7 @@ hold(struct explain *x, const struct pending_item *it)
 	const struct who *who = it->who != NULL ? it->who : it->meta_who;
 	struct txn *txn;
 
-	if (x->from.dpkg[0] == '\0')
+	if (!switched_on(x))
 		return false;
 	if (txns_role(&x->txns, who, &txn) != TXN_NONE)
 		return txn_running(txn) && keep(x, it);

@@ -30,7 +30,7 @@ static bool
 same_content(const struct packages_file *f, const struct entry *now,
     const uint8_t *md5)
 {
-	if (f->say == PACKAGES_SHA256) {
+	if (PACKAGES_WHOLE(f->say)) {
 		if (f->type == 'd')
 			return S_ISDIR(now->mode);
 		if (f->type == 'l' ? !S_ISLNK(now->mode) :
@@ -56,6 +56,13 @@ extra_attributes(const struct entry *old, const struct entry *now)
 	    (now->flags & lasting) != (old->flags & lasting);
 }
 
+/* A name that this host does not know says nothing. */
+static bool
+is_owner(uint32_t want, uint32_t is)
+{
+	return want == is || want == PACKAGES_NOBODY;
+}
+
 static bool
 same_rights(const struct packages_file *f, const struct explain_facts *facts,
     const struct change_of *c)
@@ -68,9 +75,9 @@ same_rights(const struct packages_file *f, const struct explain_facts *facts,
 		return true;
 	if (facts->override)
 		return mode == facts->override_mode;
-	if (f->say == PACKAGES_SHA256)
-		return mode == f->mode && c->now->uid == f->uid &&
-		    c->now->gid == f->gid;
+	if (PACKAGES_WHOLE(f->say))
+		return mode == f->mode && is_owner(f->uid, c->now->uid) &&
+		    is_owner(f->gid, c->now->gid);
 	/* The weak lists say nothing of modes. */
 	return (mode & SETID) == 0 || (c->old != NULL &&
 	    (c->old->mode & SETID) == (mode & SETID));
@@ -81,22 +88,30 @@ content_is_theirs(const struct packages_file *f,
     const struct explain_facts *facts, enum change kind,
     const struct change_of *c, struct explanation *out)
 {
-	bool rights = same_rights(f, facts, c);
+	bool rights = same_rights(f, facts, c), rpm = f->say == PACKAGES_RPM;
 
 	if (f->say == PACKAGES_SHA256 && rights)
 		return say(out, EXPLAIN_SILENT,
 		    "equal to the package (SHA-256)");
 	if (facts->role != TXN_NONE && f->say != PACKAGES_SHA256 && rights)
-		return say(out, EXPLAIN_SILENT,
+		return say(out, EXPLAIN_SILENT, rpm ?
+		    "equal to rpm's database (SHA-256), written by the "
+		    "package manager" :
 		    "equal to dpkg's list (MD5), written by dpkg");
 	if (facts->role != TXN_NONE)
 		return say(out, EXPLAIN_QUIET,
-		    "content of the package, with other rights, by dpkg");
+		    "content of the package, with other rights, by the "
+		    "package manager");
 	if (!facts->seen && rights && kind != CHANGE_META)
-		return say(out, EXPLAIN_QUIET, "equal to dpkg's list (MD5), "
-		    "which lies on this host; nobody saw who wrote it");
+		return say(out, EXPLAIN_QUIET, rpm ?
+		    "equal to rpm's database (SHA-256), which lies on this "
+		    "host; nobody saw who wrote it" :
+		    "equal to dpkg's list (MD5), which lies on this host; "
+		    "nobody saw who wrote it");
 	return say(out, EXPLAIN_PLAIN, kind == CHANGE_META || !rights ?
-	    "content of the package, with other rights" :
+	    "content of the package, with other rights" : rpm ?
+	    "equal to rpm's database (SHA-256), which lies on this host, but "
+	    "not written by rpm" :
 	    "equal to dpkg's list (MD5), which lies on this host, but not "
 	    "written by dpkg");
 }
@@ -116,6 +131,8 @@ content_is_not(const struct packages_file *f,
 		    "was not what the package holds before either");
 	return say(out, EXPLAIN_LOUD, f->say == PACKAGES_SHA256 ?
 	    "not what the package holds (SHA-256)" :
+	    f->say == PACKAGES_RPM ?
+	    "not what rpm's database says (SHA-256)" :
 	    "not what dpkg's list says (MD5)");
 }
 
@@ -188,7 +205,7 @@ explain_rule(enum change kind, const struct change_of *c,
 	    S_ISLNK(c->now->mode))) {
 		out->package = foreign->package;
 		if (f->md5 != NULL || !S_ISREG(c->now->mode) ||
-		    foreign->say == PACKAGES_SHA256)
+		    PACKAGES_WHOLE(foreign->say))
 			return content_is_not(foreign, f, kind, c, out);
 		return say(out, EXPLAIN_PLAIN, "could not be compared");
 	}

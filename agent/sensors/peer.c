@@ -257,6 +257,7 @@ peer_check_settings(const Cordon__Settings *s, struct why *why)
 		    "settings: more than %d ignore rules", IGNORE_MAX - 1);
 	if ((s->package_database[0] != '\0' &&
 	    !path_clean(s->package_database)) ||
+	    (s->rpm_database[0] != '\0' && !path_clean(s->rpm_database)) ||
 	    (s->package_lists[0] != '\0' && !path_clean(s->package_lists)))
 		return why_set(why, ERR_RANGE,
 		    "settings: bad path of package lists");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Who is below dpkg.  Runs under the lock of explain.c.  A process may
+ * Who is below dpkg or rpm.  Runs under the lock of explain.c.  A process may
  * call itself what it likes: only the kernel's word on its executable and
  * its parents counts.
  */
@@ -14,16 +14,27 @@
 #include "agent/sensors/emit.h"
 #include "common/base/clock.h"
 
-#define DPKG "/usr/bin/dpkg"
 #define ALIVE_MS 100   /* so long it is not asked again */
 #define LINGER_MS 1500 /* events of a process that just ended still come */
 
+/* What puts files in place itself, and runs the scripts. */
+static const char *const unpackers[] = {
+	"/usr/bin/dpkg",
+	"/usr/bin/rpm",
+	"/usr/bin/dnf5",
+	"/usr/bin/microdnf",
+	"/usr/libexec/packagekitd",
+	NULL,
+};
+
+/* What runs those; dnf in Python is not told from other Python. */
 static const char *const managers[] = {
-	DPKG,
 	"/usr/bin/apt",
 	"/usr/bin/apt-get",
 	"/usr/bin/aptitude",
 	"/usr/bin/aptitude-curses",
+	"/usr/bin/zypper",
+	NULL,
 };
 
 /* PROGRAM is PATH; one that upgraded itself runs from a deleted file. */
@@ -37,12 +48,10 @@ is_program(const char *program, const char *path)
 }
 
 static bool
-is_manager(const char *program)
+is_one_of(const char *program, const char *const *list)
 {
-	size_t i;
-
-	for (i = 0; i < sizeof(managers) / sizeof(managers[0]); i++)
-		if (is_program(program, managers[i]))
+	for (; *list != NULL; list++)
+		if (is_program(program, *list))
 			return true;
 	return false;
 }
@@ -75,9 +84,11 @@ txn_find(const struct who *who, int *outer)
 
 	*outer = -1;
 	for (i = 0; i <= who->parents; i++) {
-		if (dpkg < 0 && is_program(program_at(who, i), DPKG))
+		bool unpacks = is_one_of(program_at(who, i), unpackers);
+
+		if (dpkg < 0 && unpacks)
 			dpkg = (int)i;
-		if (is_manager(program_at(who, i)))
+		if (unpacks || is_one_of(program_at(who, i), managers))
 			*outer = (int)i;
 	}
 	return dpkg;
@@ -110,7 +121,7 @@ open_one(struct txns *t, const struct who *who, int outer)
 	    program_at(who, (size_t)outer));
 	len = strcspn(txn->manager, " ");
 	txn->manager[len] = '\0';
-	txn->direct = is_program(txn->manager, DPKG);
+	txn->direct = is_one_of(txn->manager, unpackers);
 	return txn;
 }
 

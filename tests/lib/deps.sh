@@ -17,10 +17,12 @@ desktop='dbus-daemon'
 # Access lists and inode flags for the triggers; inotifywait as the peer of
 # the loss test.
 files='acl e2fsprogs inotify-tools libcap2-bin'
+# rpmbuild and rpm, to install packages of that kind into a folder.
+rpm='rpm'
 bench='aide'
 
 missing=
-for p in $build $tests $packaging $boot $desktop $files $bench; do
+for p in $build $tests $packaging $boot $desktop $files $rpm $bench; do
 	dpkg-query -W -f '${Status}\n' "$p" 2>/dev/null |
 	    grep -q '^install ok installed' || missing="$missing $p"
 done

@@ -430,6 +430,7 @@ options(int argc, char **argv)
 	    {"percent", required_argument, NULL, 'P'},
 	    {"packages", required_argument, NULL, 'k'},
 	    {"lists", required_argument, NULL, 'l'},
+    {"rpm", required_argument, NULL, 'M'},
 	    {"wait", required_argument, NULL, 'W'},
 	    {"processes", no_argument, NULL, 'x'},
 	    {"exec-allow", required_argument, NULL, 'e'},
@@ -528,6 +529,9 @@ options(int argc, char **argv)
 			break;
 		case 'k':
 			d.s.package_database = optarg;
+			break;
+		case 'M':
+			d.s.rpm_database = optarg;
 			break;
 		case 'l':
 			d.s.package_lists = optarg;

@@ -65,6 +65,7 @@ test_defaults(void **state)
 	assert_int_equal(s.scan_threads, 2);
 	assert_int_equal(s.cpu_percent, 20);
 	assert_string_equal(s.package_database, "/var/lib/dpkg");
+	assert_string_equal(s.rpm_database, "/var/lib/rpm");
 	assert_string_equal(s.package_lists,
 	    "/var/lib/cordon-agent/packages");
 	assert_int_equal(s.package_wait, 600);

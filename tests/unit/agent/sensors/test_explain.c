@@ -55,6 +55,16 @@ static const struct row rows[] = {
 	    CHANGE_CONTENT, SAME, OTHER, 0755, EXPLAIN_LOUD},
 	{"by dpkg as well", PACKAGES_SHA256, 1, TXN_DPKG, true,
 	    CHANGE_CONTENT, SAME, OTHER, 0755, EXPLAIN_LOUD},
+	{"rpm's database, by rpm", PACKAGES_RPM, 1, TXN_DPKG, true,
+	    CHANGE_CONTENT, OTHER, SAME, 0755, EXPLAIN_SILENT},
+	{"by another hand: it lies on this host", PACKAGES_RPM, 1, TXN_NONE,
+	    true, CHANGE_CONTENT, OTHER, SAME, 0755, EXPLAIN_PLAIN},
+	{"by nobody known", PACKAGES_RPM, 1, TXN_NONE, false,
+	    CHANGE_CONTENT, OTHER, SAME, 0755, EXPLAIN_QUIET},
+	{"with another mode, by rpm", PACKAGES_RPM, 1, TXN_DPKG, true,
+	    CHANGE_CONTENT, OTHER, SAME, 0777, EXPLAIN_QUIET},
+	{"another content than rpm's", PACKAGES_RPM, 1, TXN_DPKG, true,
+	    CHANGE_CONTENT, SAME, OTHER, 0755, EXPLAIN_LOUD},
 	{"MD5 by dpkg", PACKAGES_MD5, 1, TXN_DPKG, true, CHANGE_CONTENT,
 	    OTHER, SAME, 0755, EXPLAIN_SILENT},
 	{"MD5 below dpkg", PACKAGES_MD5, 1, TXN_SCRIPT, true,
@@ -108,7 +118,7 @@ test_rule(void **state)
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct row *r = &rows[i];
 		struct packages_file claim = {.say = r->say, .type =
-		    r->say == PACKAGES_SHA256 ? 'f' : 0, .package = "p 1 all",
+		    PACKAGES_WHOLE(r->say) ? 'f' : 0, .package = "p 1 all",
 		    .conffile = r->say == PACKAGES_CONFFILE, .mode = 0755,
 		    .sum = r->say == PACKAGES_LISTED ? NULL : sum};
 		struct entry old = file_of(r->old, r->mode & 0777);
