@@ -155,3 +155,19 @@ def test_every_room_has_a_readme():
     need = {"common", "agent"} | {r for r in ROOMS if r.startswith("server/") and r not in ("server/links", "server/model")}
     need |= {"server", "packaging", "tests"}
     assert not [r for r in sorted(need) if not os.path.exists(os.path.join(TOP, r, "README.md"))]
+
+
+@pytest.mark.parametrize("path, prefix", [("agent/links/ipc.h", "IPC"), ("common/wire/frame.h", "FRAME")])
+def test_every_message_has_a_number_of_its_own(path, prefix):
+    with open(os.path.join(TOP, path)) as f:
+        numbers = re.findall(r"^\t(%s_(?!PEER|FD|KIND_MAX)\w+) = (\d+)," % prefix, f.read(), re.M)
+    by_number = collections.defaultdict(list)
+    for name, number in numbers:
+        by_number[number].append(name)
+    assert len(numbers) > 20
+    assert not [names for names in by_number.values() if len(names) > 1]
+
+
+def test_every_migration_has_a_number_of_its_own():
+    names = sorted(os.listdir(os.path.join(TOP, "server/store/schema")))
+    assert [n[:4] for n in names] == ["%03d_" % (i + 1) for i in range(len(names))]
