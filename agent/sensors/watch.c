@@ -227,7 +227,7 @@ on_rights_elsewhere(struct watch *w, const struct fan_event *ev)
 	    ignore_has(w->ignore, path) || !gives_rights(path))
 		return;
 	who = who_find(w->cache, ev->pid, ev->pidfd);
-	if (pending_add(w->pending, path, NULL, who, false) != 0)
+	if (pending_add(w->pending, path, NULL, who, 0) != 0)
 		lose(w, WATCH_LOST_OWN);
 	who_unref(&who);
 }
@@ -339,7 +339,7 @@ on_plain(struct watch *w, const struct fan_event *ev)
 	if (own)
 		w->own_fn(w->own_arg, path, who);
 	else
-		note(w, path, NULL, who, true);
+		note(w, path, NULL, who, PENDING_CONTENT);
 	who_unref(&who);
 }
 
