@@ -19,7 +19,7 @@
 /*
  * Append the packed Sweep to OUT.  ASK is within the bounds of
  * agent/links/ask.h; PROC is "/proc", or a test's.  Of ENV held, roots,
- * ignore and stop are used.  ERR_NOMEM, or ERR_LIMIT of OUT.
+ * ignore and blind (may be NULL) are used.  ERR_NOMEM, or ERR_LIMIT of OUT.
  */
 int sweep_make(const struct sensor_env *env, const char *proc,
     const Cordon__SweepAsk *ask, struct buf *out);

@@ -159,6 +159,8 @@ sweep_files(struct sweep *s)
 		return;
 	}
 	s->answer.looked = baseline_count(b);
+	if (s->env->blind != NULL)
+		s->answer.blind = blind_count(s->env->blind);
 	search(s, b, top, wild);
 	baseline_rest(b);
 	held_files_done(s->env->held);

@@ -195,6 +195,7 @@ cover_json(const Cordon__Sweep *s)
 	put_when(o, "looked_at", s->looked_ms);
 	json_object_set_new(o, "reach", json_string(reach_name(s->reach)));
 	put_number(o, "unhashed", s->unhashed);
+	put_number(o, "blind", s->blind);
 	json_object_set_new(o, "partial", json_boolean(s->partial));
 	for (i = 0; i < s->n_trees && i < TREES_MAX; i++)
 		json_array_append_new(trees, json_string(facts_text(text,

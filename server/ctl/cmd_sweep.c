@@ -229,7 +229,7 @@ static void
 print_cover(struct out *o, const json_t *sweep)
 {
 	const json_t *hosts = json_object_get(sweep, "hosts"), *one, *cover;
-	int64_t at, oldest = 0, looked = 0, unhashed = 0, part = 0;
+	int64_t at, oldest = 0, looked = 0, unhashed = 0, part = 0, blind = 0;
 	const char *kind = json_str(sweep, "kind");
 	const json_t *of = NULL;
 	size_t i;
@@ -240,6 +240,7 @@ print_cover(struct out *o, const json_t *sweep)
 			continue;
 		looked += json_num(cover, "looked");
 		unhashed += json_num(cover, "unhashed");
+		blind += json_num(cover, "blind") > 0;
 		part += strcmp(json_str(cover, "reach"), "all") != 0;
 		at = json_time(cover, "looked_at");
 		if (at > 0 && (oldest == 0 || at < oldest)) {
@@ -259,6 +260,8 @@ print_cover(struct out *o, const json_t *sweep)
 	    of, "host"), NULL);
 	if (strcmp(kind, "sha256") == 0 && unhashed > 0)
 		out_say(o, T_SWEEP_UNHASHED, out_num(o, unhashed), NULL);
+	if (blind > 0)
+		out_say(o, T_SWEEP_BLIND, out_num(o, blind), NULL);
 	if (part > 0)
 		out_say(o, T_SWEEP_TREES, out_num(o, part), NULL);
 }

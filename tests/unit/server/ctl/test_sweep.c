@@ -22,7 +22,7 @@
 #define COVER(looked, reach) \
 	"\"cover\":{\"looked\":" looked ",\"looked_at\":" \
 	"\"2026-11-22T12:49:10.000Z\",\"reach\":\"" reach "\"," \
-	"\"unhashed\":3}"
+	"\"unhashed\":3,\"blind\":1}"
 
 static const char files[] =
     HEAD("sha256", SUM, "\"found\":1,\"absent\":1,\"away\":1,\"failed\":1",
@@ -52,6 +52,8 @@ static const char files_en[] =
     "disk 2 h ago (fin-1)\n"
     "  6 files have no digest of their whole content and could not be "
     "compared\n"
+    "  on 2 hosts changes may be missing: a sensor could not see, and has not "
+    "looked again yet\n"
     "  2 hosts index some trees only: agent.conf [files] watch\n";
 
 static char *

@@ -78,6 +78,35 @@ test_hello(void **state)
 	cordon__welcome__free_unpacked(m, NULL);
 }
 
+/*
+ * What an agent may be asked is what its last hello said; what waits for it
+ * is asked then, and only then.
+ */
+static void
+test_answers(void **state)
+{
+	Cordon__Hello h = hello_of("boot-1");
+	char *answers[] = {(char *)"x", (char *)"bad one", (char *)"sweep",
+	    (char *)"\x1b[2J", (char *)"last"};
+
+	(void)state;
+	sql("INSERT INTO sweeps (sweep_id, kind, what, selector, reason, "
+	    "asked_by, asked_at, until) VALUES ('S-1', 3, 'mallory', 'all', "
+	    "'', 'li', 1, %lld)", (long long)(w.clock.wall_ms + 1000));
+	sql("INSERT INTO sweep_hosts (sweep_id, host_id, state) VALUES "
+	    "('S-1', 'H-a', %d)", (int)SWEEP_AWAY);
+	assert_int_equal(come("H-a", &h), 0);
+	assert_string_equal(host("a").answers, "");
+	assert_null(last_sent("H-a", FRAME_SWEEP_ASK));
+	h.answers = answers;
+	h.n_answers = 5;
+	assert_int_equal(come("H-a", &h), 0);
+	assert_string_equal(host("a").answers, "x sweep last");
+	assert_non_null(last_sent("H-a", FRAME_SWEEP_ASK));
+	assert_int_equal(sql_int("SELECT state FROM sweep_hosts"),
+	    SWEEP_ASKED);
+}
+
 static void
 test_refused(void **state)
 {
@@ -421,6 +450,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FLOW_TEST(test_hello),
+		FLOW_TEST(test_answers),
 		FLOW_TEST(test_refused),
 		FLOW_TEST(test_boot),
 		FLOW_TEST(test_renewal),
