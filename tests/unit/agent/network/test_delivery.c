@@ -3,6 +3,7 @@
  * What comes in twice is numbered once, what is severe overtakes, and
  * acknowledgements may be late, lost, doubled, out of order or lies.
  */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -93,6 +95,8 @@ add(struct spool *s, Cordon__Severity severity, uint64_t run, uint64_t serial)
 {
 	return add_sized(s, severity, run, serial, 400);
 }
+
+static int send_batch(void *arg, const void *payload, size_t len, bool ahead);
 
 /* -- once --------------------------------------------------------------- */
 
@@ -215,6 +219,111 @@ test_counts_over_a_kill(void **state)
 	assert_int_equal(held + spool_dropped(s), MIXED);
 	assert_int_equal(lost_total(&s->lost), spool_dropped(s));
 	spool_close(&s);
+}
+
+/* -- a disk that lies ---------------------------------------------------- */
+
+#define TAIL 60
+#define BLOCK 512
+
+static char *
+newest_file(struct spool *s, char path[PATH_MAX])
+{
+	assert_int_equal(spool_segment_path(s, path,
+	    s->seg[s->nseg - 1].first), 0);
+	return path;
+}
+
+static void
+fill_blocks(const char *path, size_t blocks, int with)
+{
+	uint8_t block[BLOCK];
+	struct stat st;
+	off_t at;
+	int fd;
+
+	memset(block, with, sizeof(block));
+	fd = open(path, O_WRONLY);
+	assert_true(fd >= 0 && fstat(fd, &st) == 0);
+	at = (off_t)((size_t)st.st_size > blocks * BLOCK ?
+	    (size_t)st.st_size - blocks * BLOCK : 0);
+	for (; at < st.st_size; at += BLOCK)
+		assert_true(pwrite(fd, block, at + BLOCK > st.st_size ?
+		    (size_t)(st.st_size - at) : BLOCK, at) > 0);
+	close(fd);
+}
+
+static const char *
+evidence(const Cordon__Signal *sig, const char *key)
+{
+	size_t i;
+
+	for (i = 0; i < sig->n_evidence; i++)
+		if (strcmp(sig->evidence[i]->key, key) == 0)
+			return sig->evidence[i]->value;
+	return "";
+}
+
+/*
+ * The last blocks of what was durable, sent and committed are zeros or
+ * others.  Back comes what is whole, what was cut is told, and no number
+ * that the collector has is given to another signal.
+ */
+static void
+lying_tail(size_t blocks, int with)
+{
+	struct spool *s = reopen(LARGE);
+	Cordon__SignalBatch *batch;
+	char path[PATH_MAX];
+	uint64_t whole, last, i;
+	struct feed f;
+	struct buf b;
+
+	for (i = 1; i <= TAIL; i++)
+		assert_int_equal(add(s, LOW, 7, i), 0);
+	newest_file(s, path);
+	spool_close(&s);
+	fill_blocks(path, blocks, with);
+	s = reopen(LARGE);
+	whole = spool_next(s) - 1;
+	assert_true(whole < TAIL && s->cut > 0 && s->cut <= TAIL * 600);
+	/* Those that were lost come again from the sender, as new ones. */
+	for (i = 1; i <= TAIL; i++)
+		assert_int_equal(add(s, LOW, 7, i), i <= whole ? ERR_EXIST :
+		    0);
+	assert_int_equal(spool_sync(s, &why), 0);
+	feed_init(&f, s, send_batch, NULL);
+	assert_int_equal(feed_start(&f, 500, false, &why), 0);
+	assert_int_equal(spool_next(s), 501);
+	assert_int_equal(spool_report(s, &why), 0);
+	buf_init(&b, SPOOL_BATCH_BYTES);
+	assert_int_equal(spool_read(s, 501, &b, &last, &why), 0);
+	batch = cordon__signal_batch__unpack(NULL, b.len, b.data);
+	assert_non_null(batch);
+	assert_int_equal(batch->signals[0]->number, 501);
+	assert_string_equal(batch->signals[0]->kind, "agent.spool-dropped");
+	assert_true(strtoull(evidence(batch->signals[0], "cut.bytes"), NULL,
+	    10) > 0);
+	assert_int_equal(strtoull(evidence(batch->signals[0], "removed"),
+	    NULL, 10), TAIL);
+	cordon__signal_batch__free_unpacked(batch, NULL);
+	buf_done(&b);
+	spool_close(&s);
+	assert_int_equal(spool_wipe(sub, &why), 0);
+}
+
+static void
+test_lying_tail(void **state)
+{
+	size_t blocks;
+
+	(void)state;
+	for (blocks = 1; blocks * BLOCK < TAIL * 500 + 2 * BLOCK;
+	    blocks += 6) {
+		lying_tail(blocks, 0);
+		lying_tail(blocks, 0xff);
+		lying_tail(blocks, 'x');
+	}
 }
 
 /* -- severe first ------------------------------------------------------- */
@@ -514,6 +623,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_numbered_once),
 		T(test_counts_over_a_kill),
+		T(test_lying_tail),
 		T(test_severe_alone),
 		T(test_overtakes),
 		T(test_no_overtaking),
