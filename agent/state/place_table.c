@@ -289,7 +289,6 @@
 	X(".Rprofile", "persist.profile") \
 	X(".config/user-tmpfiles.d", "persist.session") \
 	X(".local/bin", "persist.path") \
-	X("bin", "persist.path") \
 	X(".xprofile", "persist.autostart") \
 	X(".xsession", "persist.autostart") \
 	X(".xsessionrc", "persist.autostart") \
