@@ -15,7 +15,7 @@
 
 #include "common/base/err.h"
 
-#define NFTNOTE_TEXT_MAX 320
+#define NFTNOTE_TEXT_MAX 480
 #define NFTNOTE_NAME_MAX 64
 
 enum nftnote_what {
