@@ -143,7 +143,7 @@ send_watch(struct hub *h)
 static void
 send_ready_items(struct hub *h)
 {
-	struct ready_item items[READY_ITEMS_MAX + 1];
+	struct ready_item items[READY_ITEMS_MAX + 2];
 	Cordon__ReadinessItem m = CORDON__READINESS_ITEM__INIT;
 	uint8_t data[READY_TEXT_MAX + 128];
 	size_t i, n;
@@ -153,6 +153,7 @@ send_ready_items(struct hub *h)
 	n = ready_look("", h->env.settings->state_dir, items);
 	if (h->env.settings->processes)
 		ready_processes(h->env.connector_fd >= 0, &items[n++]);
+	ready_firewall(h->env.nft_fd >= 0, &items[n++]);
 	for (i = 0; i < n; i++) {
 		m.id = (char *)(uintptr_t)items[i].id;
 		m.ok = items[i].ok;

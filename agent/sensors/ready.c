@@ -316,3 +316,12 @@ ready_processes(bool connector, struct ready_item *item)
 		    "are seen by fanotify, changes of name and tracing only "
 		    "now and then, changes of user are not");
 }
+
+void
+ready_firewall(bool notices, struct ready_item *item)
+{
+	set(item, "firewall-events", false);
+	if (!notices)
+		lost(item, "the kernel's notices of nf_tables are refused: "
+		    "firewall rules that others change are not told");
+}

@@ -27,5 +27,7 @@ size_t ready_look(const char *root, const char *state_dir,
     struct ready_item items[READY_ITEMS_MAX]);
 /* Who tells of processes: the kernel's CONNECTOR, or only fanotify. */
 void ready_processes(bool connector, struct ready_item *item);
+/* Are changes of firewall rules told? */
+void ready_firewall(bool notices, struct ready_item *item);
 
 #endif

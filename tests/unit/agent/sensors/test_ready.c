@@ -77,6 +77,11 @@ test_who_tells_of_processes(void **state)
 	assert_false(i.ok || i.blocks);
 	assert_string_equal(i.id, "process-events");
 	assert_non_null(strstr(i.text, "connector is refused"));
+	ready_firewall(true, &i);
+	assert_true(i.ok && !i.blocks);
+	ready_firewall(false, &i);
+	assert_false(i.ok || i.blocks);
+	assert_string_equal(i.id, "firewall-events");
 }
 
 static int
