@@ -395,6 +395,17 @@ on_foreign_ask(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	return rc;
 }
 
+/* Signals that are safe: it can make us forget no more than those. */
+static int
+on_taken(void *arg, struct link *l, const uint8_t *payload, size_t len,
+    int fd, struct why *why)
+{
+	struct hub *h = arg;
+
+	(void)l, (void)fd, (void)why;
+	return untaken_take(&h->tell.signals, payload, len);
+}
+
 static const struct link_kind network_kinds[] = {
     {IPC_ORDER, "order", 1, INBOX_ORDER_MAX, NULL, on_order, false},
     {IPC_CONFIRM, "confirm", 1, INBOX_CONFIRM_MAX, NULL, on_confirm, false},
@@ -402,6 +413,7 @@ static const struct link_kind network_kinds[] = {
     {IPC_FOREIGN_ASK, "foreign-ask", 1, INBOX_FOREIGN_ASK_MAX, NULL,
 	on_foreign_ask, false},
     {IPC_LINE, "line", 0, 0, NULL, on_line, false},
+    {IPC_TAKEN, "taken", 1, 32, NULL, on_taken, false},
     {0, NULL, 0, 0, NULL, NULL, false},
 };
 

@@ -31,8 +31,7 @@ tell_buf(struct link *l, uint32_t kind, struct buf *b)
 void
 tell_done(struct tell *t)
 {
-	while (t->nsignals > 0)
-		buf_done(&t->signals[--t->nsignals]);
+	untaken_done(&t->signals);
 }
 
 /* -- now or later ----------------------------------------------------------- */
@@ -56,17 +55,10 @@ tell_answer(struct tell *t, const struct answer *a)
 void
 tell_signal(struct tell *t, const uint8_t *data, size_t len)
 {
-	struct buf *b;
-
-	if (t->network != NULL && link_send(t->network, IPC_SIGNAL, data, len,
-	    -1) == 0)
-		return;
-	if (t->nsignals == TELL_SIGNALS_MAX)
-		return;
-	b = &t->signals[t->nsignals];
-	buf_init(b, LINK_PAYLOAD_MAX);
-	if (buf_add(b, data, len) == 0)
-		t->nsignals++;
+	if (untaken_add(&t->signals, data, len) == 0)
+		untaken_send(&t->signals, t->network, t->signals.n - 1);
+	else if (t->network != NULL) /* a flood: the first ones are kept */
+		(void)link_send(t->network, IPC_SIGNAL, data, len, -1);
 }
 
 void
@@ -75,9 +67,7 @@ tell_late(struct tell *t)
 	struct answer late[TELL_ANSWERS_MAX];
 	size_t i, n = t->nlate;
 
-	for (i = 0; i < t->nsignals; i++)
-		tell_buf(t->network, IPC_SIGNAL, &t->signals[i]);
-	t->nsignals = 0;
+	untaken_send(&t->signals, t->network, 0);
 	memcpy(late, t->late, sizeof(late));
 	t->nlate = 0;
 	for (i = 0; i < n; i++)

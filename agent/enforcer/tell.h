@@ -13,11 +13,11 @@
 
 #include "agent/enforcer/answer.h"
 #include "agent/enforcer/watch.h"
+#include "agent/links/untaken.h"
 #include "common/base/buf.h"
 
 /* Kept while the network process is away. */
 #define TELL_ANSWERS_MAX 8 /* the newest */
-#define TELL_SIGNALS_MAX 8 /* of tampering; the first ones tell most */
 #define TELL_OTHERS_GAP_MS 60000 /* between two of the same program */
 
 struct link;
@@ -26,8 +26,7 @@ struct tell {
 	struct link *network; /* lent by the hub; NULL: away */
 	struct answer late[TELL_ANSWERS_MAX];
 	size_t nlate;
-	struct buf signals[TELL_SIGNALS_MAX];
-	size_t nsignals;
+	struct untaken signals; /* of tampering; the first ones tell most */
 	uint32_t others_pid; /* who was told of last, and when */
 	int64_t others_ms;
 };
@@ -41,7 +40,7 @@ int tell_buf(struct link *l, uint32_t kind, struct buf *b);
 void tell_answer(struct tell *t, const struct answer *a);
 /* A packed Signal, now or when the network process is there again. */
 void tell_signal(struct tell *t, const uint8_t *data, size_t len);
-/* The network process is there again: all that waited. */
+/* The network process is there again: all that waited, or may be lost. */
 void tell_late(struct tell *t);
 
 /* Our rules were touched; WHO may be nobody, WHAT is the evidence. */

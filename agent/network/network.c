@@ -123,19 +123,19 @@ network_pump(struct network *n)
 		network_flush_soon(n);
 }
 
-/* The sensors need not send again what is safe now. */
+/* L need not send again what is safe now. */
 static void
-tell_taken(struct network *n)
+tell_taken(struct network_taken *t, struct link *l)
 {
-	Cordon__Taken t = CORDON__TAKEN__INIT;
+	Cordon__Taken m = CORDON__TAKEN__INIT;
 	uint8_t packed[32];
 
-	if (!n->taken_new || !n->sensors_up)
+	if (!t->new)
 		return;
-	t.run = n->taken_run;
-	t.serial = n->taken_serial;
-	n->taken_new = link_send(n->sensors, IPC_TAKEN, packed,
-	    cordon__taken__pack(&t, packed), -1) != 0;
+	m.run = t->run;
+	m.serial = t->serial;
+	t->new = link_send(l, IPC_TAKEN, packed,
+	    cordon__taken__pack(&m, packed), -1) != 0;
 }
 
 void
@@ -148,7 +148,11 @@ network_flush_now(struct network *n)
 		network_flush_soon(n);
 		return;
 	}
-	tell_taken(n);
+	tell_taken(&n->taken[FROM_PARENT], n->parent);
+	if (n->enforcer_up)
+		tell_taken(&n->taken[FROM_ENFORCER], n->enforcer);
+	if (n->sensors_up)
+		tell_taken(&n->taken[FROM_SENSORS], n->sensors);
 	network_pump(n);
 }
 

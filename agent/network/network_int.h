@@ -25,6 +25,8 @@
 #define READINESS_ID_MAX 40
 #define READINESS_TEXT_MAX 160
 
+enum network_peer { FROM_PARENT, FROM_ENFORCER, FROM_SENSORS, NETWORK_PEERS };
+
 struct readiness {
 	char id[READINESS_ID_MAX];
 	char text[READINESS_TEXT_MAX];
@@ -39,8 +41,10 @@ struct network {
 	struct link *parent, *enforcer, *sensors;
 	bool enforcer_up, sensors_up; /* the link has not ended */
 	bool sensors_paused; /* the line is slower than what they send */
-	uint64_t taken_run, taken_serial; /* of the sensors' last signal */
-	bool taken_new; /* they were not told */
+	struct network_taken { /* the last signal of each process */
+		uint64_t run, serial;
+		bool new; /* it was not told that this is safe */
+	} taken[NETWORK_PEERS];
 	struct spool *spool;
 	struct feed feed;
 	struct line *line;

@@ -62,6 +62,14 @@ fit(Cordon__Signal *sig, const struct signal_kind *kind)
 	cut(sig->cause_id, CAUSE_ID_MAX);
 }
 
+static enum network_peer
+peer_of(const struct network *n, const struct link *l)
+{
+	if (l == n->sensors)
+		return FROM_SENSORS;
+	return l == n->enforcer ? FROM_ENFORCER : FROM_PARENT;
+}
+
 static int
 on_signal(void *arg, struct link *l, const uint8_t *payload, size_t len,
     int fd, struct why *why)
@@ -83,11 +91,9 @@ on_signal(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	fit(sig, kind);
 	severe = sig->severity >= CORDON__SEVERITY__SEVERITY_HIGH;
 	rc = spool_add(n->spool, sig, why);
-	if (l == n->sensors && sig->run != 0) {
-		n->taken_run = sig->run;
-		n->taken_serial = sig->serial;
-		n->taken_new = true;
-	}
+	if (sig->run != 0)
+		n->taken[peer_of(n, l)] = (struct network_taken){sig->run,
+		    sig->serial, true};
 	cordon__signal__free_unpacked(sig, NULL);
 	if (rc == ERR_EXIST) {
 		/* It came before, but they do not know. */
@@ -373,6 +379,7 @@ on_peer(void *arg, struct link *l, const uint8_t *payload, size_t len,
 		n->enforcer = link_new(n->base, fd, "enforcer", from_enforcer,
 		    n, on_enforcer_end);
 		n->enforcer_up = n->enforcer != NULL;
+		n->taken[FROM_ENFORCER].new = false;
 		relay_orders(n);
 		return 0;
 	case IPC_PEER_SENSORS:
@@ -381,7 +388,7 @@ on_peer(void *arg, struct link *l, const uint8_t *payload, size_t len,
 		    on_sensors_end);
 		n->sensors_up = n->sensors != NULL;
 		n->sensors_paused = false;
-		n->taken_new = false;
+		n->taken[FROM_SENSORS].new = false;
 		return 0;
 	default:
 		close(fd);

@@ -421,21 +421,22 @@ was_taken(const struct spool *s, const Cordon__Signal *sig)
 	return t != NULL && sig->serial <= t->serial;
 }
 
+/* The run that was heard last stands first; the one longest silent goes. */
 void
 spool_taken(struct spool *s, uint64_t run, uint64_t serial)
 {
-	struct taken *t = (struct taken *)(uintptr_t)find_run(s, run);
+	const struct taken *old = find_run(s, run);
+	struct taken t = {run, 0};
+	size_t i = old != NULL ? (size_t)(old - s->taken) : SPOOL_RUNS - 1;
 
 	if (run == 0)
 		return;
-	if (t == NULL) {
-		memmove(s->taken + 1, s->taken,
-		    sizeof(s->taken) - sizeof(s->taken[0]));
-		t = &s->taken[0];
-		*t = (struct taken){run, 0};
-	}
-	if (t->serial < serial)
-		t->serial = serial;
+	if (old != NULL)
+		t = *old;
+	if (t.serial < serial)
+		t.serial = serial;
+	memmove(s->taken + 1, s->taken, i * sizeof(s->taken[0]));
+	s->taken[0] = t;
 }
 
 /* It is not taken: count it, say why. */

@@ -24,7 +24,7 @@
 #define SPOOL_MAX_LEAST (256 * 1024)   /* smallest bound that is taken */
 #define SPOOL_BATCH_SIGNALS 1000       /* agent.proto: SignalBatch */
 #define SPOOL_BATCH_BYTES (256 * 1024) /* of one packed SignalBatch */
-#define SPOOL_RUNS 4 /* senders' runs that are remembered */
+#define SPOOL_RUNS 12 /* senders' runs that are remembered */
 
 struct spool;
 

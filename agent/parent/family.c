@@ -20,6 +20,7 @@
 
 #include "agent/links/ipc.h"
 #include "agent/links/settings.h"
+#include "agent/links/untaken.h"
 #include "agent/parent/herald.h"
 #include "agent/parent/message.h"
 #include "agent/parent/notify.h"
@@ -35,7 +36,6 @@
 #define RESTART_MAX_MS 5000
 #define GRACE_MS 1000	 /* for a child that let go of its link to exit */
 #define HEALTHY_MS 10000 /* lived that long: the next end is a first one */
-#define SIGNALS_MAX 16	 /* held back while the network process is away */
 #define SIGNAL_MAX 2048
 
 enum child_state {
@@ -69,8 +69,7 @@ struct family {
 	bool announced; /* READY=1 was said */
 	int parked;	/* the enforcer's owner socket, or -1 */
 	bool stopping;
-	struct buf held[SIGNALS_MAX]; /* signals for the network process */
-	size_t nheld;
+	struct untaken signals; /* for the network process */
 	struct herald *herald; /* NULL: people are not told */
 	uint8_t profile;       /* of the last IPC_NOTICE; 0: none came */
 };
@@ -124,42 +123,32 @@ find_child(struct family *f, enum ipc_peer peer)
 
 /* -- signals to the network process ------------------------------------------ */
 
+/* Those from the NTH on. */
 static void
-flush_signals(struct family *f)
+send_signals(struct family *f, size_t nth)
 {
 	struct child *net = find_child(f, IPC_PEER_NETWORK);
-	size_t i;
 
-	if (net->state != CHILD_READY)
-		return;
-	for (i = 0; i < f->nheld; i++) {
-		if (link_send(net->link, IPC_SIGNAL, f->held[i].data,
-			f->held[i].len, -1) != 0)
-			log_warn("a signal could not be handed over");
-		buf_done(&f->held[i]);
-	}
-	f->nheld = 0;
+	if (net->state == CHILD_READY)
+		untaken_send(&f->signals, net->link, nth);
 }
 
 static void
 tell(struct family *f, const char *kind, const char *object, const char *text)
 {
-	struct buf *b;
+	struct buf b;
+	int err;
 
-	if (f->nheld == SIGNALS_MAX) {
-		log_warn("signal %s about %s is lost: too many are waiting",
-		    kind, object);
-		return;
-	}
-	b = &f->held[f->nheld];
-	buf_init(b, SIGNAL_MAX);
-	if (message_signal(kind, object, text, b) != 0) {
-		buf_done(b);
-		log_warn("signal %s about %s is lost", kind, object);
-		return;
-	}
-	f->nheld++;
-	flush_signals(f);
+	buf_init(&b, SIGNAL_MAX);
+	err = message_signal(kind, object, text, &b);
+	if (err == 0)
+		err = untaken_add(&f->signals, b.data, b.len);
+	if (err != 0)
+		log_warn("signal %s about %s is lost: %s", kind, object,
+		    err == ERR_LIMIT ? "too many are waiting" : err_str(err));
+	else
+		send_signals(f, f->signals.n - 1);
+	buf_done(&b);
 }
 
 /* -- what children say -------------------------------------------------------- */
@@ -192,9 +181,20 @@ on_ready(void *arg, struct link *l, const uint8_t *payload, size_t len,
 	(void)l, (void)payload, (void)len, (void)why, (void)fd;
 	set_state(c, CHILD_READY);
 	log_info("%s is ready (pid %d)", c->name, (int)c->pid);
-	flush_signals(c->family);
+	if (c->peer == IPC_PEER_NETWORK)
+		send_signals(c->family, 0);
 	announce(c->family);
 	return 0;
+}
+
+static int
+on_taken(void *arg, struct link *l, const uint8_t *payload, size_t len,
+    int fd, struct why *why)
+{
+	struct child *c = arg;
+
+	(void)l, (void)why, (void)fd;
+	return untaken_take(&c->family->signals, payload, len);
 }
 
 /*
@@ -241,6 +241,12 @@ static bool
 is_enforcer(void *arg)
 {
 	return ((struct child *)arg)->peer == IPC_PEER_ENFORCER;
+}
+
+static bool
+is_network(void *arg)
+{
+	return ((struct child *)arg)->peer == IPC_PEER_NETWORK;
 }
 
 static bool
@@ -323,6 +329,7 @@ on_stuck(void *arg, struct link *l, const uint8_t *payload, size_t len,
 
 static const struct link_kind from_child[] = {
 	{IPC_READY, "ready", 0, 64, is_starting, on_ready, false},
+	{IPC_TAKEN, "taken", 1, 32, is_network, on_taken, false},
 	{IPC_PARK, "park", 0, 0, is_enforcer, on_park, true},
 	{IPC_NOTICE, "notice", 1, HERALD_MAX, is_enforcer, on_notice, false},
 	{IPC_GUARD_PROGRAM, "program", 4, 4, is_guard, on_program, false},
@@ -717,8 +724,7 @@ family_free(struct family **fp)
 		}
 		link_free(&c->link);
 	}
-	for (i = 0; i < f->nheld; i++)
-		buf_done(&f->held[i]);
+	untaken_done(&f->signals);
 	if (f->parked >= 0)
 		close(f->parked);
 	herald_free(&f->herald);

@@ -11,17 +11,13 @@
 #include <unistd.h>
 
 #include "agent/links/ipc.h"
+#include "agent/links/untaken.h"
 #include "agent/sensors/unsent.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/proc/link.h"
 
 #define SLOW_US 10000
-
-/* Fields 12 and 13 of a Signal (agent.proto), as protobuf encodes them. */
-#define RUN_TAG (12 << 3 | 1)
-#define SERIAL_TAG (13 << 3)
-#define STAMP_MAX 20
 
 struct message {
 	struct message *next;
@@ -177,8 +173,8 @@ load_signal(void *arg, uint64_t serial, const void *data, size_t len)
 	if (m == NULL)
 		return ERR_NOMEM;
 	m->serial = serial;
-	/* They stand in front (stamp()). */
-	for (i = 8; len > 9 && p[0] == RUN_TAG && i > 0; i--)
+	/* In front, behind one byte (untaken_stamp). */
+	for (i = 8; len > 9 && i > 0; i--)
 		m->run = m->run << 8 | p[i];
 	add_signal(o, m);
 	return 0;
@@ -198,28 +194,14 @@ outbox_keep(struct outbox *o, const char *dir, uint32_t fold_after,
 	return r;
 }
 
-static size_t
-stamp(uint8_t out[STAMP_MAX], uint64_t run, uint64_t serial)
-{
-	size_t n = 0, i;
-
-	out[n++] = RUN_TAG;
-	for (i = 0; i < 8; i++)
-		out[n++] = (uint8_t)(run >> i * 8);
-	for (out[n++] = SERIAL_TAG; serial >= 0x80; serial >>= 7)
-		out[n++] = (uint8_t)(serial | 0x80);
-	out[n++] = (uint8_t)serial;
-	return n;
-}
-
 /* With the lock held and room: number it, keep it, queue it. */
 static int
 put_signal(struct outbox *o, const void *data, size_t len)
 {
-	uint8_t head[STAMP_MAX];
+	uint8_t head[UNTAKEN_STAMP_MAX];
 	uint64_t run = o->disk != NULL ? unsent_run(o->disk) : o->run;
 	uint64_t serial = o->disk != NULL ? unsent_next(o->disk) : o->next;
-	size_t n = stamp(head, run, serial);
+	size_t n = untaken_stamp(head, run, serial);
 	struct message *m = malloc(sizeof(*m) + n + len);
 
 	if (m == NULL)

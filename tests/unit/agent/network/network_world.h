@@ -70,7 +70,7 @@ static struct {
 	uint32_t heartbeat;
 	/* the processes */
 	struct link *parent, *enforcer, *sensors;
-	struct seen_list from_net, at_enforcer, at_sensors;
+	struct seen_list from_net, at_enforcer, at_sensors, taken;
 	char parent_end[128], sensors_end[128];
 	struct network *net;
 	Cordon__Settings settings;
@@ -328,10 +328,12 @@ TAKER(take_snapshot, at_sensors, IPC_SNAPSHOT_ASK)
 TAKER(take_preview, at_sensors, IPC_PREVIEW_ASK)
 TAKER(take_sweep, at_sensors, IPC_SWEEP_ASK)
 TAKER(take_full, at_sensors, IPC_SPOOL_FULL)
+TAKER(take_taken, taken, IPC_TAKEN)
 
 #define ANY LINK_PAYLOAD_MAX
 static const struct link_kind parent_table[] = {
 	{IPC_READY, "ready", 1, ANY, NULL, take_ready, false},
+	{IPC_TAKEN, "taken", 1, 32, NULL, take_taken, false},
 	{0, NULL, 0, 0, NULL, NULL, false},
 };
 static const struct link_kind enforcer_table[] = {
@@ -340,6 +342,7 @@ static const struct link_kind enforcer_table[] = {
 	{IPC_PROVE, "prove", 0, 0, NULL, take_prove, false},
 	{IPC_FOREIGN_ASK, "foreign", 0, ANY, NULL, take_foreign, false},
 	{IPC_LINE, "line", 0, 0, NULL, take_line, false},
+	{IPC_TAKEN, "taken", 1, 32, NULL, take_taken, false},
 	{0, NULL, 0, 0, NULL, NULL, false},
 };
 static const struct link_kind sensors_table[] = {
@@ -349,6 +352,7 @@ static const struct link_kind sensors_table[] = {
 	{IPC_PREVIEW_ASK, "preview", 0, ANY, NULL, take_preview, false},
 	{IPC_SWEEP_ASK, "sweep", 0, ANY, NULL, take_sweep, false},
 	{IPC_SPOOL_FULL, "full", 0, 0, NULL, take_full, false},
+	{IPC_TAKEN, "taken", 1, 32, NULL, take_taken, false},
 	{0, NULL, 0, 0, NULL, NULL, false},
 };
 
@@ -497,6 +501,7 @@ teardown(void **state)
 	forget(&w.from_net);
 	forget(&w.at_enforcer);
 	forget(&w.at_sensors);
+	forget(&w.taken);
 	snprintf(cmd, sizeof(cmd), "rm -rf %s", w.dir);
 	return system(cmd);
 }

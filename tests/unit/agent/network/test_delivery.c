@@ -20,16 +20,10 @@
 #include "agent/network/feed.h"
 #include "agent/network/spool.h"
 #include "agent/network/spool_int.h"
-#include "common/base/log.h"
+#include "tests/unit/agent/network/spool_world.h"
 
-#define LOW CORDON__SEVERITY__SEVERITY_LOW
-#define HIGH CORDON__SEVERITY__SEVERITY_HIGH
-#define SMALL SPOOL_MAX_LEAST
 #define LARGE (64 * 1024 * 1024)
 #define SIGNALS_MAX 20000
-
-static char dir[64], sub[96];
-static struct why why;
 
 /* The collector: what it stored, by number; what it was told ahead. */
 static struct {
@@ -40,38 +34,6 @@ static struct {
 	size_t n;
 	bool deaf;
 } c;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	log_init("test", LOG_LEVEL_ERROR);
-	strcpy(dir, "/tmp/cordon-delivery-XXXXXX");
-	if (mkdtemp(dir) == NULL)
-		return -1;
-	snprintf(sub, sizeof(sub), "%s/spool", dir);
-	memset(&c, 0, sizeof(c));
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	(void)spool_wipe(sub, NULL);
-	rmdir(sub);
-	return rmdir(dir);
-}
-
-static struct spool *
-reopen(uint64_t max)
-{
-	struct spool *s = NULL;
-
-	if (spool_open(sub, max, &s, &why) != 0)
-		fail_msg("%s", why.text);
-	return s;
-}
 
 static int
 add_sized(struct spool *s, Cordon__Severity severity, uint64_t run,
@@ -615,20 +577,27 @@ test_any_order(void **state)
 	spool_close(&s);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+static int
+begin(void **state)
+{
+	memset(&c, 0, sizeof(c));
+	return setup(state);
+}
+
+#define B(f) cmocka_unit_test_setup_teardown(f, begin, teardown)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_numbered_once),
-		T(test_counts_over_a_kill),
-		T(test_lying_tail),
-		T(test_severe_alone),
-		T(test_overtakes),
-		T(test_no_overtaking),
-		T(test_false_acks),
-		T(test_any_order),
+		B(test_numbered_once),
+		B(test_counts_over_a_kill),
+		B(test_lying_tail),
+		B(test_severe_alone),
+		B(test_overtakes),
+		B(test_no_overtaking),
+		B(test_false_acks),
+		B(test_any_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

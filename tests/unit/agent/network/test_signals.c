@@ -119,6 +119,65 @@ test_signal_fitted(void **state)
 }
 
 static void
+stamped(struct link *l, uint64_t run, uint64_t serial)
+{
+	Cordon__Signal sig = CORDON__SIGNAL__INIT;
+
+	sig.kind = (char *)(uintptr_t)"files.changed";
+	sig.severity = CORDON__SEVERITY__SEVERITY_LOW;
+	sig.text = (char *)(uintptr_t)"stamped";
+	sig.run = run;
+	sig.serial = serial;
+	ipc(l, IPC_SIGNAL, &sig);
+}
+
+static bool
+was_told(uint64_t run, uint64_t serial)
+{
+	Cordon__Taken *t;
+	bool found = false;
+	size_t i;
+
+	for (i = 0; i < w.taken.n && !found; i++) {
+		t = cordon__taken__unpack(NULL, w.taken.item[i].len,
+		    w.taken.item[i].data);
+		assert_non_null(t);
+		found = t->run == run && t->serial == serial;
+		cordon__taken__free_unpacked(t, NULL);
+	}
+	return found;
+}
+
+/* Each sender is told what is safe; what comes again is told again. */
+static void
+test_taken(void **state)
+{
+	uint64_t i;
+
+	(void)state;
+	w.acks = false;
+	start();
+	join_both();
+	for (i = 1; i <= 5; i++) {
+		stamped(w.sensors, 11, i);
+		stamped(w.enforcer, 22, i);
+		stamped(w.parent, 33, i);
+	}
+	UNTIL(was_told(11, 5) && was_told(22, 5) && was_told(33, 5));
+	/* A new link: the sender does not know, and sends all of them. */
+	forget(&w.taken);
+	link_free(&w.sensors);
+	w.sensors = join(IPC_PEER_SENSORS, sensors_table);
+	for (i = 1; i <= 6; i++)
+		stamped(w.sensors, 11, i);
+	UNTIL(was_told(11, 6));
+	UNTIL(count_signals(1) == 16);
+	pause_ms(100);
+	assert_int_equal(count_signals(1), 16);
+	assert_string_equal(w.sensors_end, "");
+}
+
+static void
 test_spool_full(void **state)
 {
 	int i;
@@ -147,6 +206,7 @@ main(void)
 		T(test_signals),
 		T(test_many_signals),
 		T(test_signal_fitted),
+		T(test_taken),
 		T(test_spool_full),
 	};
 

@@ -25,47 +25,10 @@
 #include "common/base/digest.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
+#include "tests/unit/agent/network/spool_world.h"
 
 #define INFO CORDON__SEVERITY__SEVERITY_INFO
-#define LOW CORDON__SEVERITY__SEVERITY_LOW
-#define HIGH CORDON__SEVERITY__SEVERITY_HIGH
 #define CRITICAL CORDON__SEVERITY__SEVERITY_CRITICAL
-#define SMALL SPOOL_MAX_LEAST
-
-static char dir[64], sub[96];
-static struct why why;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	log_init("test", LOG_LEVEL_ERROR);
-	strcpy(dir, "/tmp/cordon-spool-XXXXXX");
-	if (mkdtemp(dir) == NULL)
-		return -1;
-	snprintf(sub, sizeof(sub), "%s/spool", dir);
-	memset(&why, 0, sizeof(why));
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	(void)spool_wipe(sub, NULL);
-	rmdir(sub);
-	return rmdir(dir);
-}
-
-static struct spool *
-reopen(uint64_t max)
-{
-	struct spool *s = NULL;
-
-	if (spool_open(sub, max, &s, &why) != 0)
-		fail_msg("%s", why.text);
-	return s;
-}
 
 static int
 add(struct spool *s, Cordon__Severity severity, const char *text)
@@ -760,8 +723,6 @@ test_full_disk(void **state)
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
-
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
 main(void)

@@ -155,9 +155,9 @@ observe(const char *kind, Cordon__Severity severity, const char *object)
 #define HIGH CORDON__SEVERITY__SEVERITY_HIGH
 #define CRITICAL CORDON__SEVERITY__SEVERITY_CRITICAL
 
-/* Send the batch as HOST_ID; it stays, to be sent again. */
-UNUSED static int
-deliver(const char *host_id)
+/* Send the batch as HOST_ID in a frame KIND; it stays, to be sent again. */
+static int
+deliver_as(const char *host_id, uint16_t kind)
 {
 	Cordon__SignalBatch b = CORDON__SIGNAL_BATCH__INIT;
 	Cordon__Signal *list[COUNT(batch)];
@@ -167,7 +167,13 @@ deliver(const char *host_id)
 		list[i] = &batch[i];
 	b.signals = list;
 	b.n_signals = nbatch;
-	return frame(host_id, FRAME_SIGNALS, &b.base);
+	return frame(host_id, kind, &b.base);
+}
+
+UNUSED static int
+deliver(const char *host_id)
+{
+	return deliver_as(host_id, FRAME_SIGNALS);
 }
 
 /* One signal of host a, stored. */

@@ -125,15 +125,7 @@ test_broken_chain(void **state)
 static int
 deliver_ahead(const char *host_id)
 {
-	Cordon__SignalBatch b = CORDON__SIGNAL_BATCH__INIT;
-	Cordon__Signal *list[COUNT(batch)];
-	size_t i;
-
-	for (i = 0; i < nbatch; i++)
-		list[i] = &batch[i];
-	b.signals = list;
-	b.n_signals = nbatch;
-	return frame(host_id, FRAME_SIGNALS_AHEAD, &b.base);
+	return deliver_as(host_id, FRAME_SIGNALS_AHEAD);
 }
 
 static int64_t
