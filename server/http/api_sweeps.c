@@ -108,7 +108,9 @@ choose_one(void *arg, const struct host *h)
 	struct chosen *all = arg;
 	char **more;
 
-	if (h->revoked || !is_named(all->body, h) ||
+	/* Who never comes back must not leave every sweep incomplete. */
+	if (h->revoked || h->stage == STAGE_RETIRED ||
+	    !is_named(all->body, h) ||
 	    (all->body->group != NULL &&
 	    strcmp(all->body->group, h->grp) != 0) ||
 	    (all->tier >= 0 && all->tier != (int)h->tier) ||
