@@ -186,8 +186,14 @@ def test_many_are_counted_and_some_are_told(fleet, people):
     for i in range(150):
         put(fleet["sw-3"], "many/file-%03d" % i, b"x")
     top = fleet["sw-3"].path("ledger", "many/*")
-    _, s, _ = wait_for("all of them", lambda: (lambda x: x if of(x[1], "sw-3").get("total") == 150 else None)(
-        sweep(wang, "--path", top, "--host", "sw-3", "--limit", "100", *WHY)))
+    s = {}
+
+    def all_of_them():
+        s.update(sweep(wang, "--path", top, "--host", "sw-3", "--limit", "100", *WHY)[1])
+        if of(s, "sw-3").get("total") != 150:
+            raise Failed(json.dumps({k: v for k, v in of(s, "sw-3").items() if k != "rows"}))
+        return True
+    wait_for("all of them", all_of_them, 60)
     host = of(s, "sw-3")
     assert host["truncated"] and 50 < len(host["rows"]) <= 100, len(host["rows"])
     text = wang("sweep", "show", s["sweep"], check=False).stdout
