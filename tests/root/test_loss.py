@@ -146,3 +146,26 @@ for turn in range(2):
     seen.until(lambda: {p for p, k in state.items() if k == "files.created"} == there, 60 + N / 200)
     seen.until(lambda: not set(seen.blind) - set(seen.closed), 60)
     assert {p for p, k in state.items() if k == "files.created"} == there
+
+
+def test_a_flood_of_one_cause_is_folded(s):
+    """The first of it whole, the rest in one signal that grows: no more and no less than what happened."""
+    s.start("--fold-after", "20")
+    subprocess.run([sys.executable, "-c", WRITER, s.path("burst"), "make", "600", "flood"], check=True)
+    whole, told, other = set(), [], 0
+    end = time.monotonic() + 60
+    while len(whole) + sum(int(m["folded"]) for m in told) < 600 and time.monotonic() < end:
+        m = s.expect("signal", seconds=30)
+        if m["kind"] == "files.created":
+            whole.add(m["object"])
+        elif m["kind"] == "agent.folded":
+            told.append(m)
+        else:
+            other += 1
+    folded = sum(int(m["folded"]) for m in told)
+    print("600 files made: %d told whole, %d folded into %d signals, %d others" % (len(whole), folded, len(told), other))
+    assert len(whole) + folded == 600 and 20 <= len(whole) < 100 and 1 <= len(told) < 20
+    last = told[-1]
+    assert int(last["folded.total"]) == folded and last["folded.kinds"] == "files.created %d" % folded
+    assert "/flood" in last["folded.newest"] and "python" in last["program"] and last["severity"] == 3
+    assert not [m for m in s.quiet(3) if m["kind"] in ("files.created", "agent.folded")]
