@@ -105,8 +105,16 @@ static void
 tell(struct sensor *s)
 {
 	struct firewall *f = s->state;
-	bool managed = is_managed(f->who);
 	struct emit_signal out;
+	bool managed;
+
+	/* Its start may have been read later than what it did. */
+	if (f->now.n > 0 && (f->who == NULL || f->who->program[0] == '\0')) {
+		who_unref(&f->who);
+		f->who = who_find_named(s->env->who, (pid_t)f->pid,
+		    f->program);
+	}
+	managed = is_managed(f->who);
 
 	if (f->now.n > 0 && !(managed && is_folded(f, f->who))) {
 		emit_init(&out, "firewall.changed", f->now.table[0] != '\0' ?

@@ -127,6 +127,6 @@ TRIGGERS = [
     ("T1547.006", "kernel tainted", "echo 12288 > /proc/sys/kernel/tainted", "kernel.tainted", "taint"),
     # -- the agent itself
     ("T1562.001", "the agent's state written", "cp /bin/true /var/lib/cordon-agent/sensors/x1", "agent.self-changed", "x1"),
-    ("T1562.001", "sensors traced", python("import ctypes,os,time; l=ctypes.CDLL(None); p=[int(x) for x in os.listdir('/proc') if x.isdigit() and "
-     "open('/proc/'+x+'/comm').read() == 'agent-sensors\\n'][0]; print(l.ptrace(0x4206,p,0,0)); time.sleep(4)"), "agent.traced", "agent-sensors|sensors"),
+    ("T1562.001", "sensors traced", "timeout 20 python3 -c 'import ctypes,sys,time; l=ctypes.CDLL(None); l.ptrace(0x4206,int(sys.argv[1]),0,0); "
+     "time.sleep(4)' $(pgrep -x agent-sensors) < /dev/null > /dev/null 2>&1 & sleep 0.3", "agent.traced", "agent-sensors|sensors"),
 ]
