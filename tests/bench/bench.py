@@ -7,7 +7,8 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-ALL = ("delivery.py", "idle.py", "isolate.py", "line.py", "loss.py", "scan.py", "whole.py")
+ALL = ("delivery.py", "idle.py", "isolate.py", "latency.py", "line.py", "loss.py", "packages.py", "scan.py", "whole.py",
+       "writer.py")
 
 
 def main():

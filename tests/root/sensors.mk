@@ -2,8 +2,8 @@
 # The driver that plays parent and network process for sensors_*.py, and the
 # floor of the scan bench.
 TEST_PROGRAMS += $(BUILD)/test/sensors-driver $(BUILD)/test/floor-scan \
-	$(BUILD)/test/encrypt-load $(BUILD)/test/signal-source \
-	$(BUILD)/bin/agent-sensors
+	$(BUILD)/test/write-files $(BUILD)/test/encrypt-load \
+	$(BUILD)/test/signal-source $(BUILD)/bin/agent-sensors
 $(BUILD)/test/sensors-driver: $(BUILD)/obj/tests/root/sensors_driver.o \
     $(foreach r,agent/links common/proc common/wire common/base,$(call room_a,$(r)))
 	@mkdir -p $(@D)
@@ -27,3 +27,7 @@ $(BUILD)/test/floor-scan: $(BUILD)/obj/tests/bench/floor_scan.o
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $< -lcrypto
+$(BUILD)/test/write-files: $(BUILD)/obj/tests/bench/write_files.o
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $<
