@@ -48,14 +48,14 @@ ALL_CFLAGS = -std=gnu11 $(WARN) $(HARDEN) $(CFLAGS) -pthread
 GUARD := $(shell pkg-config --exists libbpf && echo 'int x;' | \
 	$(CLANG) -target bpf -c -x c -o /dev/null - 2>/dev/null && echo guard)
 
-ROOMS := common/base common/wire common/conf common/net common/proc \
+ROOMS := common/base common/packages common/wire common/conf common/net common/proc \
 	agent/links agent/packages agent/process agent/state agent/parent agent/network \
 	agent/enforcer agent/sensors \
 	agent/notice $(GUARD:%=agent/%) agent/tool server/links server/model server/store server/audit \
-	server/policy server/orders server/cases server/flow server/reports \
+	server/policy server/orders server/cases server/lists server/flow server/reports \
 	server/listener server/http server/signer server/ctl
-COMMON := common/net common/conf common/proc common/wire common/base
-SERVER := server/listener server/http server/reports server/flow \
+COMMON := common/net common/conf common/proc common/wire common/packages common/base
+SERVER := server/listener server/http server/reports server/flow server/lists \
 	server/cases server/orders server/audit server/policy server/store \
 	server/links server/model
 
@@ -68,24 +68,24 @@ ROOMS_agent-network := agent/network agent/links common/net common/proc common/w
 LIBS_agent-network := -levent_openssl -levent_core -levent_extra -lssl -lcrypto -lprotobuf-c -lseccomp -lcap-ng
 ROOMS_agent-enforcer := agent/enforcer agent/links common/proc common/wire common/base
 LIBS_agent-enforcer := -levent_core -lcrypto -lnftnl -lmnl -lprotobuf-c -lseccomp -lcap-ng
-ROOMS_agent-sensors := agent/sensors agent/packages agent/process agent/state agent/links common/proc common/wire common/base
+ROOMS_agent-sensors := agent/sensors agent/packages agent/process agent/state agent/links common/proc common/wire common/packages common/base
 LIBS_agent-sensors := -levent_core -lcrypto -lsqlite3 -lprotobuf-c -lseccomp -lcap-ng
 ROOMS_agent-notice := agent/notice agent/links common/proc common/wire common/base
 LIBS_agent-notice := -lsystemd -levent_core -lcrypto -lprotobuf-c -lseccomp -lcap-ng
 ROOMS_agent-guard := agent/guard agent/links common/proc common/wire common/base
 LIBS_agent-guard := -lbpf -levent_core -lcrypto -lmnl -lprotobuf-c -lseccomp -lcap-ng
-ROOMS_cordon-agent := agent/tool agent/packages agent/links common/proc common/wire common/base
+ROOMS_cordon-agent := agent/tool agent/packages agent/links common/proc common/wire common/packages common/base
 LIBS_cordon-agent := -levent_core -lcrypto -lprotobuf-c -lseccomp -lcap-ng
 ROOMS_cordon-collector := server $(SERVER) $(COMMON)
 LIBS_cordon-collector := -levent_openssl -levent_pthreads -levent_extra -levent_core -lssl -lcrypto \
-	-lsqlite3 -ljansson -linih -lprotobuf-c -lseccomp -lcap-ng -lsystemd
+	-lsqlite3 -ljansson -linih -lz -llzma -lzstd -lprotobuf-c -lseccomp -lcap-ng -lsystemd
 ROOMS_cordon-signer := server/signer server/links common/proc common/wire common/base
 LIBS_cordon-signer := -levent_core -lcrypto -lprotobuf-c -lseccomp -lcap-ng
 ROOMS_cordonctl := server/ctl server/model common/conf common/base
 LIBS_cordonctl := -lcurl -ljansson -linih -lqrencode -lcrypto
 # every library: for unit tests, which link with --as-needed
 LIBS_ALL := -levent_openssl -levent_pthreads -levent_extra -levent_core -lssl -lcrypto -lnftnl -lmnl \
-	-lsqlite3 -ljansson -linih -lprotobuf-c -lseccomp -lcap-ng -lcurl -lqrencode -lsystemd -lcmocka \
+	-lsqlite3 -ljansson -linih -lz -llzma -lzstd -lprotobuf-c -lseccomp -lcap-ng -lcurl -lqrencode -lsystemd -lcmocka \
 	$(GUARD:%=-lbpf)
 
 PROTOS := $(wildcard common/wire/*.proto agent/links/*.proto server/links/*.proto)

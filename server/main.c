@@ -28,6 +28,7 @@
 #include "server/flow/flow.h"
 #include "server/http/http.h"
 #include "server/init.h"
+#include "server/lists/lists.h"
 #include "server/links/signer_client.h"
 #include "server/listener/listener.h"
 #include "server/settings.h"
@@ -61,6 +62,7 @@ static const struct syscall_rule calls[] = {
 	{ "fchmod", "SQLite: mode of the logs" },
 	{ "dup", "the file of an audit export that is sent" },
 	{ "sendfile", "the file of an audit export that is sent" },
+	{ "getdents64", "are there lists of packages" },
 	{ NULL, NULL },
 };
 
@@ -69,12 +71,16 @@ static const char usage_text[] =
 "       cordon-collector init --operator NAME [-c FILE] [--out DIR]\n"
 "                        [--user NAME|N]\n"
 "       cordon-collector audit-export [-c FILE] [--user NAME|N] > FILE\n"
+"       cordon-collector lists import FILE... [-c FILE] [--user NAME|N]\n"
 "\n"
 "run           Take agents and operators; this is what the unit starts.\n"
 "init          Make CA, server certificate, database and first operator.\n"
 "              Never overwrites anything.\n"
 "audit-export  Write the audit log with its signed heads; the signer must\n"
 "              be running.  cordonctl audit verify checks it.\n"
+"lists import  Make signed lists of what is in packages (.deb, .rpm, folders\n"
+"              of them) for agents to explain changes with.  Nothing in a\n"
+"              package is run; the signer must be running.\n"
 "\n"
 "  -c, --config FILE  settings (" SETTINGS_FILE ")\n"
 "  -n                 check the configuration and end\n"
@@ -107,6 +113,8 @@ struct options {
 	const char *user;
 	bool check_only;
 	bool rights;
+	char *const *files; /* lists import */
+	int nfiles;
 };
 
 /* All that runs; owned here, freed in one place. */
@@ -125,6 +133,7 @@ struct collector {
 	struct event *tick, *term, *intr;
 	int lock; /* on the state folder */
 	bool ticking; /* a tick is with the store */
+	char lists[PATH_MAX];
 	uint8_t ca_sha256[DIGEST_LEN];
 	uint8_t order_key[SIGN_KEY_LEN], audit_key[SIGN_KEY_LEN];
 };
@@ -171,6 +180,12 @@ parse_options(int argc, char **argv, struct options *o)
 	}
 	if (optind < argc)
 		o->command = argv[optind++];
+	if (strcmp(o->command, "lists") == 0 && optind + 1 < argc &&
+	    strcmp(argv[optind], "import") == 0) {
+		o->files = argv + optind + 1;
+		o->nfiles = argc - optind - 1;
+		return -1;
+	}
 	if (optind < argc) {
 		fprintf(stderr, "\"%s\": what is that?\n", argv[optind]);
 		return 1;
@@ -259,6 +274,9 @@ fill_flow(struct collector *c)
 	c->flow.orders = &c->set->orders;
 	c->flow.cases = &c->set->cases;
 	c->flow.policy = c->set->policy;
+	if (file_join(c->lists, sizeof(c->lists), c->set->state_dir,
+	    LISTS_FOLDER) == 0)
+		c->flow.lists = c->lists;
 	c->flow.heartbeat_seconds = (uint32_t)c->set->heartbeat;
 	c->flow.cert_renew_before_ms = c->set->renew_before * 1000;
 	c->flow.cert_stale_ms = c->set->stale_cert * 1000;
@@ -525,6 +543,37 @@ export_audit(const struct settings *set, struct why *why)
 	return rc;
 }
 
+/* -- lists import --------------------------------------------------------- */
+
+static int
+import_lists(const struct settings *set, const struct options *o,
+    struct why *why)
+{
+	struct lists_import im = { .sign = signer_client_manifest };
+	char folder[PATH_MAX];
+	int i, rc;
+
+	if (o->nfiles == 0)
+		return why_set(why, ERR_CONFIG, "name packages or folders of "
+		    "them: lists import FILE...");
+	rc = file_join(folder, sizeof(folder), set->state_dir, LISTS_FOLDER);
+	if (rc != 0)
+		return why_set(why, rc, "state_dir is too long");
+	im.folder = folder;
+	im.arg = signer_client_new(set->signer_socket);
+	if (im.arg == NULL)
+		return why_set(why, ERR_NOMEM, "out of memory");
+	for (i = 0; i < o->nfiles && rc == 0; i++)
+		rc = lists_import(&im, o->files[i], why);
+	signer_client_free((struct signer_client **)&im.arg);
+	printf("%zu lists made and signed, %zu files were no packages\n",
+	    im.made, im.bad);
+	if (rc == 0 && im.bad > 0)
+		rc = why_set(why, ERR_SYNTAX, "%zu files could not be read",
+		    im.bad);
+	return rc;
+}
+
 /* -- commands ------------------------------------------------------------- */
 
 static int
@@ -562,6 +611,8 @@ command(const struct options *o, struct settings *set, struct why *why)
 
 	if (strcmp(o->command, "audit-export") == 0)
 		return export_audit(set, why);
+	if (strcmp(o->command, "lists") == 0)
+		return import_lists(set, o, why);
 	return run(set, why);
 }
 
@@ -569,7 +620,7 @@ static bool
 command_known(const char *name)
 {
 	return strcmp(name, "run") == 0 || strcmp(name, "init") == 0 ||
-	    strcmp(name, "audit-export") == 0;
+	    strcmp(name, "audit-export") == 0 || strcmp(name, "lists") == 0;
 }
 
 int

@@ -101,6 +101,9 @@ enum ipc_kind {
 	IPC_PREVIEW = 91,     /* Preview, from them */
 	IPC_SWEEP_ASK = 145, /* SweepAsk, to the sensors */
 	IPC_SWEEP = 146,     /* Sweep, from them */
+	IPC_LIST_ASK = 135,   /* ListAsk, from the sensors */
+	IPC_LIST_HAVE = 136,  /* ListHave, to them */
+	IPC_LIST_PART = 137,  /* ListPart, to them */
 	IPC_TREES = 125,      /* TreeList, to the sensors */
 	IPC_TREE_PART = 126,  /* ManifestChunk, to the sensors */
 	IPC_TREE_ASK = 127,   /* TreeAsk, from them */

@@ -511,6 +511,7 @@ network_new(const struct network_options *o, struct network **out,
 	n->status = 1;
 	n->known = (struct collectors){n->known_at, 0, LINE_ADDRS_MAX};
 	outbox_init(&n->up, UP_ITEMS_MAX, UP_BYTES_MAX);
+	buf_init(&n->trees, frame_max(FRAME_TREES));
 	outbox_init(&n->orders, ORDERS_MAX, ORDERS_MAX * LINK_PAYLOAD_MAX);
 	n->parent = link_new(n->base, o->parent_fd, "parent",
 	    network_table(0), n, on_parent_end);
@@ -550,6 +551,7 @@ network_free(struct network **np)
 		event_free(n->tick);
 	spool_close(&n->spool);
 	outbox_done(&n->up);
+	buf_done(&n->trees);
 	outbox_done(&n->orders);
 	if (n->state != NULL)
 		cordon__state__free_unpacked(n->state, NULL);

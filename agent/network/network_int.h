@@ -73,6 +73,8 @@ struct network {
 	bool clock_told; /* that ours is off, on this connection */
 	char snapshot_order[ID_MAX];  /* snapshot was asked for, for it */
 	char broken_manifest[ID_MAX]; /* a part of it was lost */
+	struct buf trees;	/* TreeList: for sensors that come later */
+	bool lists;		/* the collector has lists of packages */
 	struct event *flush, *tick;
 	int64_t flushed; /* boot: last write to disk */
 	int status;
@@ -111,5 +113,7 @@ void relay_unknown(void *arg, const char *run_id, const char *check_id,
     bool last, const char *why);
 /* The enforcer is (again) there: what waited for it. */
 void relay_orders(struct network *n);
+/* The sensors are (again) there: what holds, told once a connection. */
+void relay_sensors(struct network *n);
 
 #endif

@@ -253,6 +253,18 @@ on_manifest(void *arg, struct link *l, const uint8_t *payload, size_t len,
 
 /* Of no use but now: who asks, asks again after the next list. */
 static int
+on_list_ask(void *arg, struct link *l, const uint8_t *payload, size_t len,
+    int fd, struct why *why)
+{
+	struct network *n = arg;
+
+	(void)l, (void)why, (void)fd;
+	if (line_state(n->line) == LINE_LIVE)
+		relay_up(n, FRAME_LIST_ASK, NULL, payload, len);
+	return 0;
+}
+
+static int
 on_tree_ask(void *arg, struct link *l, const uint8_t *payload, size_t len,
     int fd, struct why *why)
 {
@@ -356,6 +368,7 @@ static const struct link_kind from_sensors[] = {
 	    on_check_result, false},
 	{IPC_MANIFEST, "manifest", 1, 65 * KIB, NULL, on_manifest, false},
 	{IPC_SNAPSHOT, "snapshot", 1, 65 * KIB, NULL, on_snapshot, false},
+	{IPC_LIST_ASK, "list-ask", 1, 64 * KIB, NULL, on_list_ask, false},
 	{IPC_TREE_ASK, "tree-ask", 1, 256, NULL, on_tree_ask, false},
 	{IPC_PREVIEW, "preview", 1, 65 * KIB, NULL, on_preview, false},
 	{IPC_SWEEP, "sweep", 1, 65 * KIB, NULL, on_sweep, false},
@@ -389,6 +402,7 @@ on_peer(void *arg, struct link *l, const uint8_t *payload, size_t len,
 		n->sensors_up = n->sensors != NULL;
 		n->sensors_paused = false;
 		n->taken[FROM_SENSORS].new = false;
+		relay_sensors(n);
 		return 0;
 	default:
 		close(fd);

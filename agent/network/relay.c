@@ -468,13 +468,17 @@ to_sensors(struct network *n, uint32_t kind, const uint8_t *payload,
 static int
 on_trees(void *arg, const uint8_t *payload, size_t len, struct why *why)
 {
+	struct network *n = arg;
 	Cordon__TreeList *list;
 
 	list = unpack(&cordon__tree_list__descriptor, payload, len);
 	if (list == NULL)
 		return why_set(why, ERR_PROTO, "cannot be read");
 	cordon__tree_list__free_unpacked(list, NULL);
-	return to_sensors(arg, IPC_TREES, payload, len);
+	buf_clear(&n->trees);
+	if (buf_add(&n->trees, payload, len) != 0)
+		log_warn("the list of trees is not kept");
+	return to_sensors(n, IPC_TREES, payload, len);
 }
 
 static int
@@ -490,6 +494,52 @@ on_tree_part(void *arg, const uint8_t *payload, size_t len, struct why *why)
 	if (!good)
 		return why_set(why, ERR_PROTO, "cannot be read");
 	return to_sensors(arg, IPC_TREE_PART, payload, len);
+}
+
+static void
+offer_lists(struct network *n)
+{
+	Cordon__ListHave m = CORDON__LIST_HAVE__INIT;
+	uint8_t packed[8];
+
+	m.ask = true;
+	(void)to_sensors(n, IPC_LIST_HAVE, packed,
+	    cordon__list_have__pack(&m, packed));
+}
+
+void
+relay_sensors(struct network *n)
+{
+	if (line_state(n->line) != LINE_LIVE)
+		return; /* it comes with the next welcome */
+	if (n->trees.len > 0)
+		(void)to_sensors(n, IPC_TREES, n->trees.data, n->trees.len);
+	if (n->lists)
+		offer_lists(n);
+}
+
+static int
+on_list_have(void *arg, const uint8_t *payload, size_t len, struct why *why)
+{
+	Cordon__ListHave *m;
+
+	m = unpack(&cordon__list_have__descriptor, payload, len);
+	if (m == NULL)
+		return why_set(why, ERR_PROTO, "cannot be read");
+	cordon__list_have__free_unpacked(m, NULL);
+	return to_sensors(arg, IPC_LIST_HAVE, payload, len);
+}
+
+static int
+on_list_part(void *arg, const uint8_t *payload, size_t len, struct why *why)
+{
+	Cordon__ListPart *m;
+
+	m = unpack(&cordon__list_part__descriptor, payload, len);
+	if (m == NULL)
+		return why_set(why, ERR_PROTO, "cannot be read");
+	cordon__list_part__free_unpacked(m, NULL);
+	return to_sensors(arg, IPC_LIST_PART, payload, len);
 }
 
 static int
@@ -561,6 +611,9 @@ on_welcome(void *arg, const uint8_t *payload, size_t len, struct why *why)
 	n->renew_looked = 0;
 	if (network_isolated(n) && n->enforcer_up)
 		(void)link_send(n->enforcer, IPC_PROVE, NULL, 0, -1);
+	n->lists = w->package_lists;
+	if (n->lists)
+		offer_lists(n);
 	network_pump(n);
 done:
 	cordon__welcome__free_unpacked(w, NULL);
@@ -704,6 +757,8 @@ static const struct line_row rows[] = {
 	{FRAME_SWEEP_ASK, UP, on_sweep_ask},
 	{FRAME_TREES, LINE_LIVE, on_trees},
 	{FRAME_TREE_PART, LINE_LIVE, on_tree_part},
+	{FRAME_LIST_HAVE, LINE_LIVE, on_list_have},
+	{FRAME_LIST_PART, LINE_LIVE, on_list_part},
 	{0, 0, NULL},
 };
 

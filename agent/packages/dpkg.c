@@ -11,68 +11,14 @@
 
 #define DIGITS (2 * DPKG_MD5_LEN)
 
-bool
-slice_is(struct slice s, const char *text)
-{
-	return strlen(text) == s.len && memcmp(s.at, text, s.len) == 0;
-}
-
-bool
-slice_copy(struct slice s, char *out, size_t size)
-{
-	out[0] = '\0';
-	if (s.len >= size || memchr(s.at, '\0', s.len) != NULL)
-		return false;
-	memcpy(out, s.at, s.len);
-	out[s.len] = '\0';
-	return true;
-}
-
-bool
-slice_line(struct slice *text, struct slice *line)
-{
-	const char *end;
-
-	if (text->len == 0)
-		return false;
-	end = memchr(text->at, '\n', text->len);
-	line->at = text->at;
-	line->len = end == NULL ? text->len : (size_t)(end - text->at);
-	text->at += line->len + (end != NULL);
-	text->len -= line->len + (end != NULL);
-	return true;
-}
-
-static bool
-blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-bool
-slice_word(struct slice *line, struct slice *word)
-{
-	while (line->len > 0 && blank(line->at[0])) {
-		line->at++;
-		line->len--;
-	}
-	word->at = line->at;
-	word->len = 0;
-	while (word->len < line->len && !blank(line->at[word->len]))
-		word->len++;
-	line->at += word->len;
-	line->len -= word->len;
-	return word->len > 0;
-}
-
 static struct slice
 trim(struct slice s)
 {
-	while (s.len > 0 && blank(s.at[0])) {
+	while (s.len > 0 && slice_blank(s.at[0])) {
 		s.at++;
 		s.len--;
 	}
-	while (s.len > 0 && blank(s.at[s.len - 1]))
+	while (s.len > 0 && slice_blank(s.at[s.len - 1]))
 		s.len--;
 	return s;
 }
@@ -125,7 +71,7 @@ continued(const struct slice *text)
 {
 	struct slice rest = *text, line, all = {text->at, 0};
 
-	while (slice_line(&rest, &line) && line.len > 0 && blank(line.at[0]))
+	while (slice_line(&rest, &line) && line.len > 0 && slice_blank(line.at[0]))
 		all.len = (size_t)(rest.at - all.at);
 	return all;
 }
@@ -144,7 +90,7 @@ dpkg_package_next(struct slice *text, struct dpkg_package *p)
 			memset(p, 0, sizeof(*p));
 			continue;
 		}
-		colon = blank(line.at[0]) ? NULL :
+		colon = slice_blank(line.at[0]) ? NULL :
 		    memchr(line.at, ':', line.len);
 		if (colon == NULL)
 			continue;

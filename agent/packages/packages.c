@@ -16,7 +16,8 @@
 #include "agent/packages/dpkg.h"
 #include "agent/packages/packages_int.h"
 #include "agent/packages/rpmdb.h"
-#include "agent/packages/sums.h"
+#include "common/packages/rpm.h"
+#include "common/packages/sums.h"
 #include "common/base/buf.h"
 #include "common/base/file.h"
 
@@ -187,36 +188,64 @@ only_roots(const char *path)
 	    (st.st_mode & 022) == 0;
 }
 
-void
-packages_ours(struct reading *rd, struct slice pkg, struct slice version,
-    struct slice arch)
+/* Rows of a list that was read, if it is that package's. */
+static void
+add_list(struct reading *rd, struct slice text, enum packages_say say,
+    struct slice pkg, struct slice version, struct slice arch)
 {
-	char name[SUMS_NAME_MAX], path[DPKG_PATH_MAX];
 	struct sums_row s;
-	struct slice text;
 	struct row *row;
 
-	if (!rd->lists || sums_name(name, pkg, version, arch) != 0 ||
-	    file_join(path, sizeof(path), rd->from->lists, name) != 0 ||
-	    !only_roots(path))
-		return;
-	buf_clear(&rd->text);
-	if (file_read(path, &rd->text, NULL) != 0)
-		return;
-	text = (struct slice){(const char *)rd->text.data, rd->text.len};
 	if (!sums_open(&text, pkg, version, arch))
 		return;
 	while (sums_next(&text, &s)) {
 		row = packages_row(rd, s.path);
 		if (row == NULL)
 			continue;
-		row->say = PACKAGES_SHA256;
+		row->say = (uint8_t)say;
 		row->type = (uint8_t)s.type;
 		row->mode = (uint16_t)s.mode;
 		row->uid = s.uid;
 		row->gid = s.gid;
 		memcpy(row->sum, s.sha256, DIGEST_LEN);
 	}
+}
+
+/* NAME in FOLDER into rd->text. */
+static bool
+read_list(struct reading *rd, const char *folder, const char *name,
+    bool roots)
+{
+	char path[DPKG_PATH_MAX];
+
+	buf_clear(&rd->text);
+	return file_join(path, sizeof(path), folder, name) == 0 &&
+	    (!roots || only_roots(path)) &&
+	    file_read(path, &rd->text, NULL) == 0;
+}
+
+void
+packages_ours(struct reading *rd, struct slice pkg, struct slice version,
+    struct slice arch)
+{
+	const struct packages_from *from = rd->from;
+	char name[SUMS_NAME_MAX];
+	const char *text;
+
+	if (sums_name(name, pkg, version, arch) != 0)
+		return;
+	if (rd->lists && read_list(rd, from->lists, name, true))
+		add_list(rd, (struct slice){(const char *)rd->text.data,
+		    rd->text.len}, PACKAGES_SHA256, pkg, version, arch);
+	if (from->served == NULL || from->good == NULL ||
+	    !read_list(rd, from->served, name, false) ||
+	    rd->text.len <= PACKAGES_SIG_LEN)
+		return;
+	text = (const char *)rd->text.data + PACKAGES_SIG_LEN;
+	if (from->good(from->arg, text, rd->text.len - PACKAGES_SIG_LEN,
+	    rd->text.data))
+		add_list(rd, (struct slice){text, rd->text.len -
+		    PACKAGES_SIG_LEN}, PACKAGES_SIGNED, pkg, version, arch);
 }
 
 static void
@@ -471,6 +500,8 @@ packages_read(const struct packages_from *from, struct packages **out,
 	stamp(rd.p, from->dpkg, "/updates");
 	if (from->lists[0] != '\0')
 		stamp(rd.p, from->lists, "");
+	if (from->served != NULL)
+		stamp(rd.p, from->served, "");
 	rd.lists = from->lists[0] != '\0' && only_roots(from->lists);
 	look_merged(&rd);
 	if (from->dpkg[0] != '\0' && top_file(&rd, "status", &status, &text)) {
@@ -498,6 +529,68 @@ packages_read(const struct packages_from *from, struct packages **out,
 	}
 	*out = rd.p;
 	return 0;
+}
+
+/* -- names ---------------------------- */
+
+struct naming {
+	int (*fn)(void *arg, const char *list);
+	void *arg;
+};
+
+static int
+name_rpm(void *arg, const void *data, size_t len)
+{
+	const struct naming *n = arg;
+	char name[SUMS_NAME_MAX];
+	struct rpm_package is;
+	struct rpm_header h;
+	size_t used;
+
+	if (rpm_header_open(data, len, &h, &used) != 0 ||
+	    rpm_package(&h, &is) != 0 || slice_is(is.arch, "none") ||
+	    sums_name(name, is.name, is.version, is.arch) != 0)
+		return 0;
+	return n->fn(n->arg, name);
+}
+
+static int
+name_debs(const struct packages_from *from, struct naming *n, bool *found)
+{
+	struct reading rd = {.from = from};
+	char name[SUMS_NAME_MAX];
+	struct dpkg_package d;
+	struct slice status;
+	struct buf b;
+	int r = 0;
+
+	buf_init(&b, STATUS_MAX);
+	*found = from->dpkg[0] != '\0' &&
+	    top_file(&rd, "status", &b, &status);
+	while (*found && r == 0 && dpkg_package_next(&status, &d))
+		if (d.on_disk && sums_name(name, d.name, d.version,
+		    d.arch) == 0)
+			r = n->fn(n->arg, name);
+	buf_done(&b);
+	return r;
+}
+
+int
+packages_each(const struct packages_from *from,
+    int (*fn)(void *arg, const char *list), void *arg, struct why *why)
+{
+	struct naming n = {fn, arg};
+	bool debs, rpms = false;
+	int r = name_debs(from, &n, &debs);
+
+	if (r == 0 && from->rpm != NULL && from->rpm[0] != '\0') {
+		r = rpmdb_each(from->rpm, name_rpm, &n, why);
+		rpms = r == 0;
+		if (r == ERR_NOENT)
+			r = 0;
+	}
+	return r != 0 || debs || rpms ? r : why_set(why, ERR_NOENT,
+	    "neither dpkg nor rpm here");
 }
 
 void

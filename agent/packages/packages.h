@@ -21,6 +21,7 @@
 #define PACKAGES_PATHS_MAX (2u * 1024 * 1024)
 #define PACKAGES_DIVERSIONS_MAX 4096
 #define PACKAGES_FILES_MAX 8 /* that claim one path */
+#define PACKAGES_SIG_LEN 64  /* before the text of a served list's file */
 
 struct packages; /* opaque; never changed once read: any thread */
 
@@ -28,6 +29,10 @@ struct packages_from {
 	const char *dpkg;  /* "/var/lib/dpkg" */
 	const char *lists; /* folder of our lists; "" or not there: none */
 	const char *rpm;   /* "/var/lib/rpm"; NULL, "" or not there: none */
+	const char *served; /* folder of the collector's lists; NULL: none */
+	/* Is the signature good?  NULL: none is. */
+	bool (*good)(void *arg, const void *list, size_t len,
+	    const uint8_t sig[64]);
 	/* NULL: all.  PATH as on the disk, with /usr in front of /bin. */
 	bool (*wanted)(void *arg, const char *path);
 	void *arg;
@@ -41,6 +46,12 @@ struct packages_from {
 int packages_read(const struct packages_from *from, struct packages **out,
     struct why *why);
 void packages_free(struct packages **p);
+/*
+ * The name that a list of each installed package has (sums_name); FN's
+ * error ends it.  ERR_NOENT as packages_read.
+ */
+int packages_each(const struct packages_from *from,
+    int (*fn)(void *arg, const char *list), void *arg, struct why *why);
 /* Has any of it changed since it was read? */
 bool packages_stale(const struct packages *p);
 size_t packages_count(const struct packages *p);
@@ -50,7 +61,8 @@ enum packages_say {
 	PACKAGES_MD5,
 	PACKAGES_CONFFILE, /* MD5 as shipped; the administrator's to change */
 	PACKAGES_RPM,	   /* SHA-256, mode, owner, of the host's database */
-	PACKAGES_SHA256,   /* of a list made from the package */
+	PACKAGES_SHA256,   /* of a list made from the package, kept here */
+	PACKAGES_SIGNED,   /* the same, signed by the collector */
 };
 /* Digest of 32 bytes, mode and owner known? */
 #define PACKAGES_WHOLE(say) ((say) >= PACKAGES_RPM)

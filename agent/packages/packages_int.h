@@ -10,7 +10,7 @@
 #include "agent/packages/packages.h"
 #include "common/base/buf.h"
 
-#define STAMPS 8
+#define STAMPS 9
 #define PACKAGES_USERS_MAX (1024 * 1024) /* bytes of /etc/passwd */
 
 /* 64 bytes; a host that watches only the usual trees has some thousand. */
@@ -70,7 +70,7 @@ struct row *packages_row(struct reading *rd, struct slice path);
 /* The package that the next rows are of; false: failed. */
 bool packages_add(struct reading *rd, struct slice name,
     struct slice version, struct slice arch);
-/* Our own list of it, if there is one. */
+/* The lists made from it, if there are some: ours, the collector's. */
 void packages_ours(struct reading *rd, struct slice pkg,
     struct slice version, struct slice arch);
 /* The database of RPM in rd->from->rpm, as rpmdb_each. */

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "agent/packages/packages_int.h"
-#include "agent/packages/rpm.h"
+#include "common/packages/rpm.h"
 #include "agent/packages/rpmdb.h"
 #include "common/base/file.h"
 #include "common/base/log.h"

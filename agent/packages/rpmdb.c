@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "agent/packages/rpm.h"
+#include "common/packages/rpm.h"
 #include "common/base/file.h"
 
 #define HEADERS_MAX 65536

@@ -20,9 +20,11 @@
 
 #include "agent/sensors/effects.h"
 #include "agent/sensors/emit.h"
+#include "agent/sensors/lists.h"
 #include "agent/sensors/path.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/wire/package_list.h"
 
 #define READ_GAP_MS 2000 /* the lists are read again this often at most */
 #define REST_MS 60000	 /* and given back when not asked for so long */
@@ -37,6 +39,7 @@ struct explain {
 	pthread_mutex_t lock; /* of all below */
 	struct sensor_env *env;
 	struct packages_from from;
+	char served[PATH_LEN];
 	struct packages *packages;
 	int64_t read_ms, used_ms, absent_ms, told_ms;
 	int64_t wait_ms;
@@ -50,6 +53,16 @@ static bool
 switched_on(const struct explain *x)
 {
 	return x->from.dpkg[0] != '\0' || x->from.rpm[0] != '\0';
+}
+
+static bool
+list_good(void *arg, const void *list, size_t len, const uint8_t sig[64])
+{
+	const struct explain *x = arg;
+
+	return x->env->settings->order_key.len == SIGN_KEY_LEN &&
+	    package_list_good(x->env->settings->order_key.data, list, len,
+	    sig);
 }
 
 static bool
@@ -71,6 +84,9 @@ explain_new(struct sensor_env *env, struct explain **out, struct why *why)
 	x->from.dpkg = env->settings->package_database;
 	x->from.lists = env->settings->package_lists;
 	x->from.rpm = env->settings->rpm_database;
+	if (lists_folder(env->settings, x->served) == 0)
+		x->from.served = x->served;
+	x->from.good = list_good;
 	x->from.wanted = wanted;
 	x->from.arg = x;
 	x->wait_ms = (env->settings->package_wait > 0 ?
@@ -336,6 +352,9 @@ explain_one(struct explain *x, enum change kind, const struct change_of *c,
 		if (p == NULL)
 			return txn;
 		f.files = packages_find(p, c->path, file);
+		if (f.md5 == NULL && regular && needs_md5(file, f.files) &&
+		    md5_of(c->path, c->now, md5))
+			f.md5 = md5; /* a better word went away */
 		explain_rule(kind, c, &f, out);
 	}
 	if (out->verdict != EXPLAIN_LOUD && f.files == 0 &&

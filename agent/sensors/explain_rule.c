@@ -90,10 +90,12 @@ content_is_theirs(const struct packages_file *f,
 {
 	bool rights = same_rights(f, facts, c), rpm = f->say == PACKAGES_RPM;
 
-	if (f->say == PACKAGES_SHA256 && rights)
-		return say(out, EXPLAIN_SILENT,
-		    "equal to the package (SHA-256)");
-	if (facts->role != TXN_NONE && f->say != PACKAGES_SHA256 && rights)
+	if (f->say >= PACKAGES_SHA256 && rights)
+		return say(out, EXPLAIN_SILENT, f->say == PACKAGES_SIGNED ?
+		    "equal to the package by the collector's signed list "
+		    "(SHA-256)" :
+		    "equal to the package by a list on this host (SHA-256)");
+	if (facts->role != TXN_NONE && f->say < PACKAGES_SHA256 && rights)
 		return say(out, EXPLAIN_SILENT, rpm ?
 		    "equal to rpm's database (SHA-256), written by the "
 		    "package manager" :
@@ -129,7 +131,9 @@ content_is_not(const struct packages_file *f,
 	    entry_same_content(c->old, c->now)))
 		return say(out, EXPLAIN_PLAIN,
 		    "was not what the package holds before either");
-	return say(out, EXPLAIN_LOUD, f->say == PACKAGES_SHA256 ?
+	return say(out, EXPLAIN_LOUD, f->say == PACKAGES_SIGNED ?
+	    "not what the package holds by the collector's signed list "
+	    "(SHA-256)" : f->say == PACKAGES_SHA256 ?
 	    "not what the package holds (SHA-256)" :
 	    f->say == PACKAGES_RPM ?
 	    "not what rpm's database says (SHA-256)" :

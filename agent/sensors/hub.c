@@ -251,6 +251,22 @@ tree_part_take(void *arg, Cordon__ManifestChunk *msg)
 	return jobs_tree_part_take(h->jobs, msg);
 }
 
+static int
+list_have_take(void *arg, Cordon__ListHave *msg)
+{
+	struct hub *h = arg;
+
+	return jobs_list_have_take(h->jobs, msg);
+}
+
+static int
+list_part_take(void *arg, Cordon__ListPart *msg)
+{
+	struct hub *h = arg;
+
+	return jobs_list_part_take(h->jobs, msg);
+}
+
 static void
 spool_full(void *arg)
 {
@@ -269,7 +285,7 @@ taken(void *arg, uint64_t run, uint64_t serial)
 
 static const struct peer_calls calls = {check_take, manifest_take,
     snapshot_take, spool_full, preview_take, taken, sweep_take, trees_take,
-    tree_part_take};
+    tree_part_take, list_have_take, list_part_take};
 
 /* -- links ---------------------------- */
 

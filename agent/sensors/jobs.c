@@ -14,6 +14,7 @@
 #include "agent/links/ipc.h"
 #include "agent/sensors/accounts.h"
 #include "agent/sensors/kept.h"
+#include "agent/sensors/lists.h"
 #include "agent/sensors/manifest.h"
 #include "agent/sensors/places.h"
 #include "agent/sensors/preview.h"
@@ -36,6 +37,8 @@ enum job_kind {
 	JOB_SWEEP,
 	JOB_TREES,
 	JOB_TREE_PART,
+	JOB_LIST_HAVE,
+	JOB_LIST_PART,
 	JOB_BEAT, /* without a message */
 };
 
@@ -51,6 +54,8 @@ struct job {
 		Cordon__SweepAsk *sweep;
 		Cordon__TreeList *trees;
 		Cordon__ManifestChunk *part;
+		Cordon__ListHave *have;
+		Cordon__ListPart *list;
 	} msg;
 };
 
@@ -72,7 +77,8 @@ struct jobs {
 	struct lane slow, urgent, quick;
 	struct kept_place place;
 	struct kept *kept; /* the urgent lane's alone */
-	atomic_bool waiting; /* it waits for pieces */
+	struct lists *lists; /* the same */
+	atomic_bool waiting; /* one of them waits for something */
 };
 
 static void
@@ -99,6 +105,12 @@ job_free(struct job *j)
 		break;
 	case JOB_TREE_PART:
 		cordon__manifest_chunk__free_unpacked(j->msg.part, NULL);
+		break;
+	case JOB_LIST_HAVE:
+		cordon__list_have__free_unpacked(j->msg.have, NULL);
+		break;
+	case JOB_LIST_PART:
+		cordon__list_part__free_unpacked(j->msg.list, NULL);
 		break;
 	case JOB_BEAT:
 		break;
@@ -449,12 +461,20 @@ do_job(struct jobs *j, const struct job *job)
 	case JOB_TREE_PART:
 		kept_part(j->kept, job->generation, job->msg.part);
 		break;
+	case JOB_LIST_HAVE:
+		lists_have(j->lists, job->generation, job->msg.have);
+		break;
+	case JOB_LIST_PART:
+		lists_part(j->lists, job->generation, job->msg.list);
+		break;
 	case JOB_BEAT:
 		kept_tick(j->kept, job->generation);
+		lists_tick(j->lists, job->generation);
 		break;
 	}
 	if (job->kind >= JOB_TREES)
-		atomic_store(&j->waiting, kept_waiting(j->kept));
+		atomic_store(&j->waiting, kept_waiting(j->kept) ||
+		    lists_waiting(j->lists));
 	malloc_trim(0);
 }
 
@@ -520,7 +540,10 @@ jobs_start(const struct gate_env *gate, struct jobs **out, struct why *why)
 	j->out = gate->env->out;
 	j->place = gate_place(gate->env->settings);
 	j->kept = kept_new(&j->place, j->out);
-	if (j->kept == NULL) {
+	j->lists = lists_new(gate->env->settings, j->out);
+	if (j->kept == NULL || j->lists == NULL) {
+		kept_free(&j->kept);
+		lists_free(&j->lists);
 		free(j);
 		return why_set(why, ERR_NOMEM, "jobs");
 	}
@@ -552,6 +575,7 @@ jobs_stop(struct jobs **jp)
 	pthread_cond_destroy(&j->more);
 	pthread_mutex_destroy(&j->lock);
 	kept_free(&j->kept);
+	lists_free(&j->lists);
 	free(j);
 	*jp = NULL;
 }
@@ -680,6 +704,32 @@ jobs_tree_part_take(struct jobs *j, Cordon__ManifestChunk *msg)
 		return ERR_NOMEM;
 	}
 	job->msg.part = msg;
+	return add_take(j, &j->urgent, job);
+}
+
+int
+jobs_list_have_take(struct jobs *j, Cordon__ListHave *msg)
+{
+	struct job *job = job_new(JOB_LIST_HAVE);
+
+	if (job == NULL) {
+		cordon__list_have__free_unpacked(msg, NULL);
+		return ERR_NOMEM;
+	}
+	job->msg.have = msg;
+	return add_take(j, &j->urgent, job);
+}
+
+int
+jobs_list_part_take(struct jobs *j, Cordon__ListPart *msg)
+{
+	struct job *job = job_new(JOB_LIST_PART);
+
+	if (job == NULL) {
+		cordon__list_part__free_unpacked(msg, NULL);
+		return ERR_NOMEM;
+	}
+	job->msg.list = msg;
 	return add_take(j, &j->urgent, job);
 }
 

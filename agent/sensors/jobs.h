@@ -36,6 +36,8 @@ int jobs_preview_take(struct jobs *j, Cordon__PreviewAsk *msg);
 int jobs_sweep_take(struct jobs *j, Cordon__SweepAsk *msg);
 int jobs_trees_take(struct jobs *j, Cordon__TreeList *msg);
 int jobs_tree_part_take(struct jobs *j, Cordon__ManifestChunk *msg);
+int jobs_list_have_take(struct jobs *j, Cordon__ListHave *msg);
+int jobs_list_part_take(struct jobs *j, Cordon__ListPart *msg);
 /* Every few seconds: what is waited for in vain is asked for again. */
 void jobs_beat(struct jobs *j);
 

@@ -49,6 +49,7 @@ static const struct syscall_rule calls[] = {
 	{"utimensat", "stamp of the last sight"},
 	{"rename", "own files: new for old"},
 	{"renameat", "the same where there is no rename"},
+	{"mkdir", "own files: the folder of package lists"},
 	{"unlink", "own files: temporary and old ones"},
 	{"unlinkat", "the same where there is no unlink"},
 	{"fsync", "own files"},

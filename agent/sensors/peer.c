@@ -15,6 +15,7 @@
 #include "agent/sensors/scan.h"
 #include "common/base/id.h"
 #include "common/base/sign.h"
+#include "common/wire/package_list.h"
 #include "common/wire/signed_tree.h"
 #include "common/wire/unpack.h"
 
@@ -199,6 +200,42 @@ on_sweep_ask(void *arg, struct link *l, const uint8_t *payload, size_t len,
 }
 
 static int
+on_list_have(void *arg, struct link *l, const uint8_t *payload, size_t len,
+    int fd, struct why *why)
+{
+	const struct peer *p = arg;
+	Cordon__ListHave *msg;
+
+	(void)l, (void)fd;
+	msg = unpack(&cordon__list_have__descriptor, payload, len);
+	if (msg == NULL || msg->n_names > PACKAGE_LISTS_ASK_MAX) {
+		if (msg != NULL)
+			cordon__list_have__free_unpacked(msg, NULL);
+		return why_set(why, ERR_PROTO, "bad answer on lists");
+	}
+	p->calls->list_have_take(p->arg, msg);
+	return 0;
+}
+
+static int
+on_list_part(void *arg, struct link *l, const uint8_t *payload, size_t len,
+    int fd, struct why *why)
+{
+	const struct peer *p = arg;
+	Cordon__ListPart *msg;
+
+	(void)l, (void)fd;
+	msg = unpack(&cordon__list_part__descriptor, payload, len);
+	if (msg == NULL || !package_list_name(msg->name)) {
+		if (msg != NULL)
+			cordon__list_part__free_unpacked(msg, NULL);
+		return why_set(why, ERR_PROTO, "bad piece of a list");
+	}
+	p->calls->list_part_take(p->arg, msg);
+	return 0;
+}
+
+static int
 on_spool_full(void *arg, struct link *l, const uint8_t *payload, size_t len,
     int fd, struct why *why)
 {
@@ -236,6 +273,10 @@ const struct link_kind peer_network_table[] = {
 	{IPC_SWEEP_ASK, "sweep-ask", 1, 8192, NULL, on_sweep_ask, false},
 	{IPC_TREES, "trees", 0, LINK_PAYLOAD_MAX, NULL, on_trees, false},
 	{IPC_TREE_PART, "tree-part", 1, 65 * 1024, NULL, on_tree_part,
+	    false},
+	{IPC_LIST_HAVE, "list-have", 0, 64 * 1024, NULL, on_list_have,
+	    false},
+	{IPC_LIST_PART, "list-part", 1, 66 * 1024, NULL, on_list_part,
 	    false},
 	{IPC_SPOOL_FULL, "spool-full", 0, 0, NULL, on_spool_full, false},
 	{IPC_TAKEN, "taken", 1, 32, NULL, on_taken, false},

@@ -25,6 +25,8 @@ struct peer_calls {
 	int (*sweep_take)(void *arg, Cordon__SweepAsk *msg);
 	int (*trees_take)(void *arg, Cordon__TreeList *msg);
 	int (*tree_part_take)(void *arg, Cordon__ManifestChunk *msg);
+	int (*list_have_take)(void *arg, Cordon__ListHave *msg);
+	int (*list_part_take)(void *arg, Cordon__ListPart *msg);
 };
 struct peer {
 	const struct peer_calls *calls;

@@ -11,14 +11,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/packages/sums.h"
-#include "agent/packages/tar.h"
+#include "agent/packages/dpkg.h"
 #include "agent/tool/program.h"
 #include "agent/tool/tool.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
+#include "common/packages/sums.h"
+#include "common/packages/tarlist.h"
 
-#define CHUNK 65536
 #define FIELDS_MAX 4096
 
 /* Where dpkg-deb is, as a folder of programs. */
@@ -62,84 +62,22 @@ read_pipe(void *arg, void *buf, size_t len)
 }
 
 static int
-hash_content(struct tar *t, struct digest *d, uint8_t *out)
-{
-	static uint8_t data[CHUNK];
-	ssize_t n;
-
-	digest_begin(d);
-	while ((n = tar_content(t, data, sizeof(data))) > 0)
-		digest_add(d, data, (size_t)n);
-	digest_end(d, out);
-	return (int)n;
-}
-
-/* A further name of a file that came before it. */
-static bool
-hard_link(const struct buf *list, const struct tar_entry *e,
-    struct sums_row *row)
-{
-	struct slice text = {(const char *)list->data, list->len}, line;
-	const struct slice path = row->path;
-
-	slice_line(&text, &line);
-	slice_line(&text, &line); /* the head */
-	while (sums_next(&text, row))
-		if (row->type == 'f' && slice_is(row->path, e->target)) {
-			row->path = path;
-			return true;
-		}
-	return false;
-}
-
-static int
-add_entry(struct package *p, struct tar *t, struct digest *d,
-    const struct tar_entry *e)
-{
-	struct sums_row row = {.type = e->type, .mode = e->mode,
-	    .uid = e->uid, .gid = e->gid,
-	    .path = {e->name, strlen(e->name)}};
-	int err = 0;
-
-	if (e->name[0] == '\0' || e->type == 'o')
-		return 0; /* the top, and devices */
-	if (e->type == 'f')
-		err = hash_content(t, d, row.sha256);
-	else if (e->type == 'l')
-		digest_of(e->target, strlen(e->target), row.sha256);
-	else if (e->type == 'h' && !hard_link(&p->list, e, &row))
-		err = ERR_SYNTAX;
-	if (err == 0)
-		err = sums_add(&p->list, &row);
-	return err == ERR_RANGE ? 0 : err; /* such a name is not explained */
-}
-
-static int
 read_content(struct package *p, struct why *why)
 {
 	const char *argv[] = {"dpkg-deb", "--fsys-tarfile", p->file, NULL};
-	struct digest *d = digest_new();
-	static struct tar_entry e;
 	struct tar t;
 	pid_t pid;
 	int fd, err, ended;
 
-	if (d == NULL)
-		return why_set(why, ERR_NOMEM, "out of memory");
 	err = program_open(&host, "dpkg-deb", argv, &pid, &fd, why);
 	if (err != 0)
-		goto done;
+		return err;
 	tar_init(&t, read_pipe, &fd);
-	while ((err = tar_next(&t, &e)) == 0 &&
-	    (err = add_entry(p, &t, d, &e)) == 0)
-		;
-	if (err != ERR_NOENT)
+	err = tarlist_make(&t, &p->list);
+	if (err != 0)
 		why_set(why, err, "%s: %s", p->file, err_str(err));
-	ended = program_close("dpkg-deb", pid, fd, err == ERR_NOENT, why);
-	err = err == ERR_NOENT ? ended : err;
-done:
-	digest_free(&d);
-	return err;
+	ended = program_close("dpkg-deb", pid, fd, err == 0, why);
+	return err == 0 ? ended : err;
 }
 
 static int

@@ -48,6 +48,9 @@ enum frame_kind {
 	FRAME_TREES = 33,	 /* collector: signed manifests of trees */
 	FRAME_TREE_ASK = 34,	 /* agent: a piece of one, please */
 	FRAME_TREE_PART = 35,	 /* collector: ManifestChunk */
+	FRAME_LIST_ASK = 36,	 /* agent: which lists of packages, a piece */
+	FRAME_LIST_HAVE = 37,	 /* collector */
+	FRAME_LIST_PART = 38,	 /* collector */
 	FRAME_SIGNALS_AHEAD = 39, /* agent: SignalBatch, before its turn */
 	FRAME_SWEEP_ASK = 40,	 /* collector: have you got that? */
 	FRAME_SWEEP = 41,	 /* agent: Sweep */

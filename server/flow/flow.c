@@ -20,6 +20,7 @@
 #include "server/cases/tree.h"
 #include "server/flow/readiness.h"
 #include "server/flow/signals.h"
+#include "server/lists/lists.h"
 #include "server/orders/preview.h"
 #include "server/store/hosts.h"
 
@@ -49,6 +50,7 @@ send_welcome(struct db *db, const struct flow *f, const struct host *h)
 	w.collectors = list;
 	w.n_collectors = f->orders->ncollectors;
 	w.overtake = true;
+	w.package_lists = f->lists != NULL && lists_any(f->lists);
 	w.renew_certificate = h->cert_not_after != 0 &&
 	    h->cert_not_after - db_now(db) < f->cert_renew_before_ms;
 	if (cordon__welcome__get_packed_size(&w) > sizeof(packed))
@@ -386,6 +388,27 @@ on_tree_ask(struct db *db, const struct flow *f, const char *host_id,
 	return tree_part(db, host_id, msg);
 }
 
+/* Which lists of packages are there, or a piece of one. */
+static int
+on_list_ask(struct db *db, const struct flow *f, const char *host_id,
+    const void *msg)
+{
+	const Cordon__ListAsk *ask = msg;
+	uint16_t kind = ask->n_names > 0 ? FRAME_LIST_HAVE : FRAME_LIST_PART;
+	struct buf out;
+	int rc;
+
+	if (f->lists == NULL)
+		return ERR_PROTO;
+	buf_init(&out, frame_max(kind));
+	rc = kind == FRAME_LIST_HAVE ? lists_have(f->lists, ask, &out) :
+	    lists_part(f->lists, ask, &out);
+	if (rc == 0)
+		rc = db_send(db, host_id, kind, out.data, out.len);
+	buf_done(&out);
+	return rc;
+}
+
 /* What may come on a live connection, and who takes it. */
 static const struct {
 	uint16_t kind;
@@ -408,6 +431,7 @@ static const struct {
 	{FRAME_PREVIEW, &cordon__preview__descriptor, on_preview},
 	{FRAME_SWEEP, &cordon__sweep__descriptor, on_sweep},
 	{FRAME_TREE_ASK, &cordon__tree_ask__descriptor, on_tree_ask},
+	{FRAME_LIST_ASK, &cordon__list_ask__descriptor, on_list_ask},
 };
 
 int

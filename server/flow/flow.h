@@ -22,6 +22,7 @@ struct flow {
 	const struct orders_settings *orders;
 	const struct cases_settings *cases;
 	const struct policy *policy;
+	const char *lists; /* folder of package lists; NULL: none */
 	uint32_t heartbeat_seconds;
 	int64_t cert_renew_before_ms; /* ask for renewal that long before */
 	int64_t cert_stale_ms; /* that long after its end it may be renewed */

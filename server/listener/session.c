@@ -241,6 +241,7 @@ static const struct row rows[] = {
 	{FRAME_PREVIEW, SESSION_LIVE, on_live},
 	{FRAME_SWEEP, SESSION_LIVE, on_live},
 	{FRAME_TREE_ASK, SESSION_LIVE, on_live},
+	{FRAME_LIST_ASK, SESSION_LIVE, on_live},
 };
 #define NROWS (sizeof(rows) / sizeof(rows[0]))
 

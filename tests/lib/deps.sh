@@ -7,7 +7,7 @@ set -eu
 build='gcc make pkg-config libevent-dev libssl-dev libnftnl-dev libmnl-dev
 libinih-dev libprotobuf-c-dev protobuf-c-compiler libsqlite3-dev libjansson-dev
 libseccomp-dev libcap-ng-dev libcurl4-openssl-dev libsystemd-dev
-libqrencode-dev libbpf-dev clang'
+libqrencode-dev libbpf-dev clang zlib1g-dev liblzma-dev libzstd-dev'
 tests='python3 python3-pytest libcmocka-dev libclang-rt-14-dev nftables
 iproute2 iputils-ping procps openssl conntrack iptables dnsmasq-base
 isc-dhcp-client isc-dhcp-server'

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "agent/packages/dpkg.h"
-#include "agent/packages/sums.h"
+#include "common/packages/sums.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -87,6 +87,24 @@ part(void *arg, Cordon__ManifestChunk *msg)
 	return 0;
 }
 
+static int
+have(void *arg, Cordon__ListHave *msg)
+{
+	(void)arg;
+	cordon__list_have__free_unpacked(msg, NULL);
+	return 0;
+}
+
+static int
+list(void *arg, Cordon__ListPart *msg)
+{
+	(void)arg;
+	if (strchr(msg->name, '/') != NULL)
+		abort();
+	cordon__list_part__free_unpacked(msg, NULL);
+	return 0;
+}
+
 static void
 full(void *arg)
 {
@@ -103,7 +121,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static const struct peer_calls calls = {check, manifest, snapshot,
-	    full, preview, taken, sweep, trees, part};
+	    full, preview, taken, sweep, trees, part, have, list};
 	struct peer peer = {&calls, NULL};
 	const struct link_kind *row;
 	Cordon__Settings *s;

@@ -14,7 +14,7 @@
 
 #include "agent/packages/dpkg.h"
 #include "agent/packages/packages.h"
-#include "agent/packages/sums.h"
+#include "common/packages/sums.h"
 #include "common/base/file.h"
 
 #define EMPTY "d41d8cd98f00b204e9800998ecf8427e"

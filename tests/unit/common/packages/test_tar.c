@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/packages/tar.h"
+#include "common/packages/tar.h"
 
 static uint8_t data[64 * 512];
 static size_t have, at;

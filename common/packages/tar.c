@@ -3,7 +3,7 @@
  * The tar reader of the tool.  A package is data of others: every number is
  * checked, every name bounded.
  */
-#include "agent/packages/tar.h"
+#include "common/packages/tar.h"
 
 #include <stdbool.h>
 #include <string.h>

@@ -4,7 +4,7 @@
  * tool.  The bytes come from a database or a package that an intruder may
  * have made.
  */
-#include "agent/packages/rpm.h"
+#include "common/packages/rpm.h"
 
 #include <stdio.h>
 #include <stdlib.h>

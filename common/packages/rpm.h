@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/packages/dpkg.h"
+#include "common/packages/slice.h"
 #include "common/base/digest.h"
 #include "common/base/err.h"
 

@@ -3,7 +3,7 @@
  * Writing and reading our lists.  Written by the tool as root, read by the
  * sensors process, which takes no byte of them on trust.
  */
-#include "agent/packages/sums.h"
+#include "common/packages/sums.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@ is_part(struct slice s)
 		char c = s.at[i];
 
 		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		    (c >= '0' && c <= '9') || strchr(".+-~:_", c) != NULL) ||
+		    (c >= '0' && c <= '9') || strchr(".+-~:_^", c) != NULL) ||
 		    c == '\0')
 			return false;
 	}

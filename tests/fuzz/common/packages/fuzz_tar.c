@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/packages/tar.h"
+#include "common/packages/tar.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

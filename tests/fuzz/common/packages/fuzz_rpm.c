@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "agent/packages/rpm.h"
+#include "common/packages/rpm.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -12,7 +12,7 @@
 #ifndef CORDON_PACKAGES_SUMS_H
 #define CORDON_PACKAGES_SUMS_H
 
-#include "agent/packages/dpkg.h"
+#include "common/packages/slice.h"
 #include "common/base/buf.h"
 #include "common/base/digest.h"
 #include "common/base/err.h"
