@@ -59,14 +59,19 @@ def build(totals, name, *args):
     return True
 
 
-def run_tap(totals, name, path, env):
-    """One cmocka program, read as TAP."""
+def run_tap(path, env):
+    """One cmocka program; None: it did not end in time."""
     full = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP", **env)
     try:
-        p = subprocess.run([path], cwd=TOP, env=full, stdin=subprocess.DEVNULL,
-                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                           timeout=300, errors="replace")
+        return subprocess.run([path], cwd=TOP, env=full, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              timeout=300, errors="replace")
     except subprocess.TimeoutExpired:
+        return None
+
+
+def count_tap(totals, name, p):
+    if p is None:
         totals.fail(name, "no end within 300 s")
         return
     good = len(re.findall(r"^ok \d+(?!.*# SKIP)", p.stdout, re.M))
@@ -80,9 +85,10 @@ def run_tap(totals, name, path, env):
 
 
 def units(totals, folder, env):
-    for path in sorted(glob.glob(os.path.join(TOP, folder, "unit", "*", "*", "test_*"))):
-        if not path.endswith(".d"):
-            run_tap(totals, os.path.relpath(path, TOP), path, env)
+    paths = [p for p in sorted(glob.glob(os.path.join(TOP, folder, "unit", "*", "*", "test_*"))) if not p.endswith(".d")]
+    with concurrent.futures.ThreadPoolExecutor(LANES) as pool:
+        for path, p in zip(paths, pool.map(lambda path: run_tap(path, env), paths)):
+            count_tap(totals, os.path.relpath(path, TOP), p)
 
 
 def run_pytest(path):
