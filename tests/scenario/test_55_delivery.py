@@ -98,7 +98,8 @@ def test_a_full_disk(world, people):
     s = Source(world, col, "fulldisk", tmpfs="12m", spool__fold_after=0)
     wait_for("online", lambda: col.admin.json("host", "show", "fulldisk")["online"])
     s.rate(1000)
-    wait_for("a stream", lambda: s.accounted() > 300)
+    wait_for("a stream", lambda: s.accounted() > 300 and s.query(
+        "SELECT 1 FROM signals WHERE HOST AND kind = 'agent.started'"))
     col.collector.kill()
     col.collector.wait()
     s.h.run(["sh", "-c", "cat /dev/zero > %s/fill 2>/dev/null; true" % s.h.state])
