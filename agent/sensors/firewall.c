@@ -102,10 +102,37 @@ is_folded(struct firewall *f, const struct who *w)
 }
 
 static void
-tell(struct sensor *s)
+say(struct sensor *s, bool managed)
 {
 	struct firewall *f = s->state;
 	struct emit_signal out;
+
+	emit_init(&out, "firewall.changed", f->now.table[0] != '\0' ?
+	    f->now.table : "nftables");
+	out.text = f->now.text;
+	out.who = f->who;
+	if (managed)
+		out.severity = CORDON__SEVERITY__SEVERITY_LOW;
+	else if (f->now.opens)
+		out.severity = CORDON__SEVERITY__SEVERITY_HIGH;
+	emit_addf(&out, "changes", "%zu", f->now.n);
+	if (f->now.left_out > 0)
+		emit_addf(&out, "not-shown", "%zu", f->now.left_out);
+	if (f->now.lost)
+		emit_add(&out, "lost", "the kernel's queue ran over");
+	if (managed && f->folded > 0)
+		emit_addf(&out, "folded", "%zu", f->folded);
+	emit_add(&out, "task", f->program);
+	emit_add(&out, "found-by", "event");
+	emit_send(s->env->out, &out);
+	if (managed)
+		f->folded = 0;
+}
+
+static void
+tell(struct sensor *s)
+{
+	struct firewall *f = s->state;
 	bool managed;
 
 	/* Its start may have been read later than what it did. */
@@ -115,29 +142,8 @@ tell(struct sensor *s)
 		    f->program);
 	}
 	managed = is_managed(f->who);
-
-	if (f->now.n > 0 && !(managed && is_folded(f, f->who))) {
-		emit_init(&out, "firewall.changed", f->now.table[0] != '\0' ?
-		    f->now.table : "nftables");
-		out.text = f->now.text;
-		out.who = f->who;
-		if (managed)
-			out.severity = CORDON__SEVERITY__SEVERITY_LOW;
-		else if (f->now.opens)
-			out.severity = CORDON__SEVERITY__SEVERITY_HIGH;
-		emit_addf(&out, "changes", "%zu", f->now.n);
-		if (f->now.left_out > 0)
-			emit_addf(&out, "not-shown", "%zu", f->now.left_out);
-		if (f->now.lost)
-			emit_add(&out, "lost", "the kernel's queue ran over");
-		if (managed && f->folded > 0)
-			emit_addf(&out, "folded", "%zu", f->folded);
-		emit_add(&out, "task", f->program);
-		emit_add(&out, "found-by", "event");
-		emit_send(s->env->out, &out);
-	}
-	if (managed)
-		f->folded = 0;
+	if (f->now.n > 0 && !(managed && is_folded(f, f->who)))
+		say(s, managed);
 	who_unref(&f->who);
 	memset(&f->now, 0, sizeof(f->now));
 	s->due_ms = 0;

@@ -78,7 +78,8 @@ look_at(struct rights_walk *w, const char *path, const struct stat *st)
 	    st->st_gid);
 }
 
-static void walk_dir(struct rights_walk *w, const char *path, unsigned int depth);
+static void walk_dir(struct rights_walk *w, const char *path,
+    unsigned int depth);
 
 static void
 walk_name(struct rights_walk *w, int dir, const char *parent,
