@@ -36,7 +36,7 @@ TRIGGERS = [
     ("T1059", "very short program in /tmp", "cp /bin/true /tmp/a9; /tmp/a9", V, "/tmp/a9"),
     ("T1059", "program in /run/user", "mkdir -p /run/user/1000; cp /bin/sleep /run/user/1000/b1; /run/user/1000/b1 0.1", V, "b1"),
     ("T1059", "program in /var/log", "cp /bin/sleep /var/log/b2; /var/log/b2 0.1; rm /var/log/b2", V, "b2"),
-    ("T1059", "program by a user in /tmp", "cp /bin/sleep /tmp/b3; su ann -c '/tmp/b3 0.1'", V, "b3"),
+    ("T1059", "program by a user in /tmp", "cp /bin/sleep /tmp/b3; setpriv --reuid 1000 --regid 1000 --clear-groups /tmp/b3 0.1", V, "b3"),
     ("T1505.003", "program of the web server", "mkdir -p /var/www/html/u; cp /bin/sleep /var/www/html/u/b4; chown -R www-data /var/www/html/u; "
      "setpriv --reuid 33 --regid 33 --clear-groups /var/www/html/u/b4 0.2", V, "b4"),
     ("T1059", "through the loader", "cp /bin/sleep /tmp/b5; chmod 644 /tmp/b5; /lib64/ld-linux-x86-64.so.2 /tmp/b5 0.3", V, "b5"),

@@ -95,6 +95,13 @@ test_scripts(void **state)
 		{"/bin/gawk", "awk -f /x", "/x", NULL, false},
 		{"/bin/node", "node --eval x", NULL, "x", false},
 		{"/bin/sh", "sh -c", NULL, "c", false},
+		{"/lib64/ld-linux-x86-64.so.2", "ld.so /tmp/x y", "/tmp/x",
+		    NULL, false},
+		{"/lib64/ld-linux-x86-64.so.2",
+		    "ld.so --library-path /l --preload /p /tmp/x", "/tmp/x",
+		    NULL, false},
+		{"/lib/ld-musl-x86_64.so.1", "ld.so --list", NULL, NULL,
+		    false},
 	};
 	struct seen_args a;
 	struct seen_script out;
