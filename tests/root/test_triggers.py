@@ -4,14 +4,23 @@ with the settings as shipped.  A part of the rows here; all of them, with those 
 triggers`."""
 import os
 import shutil
+import subprocess
 import sys
 
 import pytest
+import test_explain
 import trigger_suite as suite
+import triggers_files
+import triggers_finance
+import triggers_kernel
 import triggers_persist
+import triggers_process
 import triggers_run
+import triggers_state
 import triggers_weaken
-from sensors_rig import ROOT
+from sensors_rig import ROOT, Sensors
+from state_rig import State
+from test_state_kernel import Kernel
 from trigger_rig import Host
 
 sys.path.insert(0, os.path.join(ROOT, "tests/lib"))
@@ -63,10 +72,55 @@ def test_10_the_first_look_raises_nothing(host):
     assert [(m["kind"], m["object"]) for m in host.quiet(2.0) if m["severity"] >= suite.MEDIUM] == []
 
 
+def begin_kernel(k):
+    k.boot()
+    triggers_kernel.prepare(k)
+    k.start()
+
+
+def begin_files(rig):
+    rig.after = []
+    rig.write("kept", "kept\n")
+    rig.tools("1")
+    rig.p.install("tools", "1")
+    rig.begin()
+
+
+# The rows of the rooms, each on a rig as it needs: (name, rows, new rig, begin, a rig for each row).
+ROOMS = [
+    ("files", triggers_files.TRIGGERS, test_explain.Rig, begin_files, True),
+    ("state", triggers_state.TRIGGERS, State, lambda s: s.start(), False),
+    ("kernel", triggers_kernel.TRIGGERS, Kernel, begin_kernel, False),
+    ("process", triggers_process.TRIGGERS, Sensors, lambda s: s.start("--processes", "--own", s.own), True),
+    ("finance", triggers_finance.TRIGGERS, triggers_finance.make_rig, lambda rig: None, True),
+]
+
+
+def on_rig(name, rows, new, begin):
+    rig = new()
+    try:
+        begin(rig)
+        rig.quiet(0.5)
+        return suite.run(rig, name, rows)
+    finally:
+        for command in getattr(rig, "after", []):
+            subprocess.run(command, check=True)
+        rig.close()
+
+
+def all_others():
+    done = []
+    for name, rows, new, begin, each in ROOMS:
+        for some in [[row] for row in rows] if each else [rows]:
+            done += on_rig(name, some, new, begin)
+    return done
+
+
 def test_20_what_is_changed_is_told(host):
     done = []
     for name, table in TABLES.items():
         done += suite.run(host, name, part(table.TRIGGERS), wait=ALL)
+    done += all_others() if ALL else []
     print("\n" + "\n".join(suite.report(done)))
     print("not seen, and why:")
     print("\n".join("%-28s %s: %s" % row for row in UNSEEN))

@@ -3,6 +3,7 @@
 import os
 import re
 import statistics
+import subprocess
 import time
 
 from sensors_rig import CACHED
@@ -13,7 +14,8 @@ SOON, LATER = 3.0, 100.0
 POLLED = ("net.raw-socket", "net.peer", "kernel.lsm-changed", "kernel.tainted", "kernel.binfmt", "logging.stopped",
           "process.traced", "process.pretends")
 # The fact itself names nobody: a state of the kernel, or a process that ended.
-NOBODY = ("kernel.lsm-changed", "kernel.tainted", "kernel.binfmt", "logging.stopped", "mount.gone")
+NOBODY = ("kernel.lsm-changed", "kernel.tainted", "kernel.binfmt", "kernel.bpf", "logging.stopped", "loader.preload", "mount.gone",
+          "agent.frozen", "agent.covered", "data.verify-failed")
 # Who stands behind a shell's own words and redirections.
 SHELLS = {"dash", "sh", "bash"}
 
@@ -24,10 +26,12 @@ class Seen:
         self.command = row[2] if isinstance(row[2], str) else ""
         self.needles = row[4].split("|") if len(row) > 4 else [""]
         self.signal, self.seconds, self.more, self.error = None, None, [], None
+        self.like = lambda m: True  # a row may know its signal better
 
     def fits(self, m):
         kinds = {m["kind"], *m.get("also", "").split()}  # one signal may say two things of a process
-        return not kinds.isdisjoint(self.kinds) and any(n in str(v) for n in self.needles for v in m.values())
+        return not kinds.isdisjoint(self.kinds) and any(n in str(v) for n in self.needles for v in m.values()) and \
+            self.like(m)
 
     def take(self, m):
         self.signal, self.seconds = m, m["ms"] / 1000 - self.begun
@@ -80,8 +84,9 @@ def run(rig, suite, rows, wait=True, say=print):
             if x.command:
                 rig.sh(x.command)
             else:
-                row[2](rig)
-        except AssertionError as e:
+                like = row[2](rig)
+                x.like = like if callable(like) else x.like
+        except (AssertionError, LookupError, subprocess.CalledProcessError) as e:
             x.error = str(e).strip()
         end = time.monotonic() + SOON
         while x.signal is None and time.monotonic() < end:
