@@ -426,6 +426,7 @@ static void
 look(struct state *st, struct part *p)
 {
 	struct facts *is = NULL;
+	bool first = p->facts == NULL; /* reads what later looks remember */
 	int64_t start = thread_us();
 	const char *missed;
 	struct why why;
@@ -443,7 +444,7 @@ look(struct state *st, struct part *p)
 	}
 	tell_unreadable(st, r == 0 ? NULL : why.text);
 	p->dirty = false;
-	p->next_ms = next_look(st, p, thread_us() - start);
+	p->next_ms = next_look(st, p, first ? 0 : thread_us() - start);
 }
 
 static void
