@@ -24,6 +24,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -399,6 +400,19 @@ start(void)
 	link_network();
 }
 
+/*
+ * What is counted when a signal comes must not wait for this program to be
+ * run on a busy machine.  Not for the one it starts.
+ */
+static void
+be_prompt(void)
+{
+	const struct sched_param p = {.sched_priority = 1};
+
+	if (sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &p) != 0)
+		fprintf(stderr, "sensors-driver: not in real time\n");
+}
+
 static void
 map_counter(const char *path)
 {
@@ -412,6 +426,7 @@ map_counter(const char *path)
 		die(path, NULL);
 	d.counter = at;
 	close(fd);
+	be_prompt();
 }
 
 static void
