@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The data sensor's thread.  Files may change while they are looked at, and
+ * The data sensor, on its own thread and, helping, on the watch thread.
+ * Files may change while they are looked at, and
  * are only ever opened when they are regular and reached without a link.
  */
 #include "agent/sensors/data.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +43,7 @@ struct incident {
 
 struct data {
 	struct sensor *s;
+	pthread_mutex_t lock; /* of all below: the watch thread helps */
 	struct feed *feed;
 	struct before *before;
 	struct burst *burst;
@@ -460,11 +463,32 @@ drain(struct data *d)
 	return i == BATCH;
 }
 
+/*
+ * On the watch thread, which has just put something there and is running:
+ * this one may have to wait behind the very program that spoils files.
+ */
+static void
+help(void *arg)
+{
+	struct data *d = arg;
+
+	if (pthread_mutex_trylock(&d->lock) != 0)
+		return; /* it is at work */
+	drain(d);
+	pthread_mutex_unlock(&d->lock);
+}
+
 static void
 data_on_fd(struct sensor *s)
 {
-	if (drain(s->state))
-		plan(s->state, true);
+	struct data *d = s->state;
+	int64_t due = s->due_ms;
+
+	pthread_mutex_lock(&d->lock);
+	plan(d, drain(d));
+	pthread_mutex_unlock(&d->lock);
+	if (due < s->due_ms)
+		s->due_ms = due; /* never later than it was */
 }
 
 static void
@@ -474,6 +498,7 @@ data_on_timer(struct sensor *s)
 	int64_t now = clock_boot_ms();
 	bool more;
 
+	pthread_mutex_lock(&d->lock);
 	if (!d->prompt)
 		prompt_thread();
 	d->prompt = true;
@@ -487,6 +512,7 @@ data_on_timer(struct sensor *s)
 	canaries_tick(d->canaries, now);
 	end_incidents(d, now);
 	plan(d, more);
+	pthread_mutex_unlock(&d->lock);
 }
 
 static int
@@ -502,6 +528,7 @@ data_start(struct sensor *s, struct why *why)
 		return why_set(why, ERR_NOMEM, "data sensor");
 	s->state = d;
 	d->s = s;
+	pthread_mutex_init(&d->lock, NULL);
 	d->sample = d->samples;
 	d->feed = s->env->feed;
 	d->before = before_new();
@@ -514,6 +541,7 @@ data_start(struct sensor *s, struct why *why)
 	for (i = 0; i < feed_trees(d->feed); i++)
 		learn_add(d->learn, feed_tree(d->feed, i));
 	s->fd = feed_fd(d->feed);
+	feed_helper(d->feed, help, d);
 	s->due_ms = clock_boot_ms();
 	return 0;
 }
@@ -525,12 +553,14 @@ data_stop(struct sensor *s)
 
 	if (d == NULL)
 		return;
+	feed_helper(d->feed, NULL, NULL);
 	while (d->laters > 0)
 		feed_event_free(&d->later[--d->laters].ev);
 	canaries_free(&d->canaries);
 	learn_free(&d->learn);
 	burst_free(&d->burst);
 	before_free(&d->before);
+	pthread_mutex_destroy(&d->lock);
 	free(d);
 	s->state = NULL;
 }

@@ -21,6 +21,8 @@ struct feed {
 	struct feed_event *first, **last;
 	size_t n;
 	int fd;
+	void (*helper)(void *arg); /* NULL: none */
+	void *helper_arg;
 };
 
 static int
@@ -152,6 +154,30 @@ int
 feed_fd(const struct feed *f)
 {
 	return f->fd;
+}
+
+void
+feed_helper(struct feed *f, void (*fn)(void *arg), void *arg)
+{
+	pthread_mutex_lock(&f->lock);
+	f->helper = fn;
+	f->helper_arg = arg;
+	pthread_mutex_unlock(&f->lock);
+}
+
+void
+feed_help(struct feed *f)
+{
+	void (*fn)(void *arg) = NULL;
+	void *arg;
+
+	pthread_mutex_lock(&f->lock);
+	if (f->first != NULL)
+		fn = f->helper;
+	arg = f->helper_arg;
+	pthread_mutex_unlock(&f->lock);
+	if (fn != NULL)
+		fn(arg);
 }
 
 struct feed_event *

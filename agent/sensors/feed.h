@@ -49,6 +49,13 @@ bool feed_near(const struct feed *f, const char *dir);
 /* An eventfd, written when the queue was empty. */
 int feed_fd(const struct feed *f);
 
+/*
+ * FN takes events on the watch thread, after each batch of them: it is
+ * running already.  Before that thread is started.
+ */
+void feed_helper(struct feed *f, void (*fn)(void *arg), void *arg);
+void feed_help(struct feed *f);
+
 /* One event (FROM may be NULL, WHO is counted by us); ERR_LIMIT: lost. */
 int feed_add(struct feed *f, const char *path, const char *from,
     unsigned int what, struct who *who);

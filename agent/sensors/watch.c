@@ -28,7 +28,7 @@
 #include "agent/sensors/prompt.h"
 #include "agent/sensors/who.h"
 
-#define STACK_SIZE (128 * 1024)
+#define STACK_SIZE (256 * 1024)
 /* Small: each event holds a pidfd until it was looked at. */
 #define READ_SIZE (16 * 1024)
 #define INOTIFY_DIRS_MAX 65536
@@ -365,6 +365,8 @@ read_events(struct watch *w, int fd, void (*fn)(struct watch *w,
 		}
 		if (r == ERR_SYNTAX)
 			lose(w, WATCH_LOST_FORM);
+		if (w->feed != NULL)
+			feed_help(w->feed);
 	}
 }
 
