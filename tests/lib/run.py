@@ -22,8 +22,10 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 JOBS = "-j%d" % (os.cpu_count() or 2)
 LANES = 3  # on two cores: what runs mostly waits
 LONGEST = ["tests/scenario/test_70_strand.py", "tests/scenario/test_60_operator.py", "tests/boot/test_boot.py",
-           "tests/root/test_enforcer.py", "tests/root/test_guard.py", "tests/pkg/test_packages.py",
-           "tests/root/test_escape.py", "tests/scenario/test_05_collector.py"]
+           "tests/root/test_data.py", "tests/root/test_benign.py", "tests/root/test_enforcer.py",
+           "tests/root/test_guard.py", "tests/pkg/test_packages.py", "tests/root/test_triggers.py",
+           "tests/root/test_escape.py", "tests/scenario/test_05_collector.py", "tests/root/test_state_kernel.py",
+           "tests/root/test_processes.py", "tests/scenario/test_30_isolation.py"]
 # Units that need rights or limits which the sanitizers break.
 SAN_ENV = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0",
            "UBSAN_OPTIONS": "print_stacktrace=1"}
