@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The data sensor, on its own thread and, helping, on the watch thread.
- * Files may change while they are looked at, and
- * are only ever opened when they are regular and reached without a link.
+ * Files may change while they are looked at, and are only ever opened when
+ * they are regular and reached without a link.
  */
 #include "agent/sensors/data.h"
 
