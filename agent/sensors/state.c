@@ -567,7 +567,8 @@ state_start(struct sensor *s, struct why *why)
 	st->s = s;
 	st->env = (struct state_env){.root = "",
 	    .route_fd = nl_open(NETLINK_ROUTE, why),
-	    .diag_fd = nl_open(NETLINK_SOCK_DIAG, why)};
+	    .diag_fd = nl_open(NETLINK_SOCK_DIAG, why),
+	    .own_dir = settings->own_dir};
 	buf_init(&st->first, EMIT_VALUE_MAX);
 	r = findings_new(s->env, &st->findings, why);
 	if (r != 0)

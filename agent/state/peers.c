@@ -41,8 +41,19 @@ is_outbound(const struct netsocks *all, const struct netsock *s)
 	    s->local.byte, s->peer.len) != 0) && !is_inbound(all, s);
 }
 
+/* Our own line to the collector is no news. */
+static bool
+is_ours(const struct state_env *env, const char *program)
+{
+	size_t n = env->own_dir != NULL ? strlen(env->own_dir) : 0;
+
+	return n > 0 && strncmp(program, env->own_dir, n) == 0 &&
+	    strcmp(program + n, "/agent-network") == 0;
+}
+
 static int
-add_peers(const struct netsocks *socks, struct holders *h, struct facts *out)
+add_peers(const struct state_env *env, const struct netsocks *socks,
+    struct holders *h, struct facts *out)
 {
 	char program[PROGRAM_TEXT_MAX], key[PROGRAM_TEXT_MAX + 32];
 	char ip[NETSOCK_TEXT_MAX];
@@ -55,7 +66,7 @@ add_peers(const struct netsocks *socks, struct holders *h, struct facts *out)
 		if (s->inode != h->ask[k].inode)
 			continue;
 		if (h->ask[k].pid != 0 && program_of(h->ask[k].pid,
-		    program)) {
+		    program) && !is_ours(env, program)) {
 			snprintf(key, sizeof(key), "%s %u %s",
 			    s->protocol == IPPROTO_TCP ? "tcp" : "udp",
 			    s->peer_port, program);
@@ -87,7 +98,7 @@ see_peers(const struct state_env *env, struct facts *now)
 			h->ask[h->n++] = (struct holding){.inode = socks.at[i].inode};
 	if (r == 0 && h->n > 0) {
 		holders_walk(h);
-		r = add_peers(&socks, h, now);
+		r = add_peers(env, &socks, h, now);
 	}
 	netsocks_done(&socks);
 	free(h);

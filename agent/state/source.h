@@ -28,6 +28,7 @@ struct state_env {
 	const struct facts *was;
 	int route_fd;	  /* NETLINK_ROUTE; -1: none */
 	int diag_fd;	  /* NETLINK_SOCK_DIAG; -1: none */
+	const char *own_dir; /* programs of the agent; NULL: not known */
 };
 
 /* What a change means. */

@@ -29,6 +29,17 @@ def test_changes_come_with_their_cause(world, people):
                                     for s in wang.lines("signals", "--host", "sees")))
 
 
+def test_whom_a_host_talks_to_but_not_its_own_line(world, people):
+    col, wang, _ = people
+    h = world.host("talks").enrol(col).start_agent()
+    wait_for("online", lambda: wang.json("host", "show", "talks")["online"])
+    wait_for("the first look", lambda: any(s["kind"] == "facts.baseline" for s in wang.lines("signals", "--host", "talks")))
+    h.python("import socket, time\ns = socket.create_connection(('%s', %d))\ntime.sleep(120)" % (col.v4, col.API))
+    peers = wait_for("a new peer", lambda: [s for s in wang.lines("signals", "--host", "talks")
+                                            if s["kind"] == "net.peer"], 60)
+    assert len(peers) == 1 and "python" in peers[0]["text"], peers
+
+
 def test_nothing_is_lost_while_the_collector_is_away(world, people):
     col, wang, _ = people
     h = world.host("keeps").enrol(col).start_agent()

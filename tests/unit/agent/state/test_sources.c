@@ -26,7 +26,7 @@
 	"E9ufIO4ktfU2vqAbce e\n"
 
 static char top[] = "/tmp/cordon-sources-XXXXXX";
-static struct state_env env = {top, NULL, -1, -1};
+static struct state_env env = {top, NULL, -1, -1, NULL};
 
 /* PATH with TEXT; NULL: none; "-> x": a link to x. */
 static void
