@@ -203,7 +203,7 @@ foreign_line(const struct nlmsghdr *nlh, struct buf *out)
 	}
 }
 
-/* -- behind us --------------------------------------------------------------- */
+/* -- behind us ------------------------------------------------------------- */
 
 struct behind {
 	char *out;

@@ -40,7 +40,7 @@ af(size_t len)
 	return len == 4 ? AF_INET : AF_INET6;
 }
 
-/* -- routes ------------------------------------------------------------------- */
+/* -- routes ---------------------------------------------------------------- */
 
 /* RTA_VIA: a next hop of the other family (rtnetlink(7)). */
 static void
@@ -149,7 +149,7 @@ find_routers(struct netlink *route, struct ground *g)
 	return rc == ERR_AGAIN ? 0 : rc;
 }
 
-/* -- neighbours --------------------------------------------------------------- */
+/* -- neighbours ------------------------------------------------------------ */
 
 struct neighbour {
 	uint32_t device;
@@ -255,7 +255,7 @@ set_neighbour(struct netlink *route, const struct neighbour *n,
 	return netlink_ask(route, nlh, NULL, NULL, NULL);
 }
 
-/* -- the ground ----------------------------------------------------------------- */
+/* -- the ground ------------------------------------------------------------ */
 
 static const struct device *
 find_device(const struct ground *g, uint32_t index)
@@ -338,7 +338,7 @@ ground_done(struct ground *g)
 	g->nhops = 0;
 }
 
-/* -- holding -------------------------------------------------------------------- */
+/* -- holding --------------------------------------------------------------- */
 
 /* The same address is still on the same device, which has a carrier. */
 static bool
@@ -502,7 +502,7 @@ ground_trust(const struct ground *g, struct ground *trusted)
 	return 0;
 }
 
-/* -- pinning -------------------------------------------------------------------- */
+/* -- pinning --------------------------------------------------------------- */
 
 static int
 pin_hop(struct netlink *route, const struct ground *g, size_t i)
@@ -613,7 +613,7 @@ ground_unpin(struct netlink *route, bool drop, struct why *why)
 	    err_str(rc));
 }
 
-/* -- the line's devices ---------------------------------------------------------- */
+/* -- the line's devices ---------------------------------------------------- */
 
 /* An address that can talk to DEST, not one of its link alone. */
 static bool
@@ -730,7 +730,8 @@ ground_is_hop(const struct ground *g, const uint8_t *ip, size_t len)
 	size_t i;
 
 	for (i = 0; i < g->nhops; i++)
-		if (g->hops[i].len == len && memcmp(g->hops[i].ip, ip, len) == 0)
+		if (g->hops[i].len == len &&
+		    memcmp(g->hops[i].ip, ip, len) == 0)
 			return true;
 	return false;
 }

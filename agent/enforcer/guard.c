@@ -49,7 +49,7 @@ struct guard {
 	unsigned int tampers;
 };
 
-/* -- to the guard ------------------------------------------------------------ */
+/* -- to the guard ---------------------------------------------------------- */
 
 static void
 on_late(evutil_socket_t fd, short what, void *arg)
@@ -193,7 +193,7 @@ guard_follow(struct guard *g, struct isolation *i)
 	want(g, &m);
 }
 
-/* -- from the guard ----------------------------------------------------------- */
+/* -- from the guard -------------------------------------------------------- */
 
 static bool
 short_text(const char *text)
@@ -381,7 +381,7 @@ guard_join(struct guard *g, int fd, struct why *why)
 	return 0;
 }
 
-/* -- readiness and proofs ----------------------------------------------------- */
+/* -- readiness and proofs -------------------------------------------------- */
 
 static const struct {
 	const char *id;
@@ -506,7 +506,7 @@ guard_weak(const struct guard *g, guard_line_fn *fn, void *arg)
 	}
 }
 
-/* -- life ---------------------------------------------------------------------- */
+/* -- life ------------------------------------------------------------------ */
 
 int
 guard_new(struct event_base *base, Cordon__GuardMode mode,

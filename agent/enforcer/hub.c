@@ -85,7 +85,7 @@ prove(struct hub *h)
 		log_error("probes: %s", err_str(rc));
 }
 
-/* -- after each event ------------------------------------------------------- */
+/* -- after each event ------------------------------------------------------ */
 
 static void
 arm(struct hub *h)
@@ -189,7 +189,7 @@ on_opening(void *arg)
 static const struct isolation_calls isolation_calls = {on_changed, on_answer,
     on_tamper, on_diverted, on_others, on_opening};
 
-/* -- the guard and the sensors ------------------------------------------------ */
+/* -- the guard and the sensors --------------------------------------------- */
 
 static void
 on_guard_signal(void *arg, const uint8_t *data, size_t len)
@@ -301,7 +301,7 @@ on_prove_timer(evutil_socket_t fd, short what, void *arg)
 	flush(h);
 }
 
-/* -- from the network process ----------------------------------------------- */
+/* -- from the network process ---------------------------------------------- */
 
 static int
 on_order(void *arg, struct link *l, const uint8_t *payload, size_t len,
@@ -428,7 +428,7 @@ on_network_end(void *arg, struct link *l, const char *reason)
 	h->tell.network = NULL;
 }
 
-/* -- from the parent -------------------------------------------------------- */
+/* -- from the parent ------------------------------------------------------- */
 
 static int
 control_order(void *arg, const uint8_t *order, size_t len, char *text,
@@ -536,7 +536,7 @@ on_parent_end(void *arg, struct link *l, const char *reason)
 	event_base_loopexit(h->base, NULL);
 }
 
-/* -- start ------------------------------------------------------------------ */
+/* -- start ----------------------------------------------------------------- */
 
 static int
 start_timers(struct hub *h)

@@ -107,7 +107,7 @@ own_folder(const char *dir, const char *user, struct why *why)
 	return rc;
 }
 
-/* -- the two ways to start -------------------------------------------------- */
+/* -- the two ways to start ------------------------------------------------- */
 
 /*
  * Settings for --restore, from the identity file one folder up.  *OUT stays
@@ -212,7 +212,7 @@ restore(const Cordon__Settings *s, struct why *why)
 	return rc;
 }
 
-/* -- for the package --------------------------------------------------------- */
+/* -- for the package ------------------------------------------------------- */
 
 static const struct cage_config nobodys = {.owner_fd = -1};
 

@@ -61,7 +61,7 @@ is_short(struct builder *b, enum lens lens)
 	put_eq32h(b, 0);
 }
 
-/* -- answers and questions --------------------------------------------------- */
+/* -- answers and questions ------------------------------------------------- */
 
 /* HOP and nobody else; NULL: anybody. */
 typedef void talk_fn(struct builder *b, size_t chain, enum lens lens,
@@ -230,7 +230,7 @@ put_arp(struct builder *b, size_t chain, enum lens lens, enum way way)
 		arp_in(b, chain, lens);
 }
 
-/* -- neighbour discovery ------------------------------------------------------ */
+/* -- neighbour discovery --------------------------------------------------- */
 
 /* ICMPv6 that was not routed here: hop limit 255 (RFC 4861, 11.2). */
 static void
@@ -331,7 +331,8 @@ neighbours_out(struct builder *b, size_t chain, enum lens lens)
 
 		if (own->len != 16)
 			continue;
-		if (is_loose(b) && own->ip[0] == 0xfe && (own->ip[1] & 0xc0) == 0x80)
+		if (is_loose(b) && own->ip[0] == 0xfe &&
+		    (own->ip[1] & 0xc0) == 0x80)
 			router_solicit_out(b, chain, lens, own);
 		talk_out(b, chain, lens, own, &nd);
 	}
@@ -412,7 +413,7 @@ put_neighbours(struct builder *b, size_t chain, enum lens lens, enum way way)
 	}
 }
 
-/* -- DHCP --------------------------------------------------------------------- */
+/* -- DHCP ------------------------------------------------------------------ */
 
 static void
 udp_ports(struct builder *b, enum lens lens, uint32_t l4, uint16_t from,
@@ -530,7 +531,7 @@ put_dhcp(struct builder *b, size_t chain, enum lens lens, enum way way)
 	}
 }
 
-/* -- 802.1X ------------------------------------------------------------------- */
+/* -- 802.1X ---------------------------------------------------------------- */
 
 void
 put_eapol(struct builder *b, size_t chain, const struct device *d,

@@ -34,7 +34,7 @@ tell_done(struct tell *t)
 	untaken_done(&t->signals);
 }
 
-/* -- now or later ----------------------------------------------------------- */
+/* -- now or later ---------------------------------------------------------- */
 
 void
 tell_answer(struct tell *t, const struct answer *a)
@@ -145,7 +145,8 @@ tell_others(struct tell *t, const struct watch_who *who)
 	char text[256], program[WATCH_PROGRAM_MAX];
 	uint8_t bytes[1024];
 
-	if (who->pid == t->others_pid && now - t->others_ms < TELL_OTHERS_GAP_MS)
+	if (who->pid == t->others_pid &&
+	    now - t->others_ms < TELL_OTHERS_GAP_MS)
 		return;
 	t->others_pid = who->pid;
 	t->others_ms = now;

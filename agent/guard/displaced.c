@@ -61,7 +61,7 @@ displaced_clear(struct displaced_list *l)
 		displaced_drop(l, &l->at[l->n - 1]);
 }
 
-/* -- making room ------------------------------------------------------------- */
+/* -- making room ----------------------------------------------------------- */
 
 static void
 ask_link(struct displaced_list *l, struct displaced *d, uint32_t device,
@@ -128,7 +128,7 @@ displaced_have_program(struct displaced_list *l, uint32_t id, int fd)
 	return any;
 }
 
-/* -- putting back ------------------------------------------------------------ */
+/* -- putting back ---------------------------------------------------------- */
 
 void
 displaced_put_back(struct displaced_list *l, struct displaced *d)

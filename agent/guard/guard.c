@@ -63,7 +63,7 @@ struct guard {
 	size_t nfound;
 };
 
-/* -- lists ------------------------------------------------------------------- */
+/* -- lists ----------------------------------------------------------------- */
 
 static struct cover *
 find_cover(struct guard *g, uint32_t index)
@@ -100,7 +100,7 @@ note(struct guard *g, const char *what, const char *device, uint32_t program,
 	f->repaired = repaired;
 }
 
-/* -- covering ------------------------------------------------------------------ */
+/* -- covering -------------------------------------------------------------- */
 
 /*
  * A device below one with a program takes none: the kernel says EEXIST.
@@ -278,7 +278,7 @@ uncover_all(struct guard *g)
 		drop_cover(g, &g->cover[g->ncover - 1]);
 }
 
-/* -- maps that lead to our devices -------------------------------------------- */
+/* -- maps that lead to our devices ----------------------------------------- */
 
 static void
 look_at_maps(struct guard *g)
@@ -329,7 +329,7 @@ guard_map_take(struct guard *g, uint32_t id, int fd)
 	close(fd);
 }
 
-/* -- orders ----------------------------------------------------------------- */
+/* -- orders ---------------------------------------------------------------- */
 
 static void
 look_later(struct guard *g)
@@ -492,7 +492,7 @@ guard_link_take(struct guard *g, const struct ipc_guard_link *m, int fd)
 	g->calls->changed(g->arg);
 }
 
-/* -- looking ----------------------------------------------------------------- */
+/* -- looking --------------------------------------------------------------- */
 
 /*
  * A queue that somebody else holds is told when it stays so: our own of a
@@ -634,7 +634,7 @@ on_rtnl(evutil_socket_t fd, short what, void *arg)
 	rtnl_read(g->rtnl, &calls, g);
 }
 
-/* -- telling ---------------------------------------------------------------- */
+/* -- telling --------------------------------------------------------------- */
 
 /* Room for all that a state points at. */
 struct telling {
@@ -719,7 +719,7 @@ guard_pack(struct guard *g, struct buf *out)
 	return rc;
 }
 
-/* -- life ------------------------------------------------------------------- */
+/* -- life ------------------------------------------------------------------ */
 
 int
 guard_new(struct event_base *base, const struct guard_calls *calls,

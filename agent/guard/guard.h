@@ -24,8 +24,8 @@ struct guard;
 struct guard_calls {
 	/* guard_pack has something new to tell. */
 	void (*changed)(void *arg);
-	/* Ask for a descriptor of XDP program ID (guard_program_take brings it);
-	 * 0: all that were asked for are not needed any more. */
+	/* Ask for a descriptor of XDP program ID (guard_program_take brings
+	 * it); 0: all that were asked for are not needed any more. */
 	void (*ask_program)(void *arg, uint32_t id);
 	/* Ask for a link that holds one (guard_link_take brings it). */
 	void (*ask_link)(void *arg, const struct ipc_guard_link *m);

@@ -74,7 +74,7 @@ ask_map(void *arg, uint32_t after)
 static const struct guard_calls calls = {on_changed, ask_program, ask_link,
     ask_map};
 
-/* -- from the enforcer ------------------------------------------------------- */
+/* -- from the enforcer ----------------------------------------------------- */
 
 static void
 on_apply(evutil_socket_t fd, short what, void *arg)
@@ -136,7 +136,7 @@ on_enforcer_end(void *arg, struct link *l, const char *reason)
 	link_free(&h->enforcer);
 }
 
-/* -- from the parent --------------------------------------------------------- */
+/* -- from the parent ------------------------------------------------------- */
 
 static int
 on_peer(void *arg, struct link *l, const uint8_t *payload, size_t len, int fd,
@@ -208,7 +208,7 @@ static const struct link_kind parent_kinds[] = {
 	{0, NULL, 0, 0, NULL, NULL, false},
 };
 
-/* -- life ------------------------------------------------------------------- */
+/* -- life ------------------------------------------------------------------ */
 
 int
 hub_run(int parent_fd, struct why *why)

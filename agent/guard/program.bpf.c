@@ -308,7 +308,7 @@ packet_passes(struct flow *f)
 	return *first >> 4 == 6 ? ip6_passes(f, false) : ip4_passes(f, false);
 }
 
-/* -- coming in --------------------------------------------------------------- */
+/* -- coming in ------------------------------------------------------------- */
 
 inline_ struct flow
 flow_in(struct xdp_md *x)
@@ -348,7 +348,7 @@ cordon_in_any(struct xdp_md *x)
 	return XDP_PASS;
 }
 
-/* -- going out --------------------------------------------------------------- */
+/* -- going out ------------------------------------------------------------- */
 
 /* Either verdict ends the hook: no other tc program runs after this one. */
 inline_ int

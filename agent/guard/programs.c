@@ -161,7 +161,7 @@ programs_out(const struct programs *p, enum shape shape)
 	return p->out[shape];
 }
 
-/* -- links ------------------------------------------------------------------ */
+/* -- links ----------------------------------------------------------------- */
 
 static int
 hang(int program, uint32_t index, enum bpf_attach_type where, uint32_t flags,

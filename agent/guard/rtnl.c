@@ -154,7 +154,7 @@ ask(struct rtnl *r, struct nlmsghdr *nlh, message_fn *fn, void *arg)
 	return rc;
 }
 
-/* -- devices ---------------------------------------------------------------- */
+/* -- devices --------------------------------------------------------------- */
 
 static uint32_t
 u32(const struct nlattr *a)
@@ -316,7 +316,7 @@ rtnl_filter_delete(struct rtnl *r, const struct tcmsg *at, const char *kind)
 	return ask(r, nlh, NULL, NULL);
 }
 
-/* -- events ----------------------------------------------------------------- */
+/* -- events ---------------------------------------------------------------- */
 
 static void
 on_filter(const struct nlmsghdr *nlh, const struct rtnl_calls *calls,

@@ -136,7 +136,8 @@ read_all(struct spool *s, struct reading *g, struct buf *out, uint64_t *last,
 	if (g->from > s->synced)
 		return ERR_NOENT;
 	buf_init(&g->batch, SPOOL_BATCH_BYTES);
-	for (i = spool_find(s, g->from); i < s->nseg && !g->full && rc == 0; i++) {
+	for (i = spool_find(s, g->from); i < s->nseg && !g->full && rc == 0;
+	    i++) {
 		if (g->severe && s->seg[i].count == s->seg[i].low)
 			continue;
 		rc = read_segment(s, i, g);

@@ -71,7 +71,8 @@ continued(const struct slice *text)
 {
 	struct slice rest = *text, line, all = {text->at, 0};
 
-	while (slice_line(&rest, &line) && line.len > 0 && slice_blank(line.at[0]))
+	while (slice_line(&rest, &line) && line.len > 0 &&
+	    slice_blank(line.at[0]))
 		all.len = (size_t)(rest.at - all.at);
 	return all;
 }

@@ -39,9 +39,10 @@ struct packages_from {
 };
 
 /*
- * ERR_NOENT: neither dpkg nor rpm here; ERR_LIMIT, ERR_NOMEM, ERR_IO.  A list of a
- * package that cannot be read is passed over.  Our lists count only when
- * their folder and the list belong to root and nobody else can write them.
+ * ERR_NOENT: neither dpkg nor rpm here; ERR_LIMIT, ERR_NOMEM, ERR_IO.  A
+ * list of a package that cannot be read is passed over.  Our lists count
+ * only when their folder and the list belong to root and nobody else can
+ * write them.
  */
 int packages_read(const struct packages_from *from, struct packages **out,
     struct why *why);

@@ -121,7 +121,7 @@ find_child(struct family *f, enum ipc_peer peer)
 	return NULL;
 }
 
-/* -- signals to the network process ------------------------------------------ */
+/* -- signals to the network process ---------------------------------------- */
 
 /* Those from the NTH on. */
 static void
@@ -151,7 +151,7 @@ tell(struct family *f, const char *kind, const char *object, const char *text)
 	buf_done(&b);
 }
 
-/* -- what children say -------------------------------------------------------- */
+/* -- what children say ----------------------------------------------------- */
 
 /* The guard is more than is needed: nobody waits for it. */
 static void
@@ -370,7 +370,7 @@ on_link_end(void *arg, struct link *l, const char *reason)
 	}
 }
 
-/* -- wiring ------------------------------------------------------------------- */
+/* -- wiring ---------------------------------------------------------------- */
 
 static void
 send_peer(struct child *c, enum ipc_peer peer, int fd)
@@ -417,7 +417,7 @@ wire(struct child *c)
 		send_peer(c, IPC_PEER_CONTROL, f->o.control_fd);
 }
 
-/* -- starting ----------------------------------------------------------------- */
+/* -- starting -------------------------------------------------------------- */
 
 static int
 send_settings(struct child *c, struct why *why)
@@ -536,7 +536,7 @@ on_restart(evutil_socket_t fd, short what, void *arg)
 	start_or_later(arg);
 }
 
-/* -- ends --------------------------------------------------------------------- */
+/* -- ends ------------------------------------------------------------------ */
 
 static void
 stopped_all(struct family *f)
@@ -645,7 +645,7 @@ family_stop(struct family *f)
 	stopped_all(f);
 }
 
-/* -- life --------------------------------------------------------------------- */
+/* -- life ------------------------------------------------------------------ */
 
 static void
 init_child(struct family *f, size_t at, enum ipc_peer peer, const char *name,

@@ -90,7 +90,7 @@ notify_systemd(const char *text)
 		log_debug("%s", why.text);
 }
 
-/* -- the descriptor store ----------------------------------------------------- */
+/* -- the descriptor store -------------------------------------------------- */
 
 static bool
 store_name_valid(const char *name)

@@ -23,7 +23,7 @@
 
 extern const struct sensor_kind backup_sensor;
 
-/* -- what a folder of sets says; pure, for tests ---------------------------- */
+/* -- what a folder of sets says; pure, for tests --------------------------- */
 
 struct backup_state {
 	bool any;	     /* there is a set */

@@ -57,7 +57,7 @@ struct bypass {
 	char text[PACKET_TEXT_MAX];
 };
 
-/* -- what is there -------------------------------------------------------------- */
+/* -- what is there --------------------------------------------------------- */
 
 static struct thing *
 add(struct bypass *b, enum kind kind)
@@ -161,7 +161,7 @@ same(const struct thing *a, const struct thing *b)
 	    a->hook.place == b->hook.place));
 }
 
-/* -- whose it is ------------------------------------------------------------------ */
+/* -- whose it is ----------------------------------------------------------- */
 
 /* Our guard, and not somebody who calls himself so: same program, same
  * parent as ours. */
@@ -267,7 +267,7 @@ find_holders(struct bypass *b, bool xsk)
 	}
 }
 
-/* -- telling ---------------------------------------------------------------------- */
+/* -- telling --------------------------------------------------------------- */
 
 static void
 describe(const struct bypass *b, const struct thing *t, char *what,
@@ -349,7 +349,7 @@ tell_rest(struct sensor *s, size_t n)
 	emit_send(s->env->out, &out);
 }
 
-/* -- looking ---------------------------------------------------------------------- */
+/* -- looking --------------------------------------------------------------- */
 
 /* Nobody has it any more, or it is one that our guard is just closing. */
 static bool

@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/kinds.h"
 #include "agent/sensors/emit.h"
 #include "agent/sensors/entry.h"
 #include "agent/sensors/path.h"
 #include "common/base/clock.h"
+#include "common/base/kinds.h"
 #include "common/base/log.h"
 
 struct waiting {

@@ -44,7 +44,7 @@ add(struct hooks *out, const struct hook *h)
 		out->at[out->n++] = *h;
 }
 
-/* -- messages ------------------------------------------------------------------- */
+/* -- messages -------------------------------------------------------------- */
 
 void
 hooks_parse_link(const struct nlmsghdr *nlh, struct hooks *out)
@@ -155,7 +155,7 @@ on_filter(void *arg, const struct nlmsghdr *nlh)
 	hooks_parse_filter(nlh, l->name, l->out);
 }
 
-/* -- asking -------------------------------------------------------------------- */
+/* -- asking ---------------------------------------------------------------- */
 
 /* What the kernel refuses (a discipline without filters) is not there. */
 static int

@@ -4,8 +4,8 @@
  * takes hold of another process or becomes root.  Told by the kernel's
  * process connector; where that is refused, by the starts of programs that
  * the files sensor's fanotify sees (then without forks and user ids; names
- * and tracing by a look at all processes now and then).  A walk over /proc at the start, after a loss, and with each
- * periodic rescan finds what no event told.
+ * and tracing by a look at all processes now and then).  A walk over /proc
+ * at the start, after a loss, and now and then finds what no event told.
  *
  * Writes to another process's memory are told by no kernel interface that
  * needs no module: only the ptrace that usually comes before.  fanotify

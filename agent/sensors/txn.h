@@ -3,7 +3,8 @@
  * Package transactions: a run of dpkg, which holds its lock from its first
  * step to its last, with all that runs below it; several runs below one
  * apt-get belong together.  rpm (also inside dnf5 and the like) is taken
- * in the same way: "dpkg" below is whatever unpacks.  Found by who did a change, never by its text.
+ * in the same way: "dpkg" below is whatever unpacks.  Found by who did a
+ * change, never by its text.
  */
 #ifndef CORDON_SENSORS_TXN_H
 #define CORDON_SENSORS_TXN_H

@@ -200,8 +200,8 @@ load_all(struct unsent *k, unsent_load_fn *load, void *arg)
 }
 
 int
-unsent_open(const char *dir, unsent_load_fn *load, void *arg, struct unsent **out,
-    struct why *why)
+unsent_open(const char *dir, unsent_load_fn *load, void *arg,
+    struct unsent **out, struct why *why)
 {
 	char path[PATH_LEN], name[32];
 	struct unsent *k = calloc(1, sizeof(*k));

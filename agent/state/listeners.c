@@ -167,7 +167,8 @@ ask_holders(const struct state_env *env, const struct sightings *s,
 
 	for (i = 0; i < s->n && h->n < HOLDERS_MAX; i++)
 		if (!known_program(env->was, &s->at[i], program, &pid))
-			h->ask[h->n++] = (struct holding){.inode = s->at[i].inode};
+			h->ask[h->n++] = (struct holding){
+			    .inode = s->at[i].inode};
 	if (h->n > 0)
 		holders_walk(h);
 }

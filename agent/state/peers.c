@@ -95,7 +95,8 @@ see_peers(const struct state_env *env, struct facts *now)
 		    NETSOCK_ESTABLISHED, &socks);
 	for (i = 0; i < socks.n && r == 0 && h->n < HOLDERS_MAX; i++)
 		if (is_outbound(&socks, &socks.at[i]))
-			h->ask[h->n++] = (struct holding){.inode = socks.at[i].inode};
+			h->ask[h->n++] = (struct holding){
+			    .inode = socks.at[i].inode};
 	if (r == 0 && h->n > 0) {
 		holders_walk(h);
 		r = add_peers(env, &socks, h, now);

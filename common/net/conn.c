@@ -133,7 +133,7 @@ conn_end(struct conn *c, const char *reason)
 	leave(c);
 }
 
-/* -- reading ---------------------------------------------------------------- */
+/* -- reading --------------------------------------------------------------- */
 
 /*
  * The next whole frame, its payload lent until it is drained.  ERR_AGAIN:
@@ -213,7 +213,7 @@ on_read(struct bufferevent *bev, void *arg)
 	leave(c);
 }
 
-/* -- ending ----------------------------------------------------------------- */
+/* -- ending ---------------------------------------------------------------- */
 
 /* All was sent: say so, and let the peer close first so that nothing that
  * is still on its way to it is lost to a reset. */
@@ -271,7 +271,7 @@ conn_finish(struct conn *c, const char *reason)
 	leave(c);
 }
 
-/* -- TLS -------------------------------------------------------------------- */
+/* -- TLS ------------------------------------------------------------------- */
 
 static void
 tls_reason(struct conn *c, char *out, size_t size)
@@ -405,7 +405,7 @@ fail:
 	return ERR_NOMEM;
 }
 
-/* -- starting --------------------------------------------------------------- */
+/* -- starting -------------------------------------------------------------- */
 
 static struct conn *
 new_conn(struct event_base *base, SSL_CTX *ctx, const struct conn_limits *lim,
@@ -538,7 +538,7 @@ conn_connect(struct event_base *base, struct ssl_ctx_st *ctx,
 	return c;
 }
 
-/* -- while it is up --------------------------------------------------------- */
+/* -- while it is up -------------------------------------------------------- */
 
 int
 conn_send(struct conn *c, uint16_t kind, const void *payload, size_t len)

@@ -79,7 +79,7 @@ link_check(const struct link_kind *table, void *arg, uint32_t kind,
 	return NULL;
 }
 
-/* -- the queue -------------------------------------------------------------- */
+/* -- the queue ------------------------------------------------------------- */
 
 static void
 queue_drop_first(struct link *l)
@@ -126,7 +126,7 @@ queue_add(struct link *l, uint32_t kind, const void *payload, size_t len,
 	return 0;
 }
 
-/* -- ending ----------------------------------------------------------------- */
+/* -- ending ---------------------------------------------------------------- */
 
 static void
 release(struct link *l)
@@ -158,7 +158,7 @@ end(struct link *l, const char *reason)
 		l->on_end(l->arg, l, reason);
 }
 
-/* -- sending ---------------------------------------------------------------- */
+/* -- sending --------------------------------------------------------------- */
 
 /* 0, ERR_AGAIN or ERR_CLOSED. */
 static int
@@ -244,7 +244,7 @@ link_send(struct link *l, uint32_t kind, const void *payload, size_t len,
 	return err;
 }
 
-/* -- receiving -------------------------------------------------------------- */
+/* -- receiving ------------------------------------------------------------- */
 
 /* Take the descriptors out of MSG: the first one, if it is the only one. */
 static int
@@ -357,7 +357,7 @@ on_read(evutil_socket_t fd, short what, void *arg)
 	leave(l);
 }
 
-/* -- life ------------------------------------------------------------------- */
+/* -- life ------------------------------------------------------------------ */
 
 struct link *
 link_new(struct event_base *base, int fd, const char *name,

@@ -207,7 +207,7 @@ narrow(const struct target *t, bool pass_on, struct why *why)
 	return 0;
 }
 
-/* -- reading back ----------------------------------------------------------- */
+/* -- reading back ---------------------------------------------------------- */
 
 static void
 see_line(struct seen *s, const char *line)

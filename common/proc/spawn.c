@@ -42,7 +42,7 @@ add_env(char **env, size_t *n, const char *name)
 		env[(*n)++] = (char *)(uintptr_t)(value - strlen(name) - 1);
 }
 
-/* -- in the child ----------------------------------------------------------- */
+/* -- in the child ---------------------------------------------------------- */
 
 static void
 reset_signals(bool shielded)
@@ -115,7 +115,7 @@ fail:
 	_exit(EXIT_NO_EXEC);
 }
 
-/* -- in the parent ---------------------------------------------------------- */
+/* -- in the parent --------------------------------------------------------- */
 
 /* 0 when execve went well: the pipe closed without a word. */
 static int

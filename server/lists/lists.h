@@ -35,7 +35,7 @@ struct lists_import {
  */
 int lists_import(struct lists_import *im, const char *file, struct why *why);
 
-/* -- serving: on the writer thread ------------------------------------------ */
+/* -- serving: on the writer thread ----------------------------------------- */
 
 /* Is there any list? */
 bool lists_any(const char *folder);

@@ -105,7 +105,7 @@ str(const json_t *row, const char *key)
 	return text != NULL ? text : "";
 }
 
-/* -- cells: each draws KEY of ROW; TREE is the whole record ------------------ */
+/* -- cells: each draws KEY of ROW; TREE is the whole record ---------------- */
 
 typedef void cell_fn(struct page *p, const json_t *tree, const json_t *row,
     const char *key);
@@ -312,7 +312,7 @@ cell_findings(struct page *p, const json_t *tree, const json_t *row,
 	put(p, "</td>");
 }
 
-/* -- sections ---------------------------------------------------------------- */
+/* -- sections -------------------------------------------------------------- */
 
 static const struct section {
 	enum say title;

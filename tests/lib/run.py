@@ -117,9 +117,10 @@ def count(totals, path, result):
     bad = 0
     for c in cases:
         label = "%s::%s" % (c.get("classname"), c.get("name"))
-        if c.find("failure") is not None or c.find("error") is not None:
+        red = c.find("failure") if c.find("failure") is not None else c.find("error")
+        if red is not None:
             bad += 1
-            totals.red.append(label)
+            totals.red.append("%s: %s" % (label, " ".join((red.get("message") or "").split())[:1000]))
         elif c.find("skipped") is not None:
             totals.skipped.append("%s: %s" % (label, c.find("skipped").get("message")))
         else:

@@ -69,7 +69,7 @@ send_fd(int fd, uint32_t kind, const void *data, size_t len, int pass)
 		printf("error\twhat=send\twhy=%s\n", strerror(errno));
 }
 
-/* -- the enforcer's life ---------------------------------------------------- */
+/* -- the enforcer's life --------------------------------------------------- */
 
 static void
 send_settings(int to)
@@ -190,7 +190,7 @@ open_control(const char *path)
 		die("control socket", NULL);
 }
 
-/* -- orders ----------------------------------------------------------------- */
+/* -- orders ---------------------------------------------------------------- */
 
 static void
 send_last(void)
@@ -209,7 +209,7 @@ send_last(void)
 	free(bytes);
 }
 
-/* -- control socket ---------------------------------------------------------- */
+/* -- control socket -------------------------------------------------------- */
 
 static void
 control(uint32_t kind, const void *data, size_t len)
@@ -264,7 +264,7 @@ offline(const char *path)
 	buf_done(&b);
 }
 
-/* -- events ------------------------------------------------------------------- */
+/* -- events ---------------------------------------------------------------- */
 
 /* What the parent hears: ready, and a socket to keep. */
 static ssize_t
@@ -340,7 +340,7 @@ hear_guard(void)
 	}
 }
 
-/* -- commands ------------------------------------------------------------------ */
+/* -- commands -------------------------------------------------------------- */
 
 static void
 raw(char *words)

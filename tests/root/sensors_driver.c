@@ -85,7 +85,7 @@ send_msg(int fd, uint32_t kind, const ProtobufCMessage *msg)
 	free(data);
 }
 
-/* -- printing ------------------------------------------------------------------ */
+/* -- printing -------------------------------------------------------------- */
 
 static void
 put_text(const char *key, const char *text)
@@ -283,7 +283,7 @@ on_message(uint32_t kind, const uint8_t *data, size_t len)
 	}
 }
 
-/* -- commands -------------------------------------------------------------------- */
+/* -- commands -------------------------------------------------------------- */
 
 static void
 link_network(void)
@@ -379,7 +379,7 @@ command(char *line)
 	}
 }
 
-/* -- life -------------------------------------------------------------------------- */
+/* -- life ------------------------------------------------------------------ */
 
 static void
 start(void)

@@ -204,7 +204,7 @@ static const struct link_kind parent_table[] = {
 	{0, NULL, 0, 0, NULL, NULL, false},
 };
 
-/* -- life -------------------------------------------------------------------- */
+/* -- life ------------------------------------------------------------------ */
 
 static void
 open_tally(const char *dir)

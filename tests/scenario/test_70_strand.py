@@ -184,9 +184,9 @@ while True:
 
 @pytest.mark.parametrize("way", ["by-the-router", "on-link"])
 def test_addresses_of_router_advertisements_do_not_run_out(world, people, peer, way):
-    """SLAAC with a prefix that is good for 6 s only: alive after 12 s of isolation, because the next ones come in."""
+    """SLAAC with a prefix that is good for 10 s only: alive after 20 s of isolation, because the next ones come in."""
     col, wang, _ = people
-    life, name = 6, "slaac-" + way
+    life, name = 10, "slaac-" + way
     peer.run(["sysctl", "-qw", "net.ipv6.conf.all.forwarding=1"])
     h = world.host(name).enrol(col, v6=True)
     h.ip("addr", "flush", "dev", "eth0", "scope", "global")

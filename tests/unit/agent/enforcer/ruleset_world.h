@@ -27,7 +27,7 @@
 
 #define UID 990
 
-/* -- a small nf_tables ------------------------------------------------------- */
+/* -- a small nf_tables ----------------------------------------------------- */
 
 struct packet {
 	uint8_t link[14 + 4 + 600];
@@ -168,7 +168,7 @@ run_chain(const struct ruleset *rs, size_t c, const struct packet *p)
 	return CONTINUE;
 }
 
-/* -- an order and packets ------------------------------------------------------ */
+/* -- an order and packets -------------------------------------------------- */
 
 static uint8_t c4[4] = {10, 9, 0, 2}, net4[4] = {10, 7, 0, 0};
 static uint8_t c6[16] = {0xfd, 9, [15] = 2};

@@ -423,7 +423,7 @@ disk_renameat(int from_at, const char *from, int to_at, const char *to)
 	return disk_renameat2(from_at, from, to_at, to, 0);
 }
 
-/* -- the cut ---------------------------------------------------------------- */
+/* -- the cut --------------------------------------------------------------- */
 
 enum cut {
 	CUT_KILL,     /* only the process went: all is there */

@@ -78,7 +78,7 @@ give(struct spool *to, uint64_t serial)
 	return spool_add(to, &sig, &why);
 }
 
-/* -- what is there after a cut ---------------------------------------------- */
+/* -- what is there after a cut --------------------------------------------- */
 
 struct found {
 	bool number[NUMBERS], serial[NUMBERS];
@@ -188,7 +188,7 @@ after_call(void)
 	}
 }
 
-/* -- what happens meanwhile --------------------------------------------------- */
+/* -- what happens meanwhile ------------------------------------------------ */
 
 static void
 add(void)

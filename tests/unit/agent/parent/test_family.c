@@ -31,7 +31,7 @@
 #include "common/base/log.h"
 #include "common/proc/link.h"
 
-/* -- as a child -------------------------------------------------------------- */
+/* -- as a child ------------------------------------------------------------ */
 
 static const char *folder; /* of this child */
 
@@ -180,7 +180,7 @@ child(void)
 	return 6;
 }
 
-/* -- as the parent ------------------------------------------------------------ */
+/* -- as the parent --------------------------------------------------------- */
 
 static char dir[64]; /* short, so that it fits a message */
 static struct event_base *base;

@@ -85,7 +85,7 @@ test_password_and_shell(void **state)
 	assert_false(shell_is_login("/bin/sync"));
 }
 
-/* -- a host in a folder ------------------------------------------------------ */
+/* -- a host in a folder ---------------------------------------------------- */
 
 static char dir[] = "/tmp/cordon-accounts-XXXXXX";
 static char paths[5][64];

@@ -86,7 +86,7 @@ test_holders(void **state)
 	assert_int_equal(holders_parse_fdinfo("pos:\t0\n", "prog_id:"), 0);
 }
 
-/* -- messages ------------------------------------------------------------------ */
+/* -- messages -------------------------------------------------------------- */
 
 static union {
 	struct nlmsghdr nlh;

@@ -29,7 +29,7 @@
 #include "agent/sensors/who.h"
 #include "common/base/clock.h"
 
-/* -- fanotify ------------------------------------------------------------------ */
+/* -- fanotify -------------------------------------------------------------- */
 
 #define NAME "file"
 #define HANDLE 8
@@ -120,7 +120,7 @@ test_event_bad(void **state)
 	}
 }
 
-/* -- /proc ---------------------------------------------------------------------- */
+/* -- /proc ----------------------------------------------------------------- */
 
 static void
 test_proc_texts(void **state)
@@ -213,7 +213,7 @@ test_who_was_told(void **state)
 	lineage_free(&l);
 }
 
-/* -- pending ---------------------------------------------------------------------- */
+/* -- pending --------------------------------------------------------------- */
 
 static void
 test_pending(void **state)
@@ -264,7 +264,7 @@ test_pending(void **state)
 	pending_free(&p);
 }
 
-/* -- meaning ---------------------------------------------------------------------- */
+/* -- meaning --------------------------------------------------------------- */
 
 static void
 test_change_kinds(void **state)
@@ -316,7 +316,7 @@ test_package_list(void **state)
 	assert_false(own_listed("short", "/usr/bin/x", md5));
 }
 
-/* -- without privileges: inotify -------------------------------------------------- */
+/* -- without privileges: inotify ------------------------------------------- */
 
 static int
 unprivileged(const char *dir)

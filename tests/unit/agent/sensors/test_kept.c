@@ -35,7 +35,7 @@ static char asked_id[ID_MAX];
 static uint32_t asked_seq;
 static unsigned int asked, refused;
 
-/* -- what it says ------------------------------------------------------------ */
+/* -- what it says ---------------------------------------------------------- */
 
 static int
 heard(void *arg, uint32_t kind, const void *data, size_t len)
@@ -67,7 +67,7 @@ listen_to(void)
 		;
 }
 
-/* -- what it is told ----------------------------------------------------------- */
+/* -- what it is told ------------------------------------------------------- */
 
 struct told {
 	const char *id, *tree;
@@ -167,7 +167,7 @@ there(const char *name)
 	return file_exists(path);
 }
 
-/* -- tests ------------------------------------------------------------------- */
+/* -- tests ----------------------------------------------------------------- */
 
 static void
 test_whole(void **state)
@@ -273,7 +273,7 @@ test_changed_on_disk(void **state)
 	cordon__tree_head__free_unpacked(h, NULL);
 }
 
-/* -- around them --------------------------------------------------------------- */
+/* -- around them ----------------------------------------------------------- */
 
 static int
 begin(void **state)

@@ -233,7 +233,7 @@ test_names(void **state)
 	assert_true(package_list_name("libc++1_1%3a14.0-1~x+b1_amd64.sums"));
 }
 
-/* -- around them --------------------------------------------------------------- */
+/* -- around them ----------------------------------------------------------- */
 
 static int
 begin(void **state)

@@ -114,7 +114,7 @@ test_escape(void **state)
 	assert_int_equal(picture_unescape(back, 64, "\\x00", 4), ERR_SYNTAX);
 }
 
-/* -- comparing ------------------------------------------------------------------ */
+/* -- comparing ------------------------------------------------------------- */
 
 #define FILES 4
 static struct entry entry[FILES];

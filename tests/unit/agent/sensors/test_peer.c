@@ -100,7 +100,7 @@ test_settings(void **state)
 	assert_int_equal(peer_check_settings(&s, &why), ERR_RANGE);
 }
 
-/* -- outbox ----------------------------------------------------------------------- */
+/* -- outbox ---------------------------------------------------------------- */
 
 struct sink {
 	size_t n, takes;

@@ -109,7 +109,7 @@ teardown(void **state)
 	return system(cmd);
 }
 
-/* -- programs ---------------------------------------------------------------- */
+/* -- programs -------------------------------------------------------------- */
 
 static void
 test_settings(void **state)
@@ -169,7 +169,7 @@ test_program_io(void **state)
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
-/* -- enrol -------------------------------------------------------------------- */
+/* -- enrol ----------------------------------------------------------------- */
 
 static void
 enrolled(Cordon__Enrolled *e, Cordon__Endpoint *at, Cordon__Endpoint **list)
@@ -311,7 +311,7 @@ test_enrol_refuses(void **state)
 	assert_false(file_exists(in_dir(IDENTITY_FILE)));
 }
 
-/* -- the control socket --------------------------------------------------------- */
+/* -- the control socket ---------------------------------------------------- */
 
 /* A stand-in for the enforcer: one question, this answer; its pid. */
 static pid_t

@@ -30,7 +30,7 @@ static char dir[] = "/tmp/cordon-conn-XXXXXX";
 static struct event_base *base;
 static uint8_t ca_sum[32], other_sum[32];
 
-/* -- certificates ----------------------------------------------------------- */
+/* -- certificates ---------------------------------------------------------- */
 
 static const char *
 path(const char *name)
@@ -129,7 +129,7 @@ teardown(void **state)
 	return system(cmd);
 }
 
-/* -- one pair of connections ------------------------------------------------ */
+/* -- one pair of connections ----------------------------------------------- */
 
 struct side {
 	struct conn *c;

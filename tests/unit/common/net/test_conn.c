@@ -2,7 +2,7 @@
 /* Connections: who is let in, and frames. */
 #include "tests/unit/common/net/conn_world.h"
 
-/* -- who is let in ---------------------------------------------------------- */
+/* -- who is let in --------------------------------------------------------- */
 
 struct who {
 	const char *title;
@@ -182,7 +182,7 @@ test_bad_files(void **state)
 	assert_null(ctx);
 }
 
-/* -- frames ----------------------------------------------------------------- */
+/* -- frames ---------------------------------------------------------------- */
 
 static bool
 ten_frames(const struct pair *p)

@@ -2,7 +2,7 @@
 /* Connections: time, bounds, and how they end. */
 #include "tests/unit/common/net/conn_world.h"
 
-/* -- time ------------------------------------------------------------------- */
+/* -- time ------------------------------------------------------------------ */
 
 static void
 test_handshake_timeout(void **state)
@@ -92,7 +92,7 @@ test_connect_fails(void **state)
 	finish(&p);
 }
 
-/* -- bounds and backpressure ------------------------------------------------ */
+/* -- bounds and backpressure ----------------------------------------------- */
 
 static void
 test_queue_bound(void **state)
@@ -184,7 +184,7 @@ test_end_while_paused(void **state)
 	finish(&p);
 }
 
-/* -- ending ----------------------------------------------------------------- */
+/* -- ending ---------------------------------------------------------------- */
 
 static int
 refuse(struct side *s, struct why *why)

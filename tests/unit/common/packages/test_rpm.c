@@ -14,7 +14,7 @@
 #define SHA \
 	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
-/* -- making one ------------------------------------------------------------- */
+/* -- making one ------------------------------------------------------------ */
 
 static uint8_t index_of[64 * 16], data[4096], whole[8192];
 static size_t tags, used;
@@ -82,7 +82,7 @@ with_files(void)
 	tag(1029, 1, 3, "\0\0\0", 3);
 }
 
-/* -- tests ------------------------------------------------------------------ */
+/* -- tests ----------------------------------------------------------------- */
 
 static void
 test_good(void **state)

@@ -280,7 +280,7 @@ test_refuses(void **state)
 	assert_int_equal(status, 0);
 }
 
-/* -- the filter ------------------------------------------------------------- */
+/* -- the filter ------------------------------------------------------------ */
 
 static const struct syscall_rule rules[] = {
 	{"getpgid", "test"},

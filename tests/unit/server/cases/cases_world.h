@@ -93,7 +93,7 @@ put_stage(const char *name, enum stage s)
 	    "'%s'", (int)s, (long long)w.clock.wall_ms, name);
 }
 
-/* -- calls ------------------------------------------------------------------ */
+/* -- calls ----------------------------------------------------------------- */
 
 static int
 stage_job(struct db *db, void *arg)

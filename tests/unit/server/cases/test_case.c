@@ -118,7 +118,7 @@ test_fact_is_kept_once(void **state)
 	assert_int_equal(audited("case.fact"), 2); /* with "detected" */
 }
 
-/* -- read off the hosts ------------------------------------------------------ */
+/* -- read off the hosts ---------------------------------------------------- */
 
 static int
 derive_job(struct db *db, void *arg)
@@ -224,7 +224,7 @@ test_derive_untouched(void **state)
 	assert_int_equal(state_of_case(id), CASE_CONTAINING);
 }
 
-/* -- closed ------------------------------------------------------------------ */
+/* -- closed ---------------------------------------------------------------- */
 
 static int
 close_job(struct db *db, void *arg)

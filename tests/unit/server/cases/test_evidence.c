@@ -230,7 +230,7 @@ test_kept_is_of_this_cut(void **state)
 	assert_false(is_kept(case_a, "H-a"));
 }
 
-/* -- waivers ----------------------------------------------------------------- */
+/* -- waivers --------------------------------------------------------------- */
 
 static int
 waive_job(struct db *db, void *arg)

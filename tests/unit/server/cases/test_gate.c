@@ -296,7 +296,7 @@ test_silent_after_red(void **state)
 	assert_int_equal(run_state(id), OUTCOME_FAIL);
 }
 
-/* -- waivers ----------------------------------------------------------------- */
+/* -- waivers --------------------------------------------------------------- */
 
 static int
 waive_job(struct db *db, void *arg)

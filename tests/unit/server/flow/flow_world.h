@@ -103,7 +103,7 @@ frame(const char *host_id, uint16_t kind, const ProtobufCMessage *msg)
 	return rc;
 }
 
-/* -- signals ----------------------------------------------------------------- */
+/* -- signals --------------------------------------------------------------- */
 
 /* The chain as agent.proto says: SHA-256(before || packed, chain empty). */
 static void
@@ -209,7 +209,7 @@ stored(void)
 	return sql_int("SELECT count(*) FROM signals WHERE number > 0");
 }
 
-/* -- plans ------------------------------------------------------------------- */
+/* -- plans ----------------------------------------------------------------- */
 
 static int
 flow_make_job(struct db *db, void *arg)

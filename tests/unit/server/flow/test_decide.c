@@ -232,7 +232,7 @@ test_somebody_is_at_it(void **state)
 	assert_int_equal(stored(), COUNT(s));
 }
 
-/* -- relapse ----------------------------------------------------------------- */
+/* -- relapse --------------------------------------------------------------- */
 
 /* A red check of a probation comes in as a frame. */
 static void

@@ -351,7 +351,7 @@ test_pieces(void **state)
 	assert_false(host("a").witness_ok);
 }
 
-/* -- readiness ---------------------------------------------------------------- */
+/* -- readiness ------------------------------------------------------------- */
 
 static Cordon__ReadinessItem
 item_of(const char *id, bool ok, Cordon__ReadinessLevel level)

@@ -18,7 +18,7 @@
 
 #define BLOCK 512
 
-/* -- making one -------------------------------------------------------------- */
+/* -- making one ------------------------------------------------------------ */
 
 static uint8_t tarball[64 * 1024], packed[64 * 1024], file[128 * 1024];
 static size_t tar_len, file_len;
@@ -178,7 +178,7 @@ list_of(size_t len, char name[SUMS_NAME_MAX])
 	return rc == 0 ? text : NULL;
 }
 
-/* -- tests -------------------------------------------------------------------- */
+/* -- tests ----------------------------------------------------------------- */
 
 static void
 test_each_packing(void **state)

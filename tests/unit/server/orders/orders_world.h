@@ -87,7 +87,7 @@ sign(void *arg, const void *body, size_t len, struct buf *out,
 	return order_sign(w.key, body, len, out);
 }
 
-/* -- SQL for tests: one statement, no parameters ---------------------------- */
+/* -- SQL for tests: one statement, no parameters --------------------------- */
 
 static int
 sql_job(struct db *db, void *arg)
@@ -183,7 +183,7 @@ audited(const char *what)
 	    "'%%\"what\":\"%s\"%%'", what);
 }
 
-/* -- people and hosts ------------------------------------------------------- */
+/* -- people and hosts ------------------------------------------------------ */
 
 UNUSED static void
 add_operator(const char *name, enum role role, const char *grp)
@@ -244,7 +244,7 @@ host(const char *name)
 	return h;
 }
 
-/* -- calls into the room, each as one job ----------------------------------- */
+/* -- calls into the room, each as one job ---------------------------------- */
 
 struct call {
 	struct plan_ask ask;
@@ -402,7 +402,7 @@ state_of(const char *order_id)
 	    order_id);
 }
 
-/* -- the world -------------------------------------------------------------- */
+/* -- the world ------------------------------------------------------------- */
 
 static void
 settings(struct orders_settings *s)

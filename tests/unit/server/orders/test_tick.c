@@ -256,7 +256,7 @@ test_idle_fleet_writes_nothing(void **state)
 	    "'orders.tick'"), 0);
 }
 
-/* -- witnesses --------------------------------------------------------------- */
+/* -- witnesses ------------------------------------------------------------- */
 
 static void
 neighbours(void)

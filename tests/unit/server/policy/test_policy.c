@@ -184,7 +184,7 @@ test_too_many(void **state)
 	policy_free(&p);
 }
 
-/* -- the shipped rules ------------------------------------------------------ */
+/* -- the shipped rules ----------------------------------------------------- */
 
 static struct why shipped_why;
 static int shipped_line;
