@@ -32,6 +32,7 @@
  */
 #define POLL_SHARE 50000
 #define POLL_MAX_MS (10 * 60 * 1000)
+#define EVENT_MS 1500 /* so much later than the change an event may come */
 
 /* One source and what it said last. */
 struct part {
@@ -45,6 +46,7 @@ struct part {
 	bool now_keep;	     /* and something of it was told */
 	bool unreadable;     /* told */
 	bool away;	     /* FACTS are of a process before us */
+	bool late;	     /* found by a poll, its event may still come */
 };
 
 struct state {
@@ -422,6 +424,23 @@ next_look(const struct state *st, const struct part *p, int64_t took_us)
 	return (clock_boot_ms() + wait) / GRID_MS * GRID_MS;
 }
 
+/*
+ * A poll that meets a change before its event would name nobody: it looks
+ * again when that must have come.
+ */
+static bool
+is_early(const struct state *st, const struct part *p,
+    const struct facts *is)
+{
+	size_t changes = 0;
+
+	if (p->facts == NULL || p->away || p->dirty || p->late ||
+	    p->source->paths == NULL || !tap_sees(st->s->env->tap))
+		return false;
+	facts_diff(p->facts, is, count_change, &changes);
+	return changes > 0;
+}
+
 static void
 look(struct state *st, struct part *p)
 {
@@ -435,6 +454,13 @@ look(struct state *st, struct part *p)
 	st->now = p;
 	why.text[0] = '\0';
 	r = read_facts(st, p, &is, &why);
+	if (r == 0 && is_early(st, p, is)) {
+		facts_free(&is);
+		p->late = true;
+		p->next_ms = clock_boot_ms() + EVENT_MS;
+		return;
+	}
+	p->late = false;
 	if (r == 0) {
 		compare_take(st, p, is);
 		missed = facts_first_missed(is);
