@@ -12,6 +12,7 @@ import concurrent.futures
 import glob
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -93,20 +94,51 @@ def units(totals, folder, env):
             count_tap(totals, os.path.relpath(path, TOP), p)
 
 
+RUNNING = set()  # leaders of sessions
+
+
+def detached(command, folder, **kw):
+    """Run COMMAND as nobody's child: (what it printed, exit status).  What runs below make is a build to the process
+    sensor, and silent; the tests are not."""
+    status, leader = os.path.join(folder, "status"), os.path.join(folder, "leader")
+    p = subprocess.Popen(["setsid", "--fork", "sh", "-c", 'echo $$ > "$0"; "$@"; echo $? > "$0.status"; '
+                          'mv "$0.status" "%s"' % status, leader, *command], cwd=TOP, stdin=subprocess.DEVNULL,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace", **kw)
+    p.wait()
+    while not os.path.exists(leader) or not open(leader).read().endswith("\n"):
+        time.sleep(0.01)
+    with open(leader) as f:
+        pid = int(f.read())
+    RUNNING.add(pid)
+    text = p.stdout.read()
+    p.stdout.close()
+    RUNNING.discard(pid)
+    try:
+        with open(status) as f:
+            return text, int(f.read())
+    except OSError:
+        return text + "\nkilled", 137
+
+
+def interrupted(signum, _):
+    """Whoever stops us stops the tests too: they clean up behind themselves."""
+    for pid in list(RUNNING):
+        os.killpg(pid, signal.SIGINT)
+    raise KeyboardInterrupt
+
+
 def run_pytest(path):
     """One file or folder of Python tests: (its test cases, what it printed, exit status, seconds)."""
     with tempfile.TemporaryDirectory() as d:
         out = os.path.join(d, "r.xml")
         began = time.monotonic()
-        p = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml", out, path],
-                           cwd=TOP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                           stderr=subprocess.STDOUT, errors="replace",
-                           env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1", COLUMNS="240"))
+        text, status = detached([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml", out, path],
+                                d, env=dict(os.environ, PYTHONDONTWRITEBYTECODE="1", COLUMNS="240"))
         try:
             cases = list(ET.parse(out).getroot().iter("testcase"))
         except (OSError, ET.ParseError):
             cases = None
-    return cases, p.stdout, p.returncode, time.monotonic() - began
+    return cases, text, status, time.monotonic() - began
 
 
 def count(totals, path, result):
@@ -185,6 +217,8 @@ def main():
     what = sys.argv[1] if len(sys.argv) > 1 else "check"
     totals = Totals()
     began = time.monotonic()
+    signal.signal(signal.SIGINT, interrupted)
+    signal.signal(signal.SIGTERM, interrupted)
     if what == "fuzz":
         fuzzers(totals, int(sys.argv[2]))
     else:
