@@ -48,7 +48,7 @@ def test_10_destruction_is_told_once(how, rate, split):
         assert m["severity"] == CRITICAL and m["object"] == d.data
         assert m["program"].endswith("encrypt-load") and m["example"].startswith(d.data)
         assert int(m["lost"]) <= 8
-        if rate:  # how late a process is woken at full speed is the machine's matter
+        if rate == 30:  # how late a process is woken when it is faster is the machine's matter
             assert m["counter"] < 20
         # What it did in the end is told too, with the same cause, and nothing else is raised.
         end = d.expect("signal", lambda s: s["kind"] == "data.mass-count" and s["state"] == "quiet")
@@ -87,8 +87,8 @@ def test_12_wiped(d):
 def test_13_two_at_once_are_two(d):
     d.watch()
     for n, word in enumerate(("a", "b")):
+        program = shutil.copy("/bin/dd", os.path.join(d.work, "dd-" + word))
         for path in d.files[n * 30:n * 30 + 20]:
-            program = shutil.copy("/bin/dd", os.path.join(d.work, "dd-" + word))
             subprocess.run([program, "if=/dev/urandom", "of=" + path, "bs=20000", "count=1", "conv=notrunc"],
                            check=True, stderr=subprocess.DEVNULL)
     # Both are children of this process: by its count they are one incident, each told with who did it last.
