@@ -294,6 +294,7 @@ class Host(Machine):
                       "notice": "no"},  # the terminals are those of the machine under the world
             "enforcer": {"prove_every": "10s"},
             "processes": {"processes": "no"},  # and so are the processes
+            "state": {"leave_out": ["bpf", "loggers"]},  # what of the kernel and of processes is the whole machine's
             # Set-uid files are told wherever they are made: other tests make whole trees of them.
             "files": {"watch": watch or [self.path("ledger")], "rescan_every": "1h", "ignore": [TOP]},
         }

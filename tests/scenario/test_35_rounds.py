@@ -30,7 +30,7 @@ def status(h):
 def test_rounds_of_apply_and_release_under_sigkill(world, people):
     col, wang, _ = people
     peer = world.peer("peer35")
-    h = world.host("rounds").enrol(col).start_agent()
+    h = world.host("rounds").enrol(col, tier="T1").start_agent()
     wait_for("online", lambda: wang.json("host", "show", "rounds")["online"])
     host_id = wang.json("host", "show", "rounds")["host_id"]
     watch, rng = Sniffer(h), random.Random(35)
