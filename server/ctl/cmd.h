@@ -143,6 +143,18 @@ int cmd_collector_endpoints(struct ctl *c);
 int cmd_order_show(struct ctl *c);
 int cmd_order_export(struct ctl *c);
 
+/* A list as the API gives it: a line each, and what to do next. */
+struct listing {
+	const char *key;  /* of the list in the answer */
+	const char *name; /* of each one's id, for what is next */
+	int columns;
+	void (*row)(struct out *o, struct table *t, const json_t *one);
+	enum text next; /* with the first one's id */
+	enum text none; /* there is none */
+};
+/* GET PATH and print it, or with --json one object a line; the exit code. */
+int listing_show(struct ctl *c, const char *path, const struct listing *l);
+
 /* Wait until manifest ID is no longer under way; *GOT is the caller's. */
 int manifest_wait(struct ctl *c, const char *id, json_t **got);
 /* POST BODY to PATH of the first host named, show the run it starts. */

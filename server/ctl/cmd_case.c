@@ -112,41 +112,26 @@ cmd_case_show(struct ctl *c)
 	return EXIT_DONE;
 }
 
+static void
+add_case(struct out *o, struct table *t, const json_t *one)
+{
+	table_add(t, (const char *const[]){ out_q(o, one, "case"),
+	    out_word(o, WORDS_CASE_STATE, json_str(one, "state")),
+	    out_when(o, json_time(one, "opened_at")), out_q(o, one,
+	    "title") });
+}
+
 int
 cmd_case_list(struct ctl *c)
 {
-	json_t *got = NULL, *list, *one;
+	static const struct listing of = { "cases", "case", 4, add_case,
+	    T_NEXT_CASE, T_NEXT_STATUS };
 	char path[128] = "/v1/cases";
-	struct table t;
-	size_t i, n;
-	int rc;
 
 	if (c->a.limit > 0)
 		query_add(path, sizeof(path), "limit", out_num(&c->o,
 		    c->a.limit));
-	rc = ask(c, "GET", path, NULL, &got);
-	if (rc != EXIT_DONE)
-		return rc;
-	list = json_object_get(got, "cases");
-	n = json_array_size(list);
-	table_init(&t, 4);
-	json_array_foreach(list, i, one) {
-		if (c->o.json)
-			out_json(&c->o, one);
-		else
-			table_add(&t, (const char *const[]){ out_q(&c->o,
-			    one, "case"), out_word(&c->o, WORDS_CASE_STATE,
-			    json_str(one, "state")), out_when(&c->o,
-			    json_time(one, "opened_at")), out_q(&c->o, one,
-			    "title") });
-	}
-	table_print(&c->o, &t);
-	table_done(&t);
-	out_next(&c->o, n > 0 ? out_text(&c->o, T_NEXT_CASE, out_q(&c->o,
-	    json_array_get(list, 0), "case"), NULL) : text_of(T_NEXT_STATUS,
-	    c->o.lang));
-	json_decref(got);
-	return n > 0 ? EXIT_DONE : EXIT_NOTHING;
+	return listing_show(c, path, &of);
 }
 
 int

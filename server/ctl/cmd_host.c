@@ -45,44 +45,26 @@ link_word(struct out *o, const json_t *host)
 	    T_OFFLINE_AGO, out_ago(o, seen), NULL);
 }
 
+static void
+add_host(struct out *o, struct table *t, const json_t *one)
+{
+	table_add(t, (const char *const[]){ out_q(o, one, "name"),
+	    out_q(o, one, "tier"), out_q(o, one, "group"), out_word(o,
+	    WORDS_STAGE, json_str(one, "stage")), isolation_word(o, one),
+	    link_word(o, one) });
+}
+
 int
 cmd_host_list(struct ctl *c)
 {
-	json_t *got = NULL, *list, *one;
+	static const struct listing of = { "hosts", "name", 6, add_host,
+	    T_NEXT_SHOW_HOST, T_NEXT_STATUS };
 	char path[512] = "/v1/hosts";
-	struct table t;
-	size_t i, n;
-	int rc;
 
 	query_add(path, sizeof(path), "group", c->a.group);
 	query_add(path, sizeof(path), "stage", c->a.stage);
 	query_add(path, sizeof(path), "tier", c->a.tier);
-	rc = ask(c, "GET", path, NULL, &got);
-	if (rc != EXIT_DONE)
-		return rc;
-	list = json_object_get(got, "hosts");
-	n = json_array_size(list);
-	table_init(&t, 6);
-	json_array_foreach(list, i, one) {
-		if (c->o.json)
-			out_json(&c->o, one);
-		else
-			table_add(&t, (const char *const[]){ out_q(&c->o,
-			    one, "name"), out_q(&c->o, one, "tier"),
-			    out_q(&c->o, one, "group"), out_word(&c->o,
-			    WORDS_STAGE, json_str(one, "stage")),
-			    isolation_word(&c->o, one), link_word(&c->o,
-			    one) });
-	}
-	table_print(&c->o, &t);
-	table_done(&t);
-	if (n == 0)
-		out_tell(&c->o, T_MATCHED_NOTHING, NULL);
-	out_next(&c->o, n > 0 ? out_text(&c->o, T_NEXT_SHOW_HOST,
-	    out_q(&c->o, json_array_get(list, 0), "name"), NULL) :
-	    text_of(T_NEXT_STATUS, c->o.lang));
-	json_decref(got);
-	return n > 0 ? EXIT_DONE : EXIT_NOTHING;
+	return listing_show(c, path, &of);
 }
 
 /* What the isolation lacks by its newest proof, a line each. */

@@ -201,44 +201,28 @@ cmd_manifest_make(struct ctl *c)
 	return rc;
 }
 
+static void
+add_manifest(struct out *o, struct table *t, const json_t *one)
+{
+	int64_t version = json_num(one, "version");
+
+	table_add(t, (const char *const[]){ out_q(o, one, "manifest"),
+	    out_q(o, one, "host"), out_q(o, one, "tree"), version > 0 ?
+	    out_num(o, version) : "-", state_word(o, one), out_when(o,
+	    json_time(one, "asked_at")) });
+}
+
 int
 cmd_manifest_list(struct ctl *c)
 {
-	json_t *got = NULL, *list, *one;
+	static const struct listing of = { "manifests", "manifest", 6,
+	    add_manifest, T_NEXT_MF_SHOW, T_NEXT_MF_MAKE };
 	char path[2048] = "/v1/manifests";
-	struct table t;
-	size_t i, n;
-	int rc;
 
 	query_add(path, sizeof(path), "host", c->a.npos > 0 ? c->a.pos[0] :
 	    NULL);
 	query_add(path, sizeof(path), "state", c->a.state);
-	rc = ask(c, "GET", path, NULL, &got);
-	if (rc != EXIT_DONE)
-		return rc;
-	list = json_object_get(got, "manifests");
-	n = json_array_size(list);
-	table_init(&t, 6);
-	json_array_foreach(list, i, one) {
-		if (c->o.json)
-			out_json(&c->o, one);
-		else
-			table_add(&t, (const char *const[]){ out_q(&c->o,
-			    one, "manifest"), out_q(&c->o, one, "host"),
-			    out_q(&c->o, one, "tree"), json_num(one,
-			    "version") > 0 ? out_num(&c->o, json_num(one,
-			    "version")) : "-", state_word(&c->o, one),
-			    out_when(&c->o, json_time(one, "asked_at")) });
-	}
-	table_print(&c->o, &t);
-	table_done(&t);
-	if (n == 0)
-		out_tell(&c->o, T_MATCHED_NOTHING, NULL);
-	out_next(&c->o, n > 0 ? out_text(&c->o, T_NEXT_MF_SHOW, out_q(&c->o,
-	    json_array_get(list, 0), "manifest"), NULL) :
-	    text_of(T_NEXT_MF_MAKE, c->o.lang));
-	json_decref(got);
-	return n > 0 ? EXIT_DONE : EXIT_NOTHING;
+	return listing_show(c, path, &of);
 }
 
 int

@@ -292,14 +292,26 @@ action_word(struct out *o, const json_t *plan)
 	return text;
 }
 
+static void
+add_plan(struct out *o, struct table *t, const json_t *one)
+{
+	const json_t *hosts = json_object_get(one, "hosts");
+	size_t n = json_array_size(hosts);
+
+	table_add(t, (const char *const[]){ out_q(o, one, "plan"),
+	    action_word(o, one), out_word(o, WORDS_PLAN_STATE,
+	    json_str(one, "state")), n == 1 ? out_q(o, json_array_get(hosts,
+	    0), "name") : out_text(o, T_PLAN_MANY, out_num(o, (int64_t)n),
+	    NULL), out_when(o, json_time(one, "created_at")), out_q(o, one,
+	    "requester") });
+}
+
 int
 cmd_plan_list(struct ctl *c)
 {
-	json_t *got = NULL, *list, *one;
+	static const struct listing of = { "plans", "plan", 6, add_plan,
+	    T_NEXT_SHOW_PLAN, T_NEXT_STATUS };
 	char path[512] = "/v1/plans";
-	struct table t;
-	size_t i;
-	int rc;
 
 	query_add(path, sizeof(path), "state", c->a.state);
 	if (c->a.hosts.n > 0)
@@ -307,35 +319,7 @@ cmd_plan_list(struct ctl *c)
 	if (c->a.limit > 0)
 		query_add(path, sizeof(path), "limit", out_num(&c->o,
 		    c->a.limit));
-	rc = ask(c, "GET", path, NULL, &got);
-	if (rc != EXIT_DONE)
-		return rc;
-	list = json_object_get(got, "plans");
-	table_init(&t, 6);
-	json_array_foreach(list, i, one) {
-		const json_t *hosts = json_object_get(one, "hosts");
-
-		if (c->o.json) {
-			out_json(&c->o, one);
-			continue;
-		}
-		table_add(&t, (const char *const[]){ out_q(&c->o, one,
-		    "plan"), action_word(&c->o, one), out_word(&c->o,
-		    WORDS_PLAN_STATE, json_str(one, "state")),
-		    json_array_size(hosts) == 1 ?
-		    out_q(&c->o, json_array_get(hosts, 0), "name") :
-		    out_text(&c->o, T_PLAN_MANY, out_num(&c->o,
-		    (int64_t)json_array_size(hosts)), NULL), out_when(&c->o,
-		    json_time(one, "created_at")), out_q(&c->o, one,
-		    "requester") });
-	}
-	table_print(&c->o, &t);
-	table_done(&t);
-	out_next(&c->o, json_array_size(list) > 0 ? out_text(&c->o,
-	    T_NEXT_SHOW_PLAN, out_q(&c->o, json_array_get(list, 0), "plan"),
-	    NULL) : text_of(T_NEXT_STATUS, c->o.lang));
-	json_decref(got);
-	return i > 0 ? EXIT_DONE : EXIT_NOTHING;
+	return listing_show(c, path, &of);
 }
 
 int

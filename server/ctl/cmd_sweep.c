@@ -431,45 +431,26 @@ cmd_sweep_show(struct ctl *c)
 	return show(c, c->a.pos[0]);
 }
 
+static void
+add_sweep(struct out *o, struct table *t, const json_t *one)
+{
+	table_add(t, (const char *const[]){ out_q(o, one, "sweep"),
+	    out_when(o, json_time(one, "asked_at")), out_q(o, one,
+	    "asked_by"), out_word(o, WORDS_SWEEP_KIND, json_str(one,
+	    "kind")), out_q(o, one, "what"), out_text(o, T_SWEEP_TALLY,
+	    out_num(o, count_of(one, "found")), out_num(o, count_of(one,
+	    "absent")), out_num(o, json_num(one, "hosts_asked")), NULL) });
+}
+
 int
 cmd_sweep_list(struct ctl *c)
 {
-	json_t *got = NULL, *list, *one;
+	static const struct listing of = { "sweeps", "sweep", 6, add_sweep,
+	    T_NEXT_SWEEP_SHOW, T_NEXT_STATUS };
 	char path[128] = "/v1/sweeps";
-	struct table t;
-	size_t i, n;
-	int rc;
 
 	if (c->a.limit > 0)
 		query_add(path, sizeof(path), "limit", out_num(&c->o,
 		    c->a.limit > 200 ? 200 : c->a.limit));
-	rc = ask(c, "GET", path, NULL, &got);
-	if (rc != EXIT_DONE)
-		return rc;
-	list = json_object_get(got, "sweeps");
-	n = json_array_size(list);
-	table_init(&t, 6);
-	json_array_foreach(list, i, one) {
-		if (c->o.json) {
-			out_json(&c->o, one);
-			continue;
-		}
-		table_add(&t, (const char *const[]){ out_q(&c->o, one,
-		    "sweep"), out_when(&c->o, json_time(one, "asked_at")),
-		    out_q(&c->o, one, "asked_by"), out_word(&c->o,
-		    WORDS_SWEEP_KIND, json_str(one, "kind")), out_q(&c->o,
-		    one, "what"), out_text(&c->o, T_SWEEP_TALLY, out_num(
-		    &c->o, count_of(one, "found")), out_num(&c->o,
-		    count_of(one, "absent")), out_num(&c->o, json_num(one,
-		    "hosts_asked")), NULL) });
-	}
-	table_print(&c->o, &t);
-	table_done(&t);
-	if (n == 0)
-		out_tell(&c->o, T_MATCHED_NOTHING, NULL);
-	out_next(&c->o, n > 0 ? out_text(&c->o, T_NEXT_SWEEP_SHOW, out_q(
-	    &c->o, json_array_get(list, 0), "sweep"), NULL) :
-	    text_of(T_NEXT_STATUS, c->o.lang));
-	json_decref(got);
-	return n > 0 ? EXIT_DONE : EXIT_NOTHING;
+	return listing_show(c, path, &of);
 }
