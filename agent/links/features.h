@@ -16,6 +16,6 @@ static const char *const agent_features[] = {
 };
 
 /* What it may be asked that not every agent answers (Hello.answers). */
-static const char *const agent_answers[] = {"sweep"};
+static const char *const agent_answers[] = {"sweep", "trees"};
 
 #endif

@@ -18,21 +18,6 @@
 #define ASK_ROOM 8192
 #define HELLO_MAX 8 /* asked at once of one host */
 
-static bool
-knows_sweeps(const struct host *h)
-{
-	const char *at = h->answers;
-	size_t len = strlen(SWEEP_ANSWERS);
-
-	for (; *at != '\0'; at += strspn(at, " ")) {
-		if (strcspn(at, " ") == len &&
-		    strncmp(at, SWEEP_ANSWERS, len) == 0)
-			return true;
-		at += strcspn(at, " ");
-	}
-	return false;
-}
-
 enum sweep_state
 sweep_state_of(enum sweep_state stored, int64_t until, int64_t now)
 {
@@ -94,7 +79,7 @@ add_host(struct db *db, const char *sweep_id, const struct sweep_ask *ask,
 		return rc;
 	if (!h.online)
 		state = SWEEP_AWAY;
-	else if (!knows_sweeps(&h))
+	else if (!hosts_answers(&h, SWEEP_ANSWERS))
 		state = SWEEP_TOO_OLD;
 	rc = db_run(db, NULL,
 	    "INSERT INTO sweep_hosts (sweep_id, host_id, state, sent_at) "
@@ -271,7 +256,7 @@ sweep_hello(struct db *db, const char *host_id)
 	rc = hosts_get(db, host_id, &h);
 	if (rc != 0)
 		return rc;
-	if (!knows_sweeps(&h))
+	if (!hosts_answers(&h, SWEEP_ANSWERS))
 		return db_run(db, NULL, "UPDATE sweep_hosts SET state = $1 "
 		    "WHERE host_id = $2 AND done_at = 0 AND state = $3",
 		    "isi", (int64_t)SWEEP_TOO_OLD, h.host_id,

@@ -128,6 +128,12 @@ tree_ask(struct db *db, const char *host_id, const char *tree,
 		return refused_set(refused, REFUSAL_STATE,
 		    "Try again when the host is online.",
 		    "%s is not connected", h.name);
+	/* An older one would answer with the whole host's. */
+	if (!hosts_answers(&h, TREE_ANSWERS))
+		return refused_set(refused, REFUSAL_STATE,
+		    "Install a newer cordon-agent there.",
+		    "the agent of %s is too old for manifests of trees",
+		    h.name);
 	id_new(id, "M", 10);
 	rc = add_row(db, &h, id, tree, "", actor->name);
 	if (rc == 0)

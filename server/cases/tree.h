@@ -20,6 +20,7 @@
 #define TREE_WAITING_MAX 4  /* of a host, not signed; then the oldest goes */
 #define TREE_VERSIONS_MAX 8 /* of one tree, whose content is kept */
 #define TREE_TRIES_MAX 8    /* asked again for what was missing */
+#define TREE_ANSWERS "trees" /* in Hello.answers */
 
 /* Have one made by the host's agent and sent. */
 int tree_ask(struct db *db, const char *host_id, const char *tree,

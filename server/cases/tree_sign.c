@@ -163,6 +163,10 @@ tree_tell(struct db *db, const struct host *h)
 
 	if (t == NULL)
 		return rc;
+	if (!hosts_answers(h, TREE_ANSWERS)) {
+		free(t);
+		return 0;
+	}
 	buf_init(&packed, frame_max(FRAME_TREES));
 	r = holding(db, h);
 	rc = r == NULL ? ERR_IO : 0;
@@ -176,7 +180,7 @@ tree_tell(struct db *db, const struct host *h)
 		rc = add_own(db, h, &list, digest, sig);
 	list.trees = t->list;
 	list.n_trees = t->n;
-	/* who has none of either needs no list, and may be an older agent */
+	/* who has none of either needs no list */
 	if (rc == 0 && (t->n > 0 || list.manifest_id[0] != '\0'))
 		rc = pack(&list.base, &packed);
 	if (rc == 0 && packed.len > 0)

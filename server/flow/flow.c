@@ -178,6 +178,8 @@ flow_hello(struct db *db, const struct flow *f, const char *host_id,
 	if (rc == 0)
 		rc = sweep_hello(db, h.host_id);
 	if (rc == 0)
+		rc = hosts_get(db, host_id, &h); /* its row is new */
+	if (rc == 0)
 		rc = tree_hello(db, &h);
 	return rc == 0 ? after_restore(db, f, h.host_id) : rc;
 }

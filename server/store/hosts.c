@@ -99,6 +99,20 @@ hosts_each(struct db *db, int (*fn)(void *arg, const struct host *h),
 	return rc;
 }
 
+bool
+hosts_answers(const struct host *h, const char *what)
+{
+	const char *at = h->answers;
+	size_t len = strlen(what);
+
+	for (; *at != '\0'; at += strspn(at, " ")) {
+		if (strcspn(at, " ") == len && strncmp(at, what, len) == 0)
+			return true;
+		at += strcspn(at, " ");
+	}
+	return false;
+}
+
 enum order_state
 hosts_order_state(struct db *db, const struct host *h)
 {

@@ -41,6 +41,7 @@ cases_up(void **state)
 	    .sign_manifest = sign_manifest};
 	add_host("a", "fin", TIER_T2);
 	add_host("b", "fin", TIER_T2);
+	sql("UPDATE hosts SET answers = 'trees'");
 	add_fleet(200);
 	return 0;
 }

@@ -154,6 +154,15 @@ told(const char *host_id)
 	return head;
 }
 
+static int
+hello_job(struct db *db, void *arg)
+{
+	struct host h;
+	int rc = hosts_get(db, arg, &h);
+
+	return rc == 0 ? tree_hello(db, &h) : rc;
+}
+
 static void
 test_ask(void **state)
 {
@@ -173,7 +182,12 @@ test_ask(void **state)
 	REFUSED(ask("a", TREE, baseline(), id), REFUSAL_STAGE);
 	sql("UPDATE hosts SET case_id = '', online = 0 WHERE name = 'a'");
 	REFUSED(ask("a", TREE, baseline(), id), REFUSAL_STATE);
-	sql("UPDATE hosts SET online = 1 WHERE name = 'a'");
+	/* An older agent would send its whole host's. */
+	sql("UPDATE hosts SET online = 1, answers = 'sweep treesome' "
+	    "WHERE name = 'a'");
+	REFUSED(ask("a", TREE, baseline(), id), REFUSAL_STATE);
+	assert_null(last_sent("H-a", FRAME_MANIFEST_ASK));
+	sql("UPDATE hosts SET answers = 'sweep trees' WHERE name = 'a'");
 	assert_int_equal(ask("a", TREE, baseline(), id), 0);
 	assert_string_equal(tree_state(id), "asked");
 	assert_non_null(last_sent("H-a", FRAME_MANIFEST_ASK));
@@ -200,8 +214,12 @@ test_sign(void **state)
 	signer_refuses = true;
 	REFUSED(sign_as(id, false, MAY(ROLE_BASELINE)), REFUSAL_SIGNER);
 	signer_refuses = false;
+	sql("UPDATE hosts SET answers = '' WHERE name = 'a'");
 	assert_int_equal(sign_as(id, false, MAY(ROLE_BASELINE)), 0);
 	assert_string_equal(tree_state(id), "signed");
+	assert_null(told("H-a")); /* it would not know the frame */
+	sql("UPDATE hosts SET answers = 'trees' WHERE name = 'a'");
+	assert_int_equal(store_now(w.store, hello_job, (void *)"H-a"), 0);
 	head = told("H-a");
 	assert_non_null(head);
 	assert_string_equal(head->host_id, "H-a");
@@ -245,15 +263,6 @@ test_versions(void **state)
 	assert_int_equal(sql_int("SELECT count(*) FROM blob_parts WHERE "
 	    "blob_id = '%s'", group), 0);
 	assert_int_equal(audited("manifest.retired"), 1);
-}
-
-static int
-hello_job(struct db *db, void *arg)
-{
-	struct host h;
-	int rc = hosts_get(db, arg, &h);
-
-	return rc == 0 ? tree_hello(db, &h) : rc;
 }
 
 /* The piece that the last ask was for. */
