@@ -368,6 +368,19 @@ static const struct field manifest_fields[] = {
 { .name = NULL },
 };
 
+/* The host and the tree that are asked about, by somebody with ROLES. */
+static int
+manifest_call(struct db *db, struct call *c, uint32_t roles, struct host *h,
+    struct actor *a, struct manifest_body *body)
+{
+	int rc;
+
+	rc = call_host(c, db, c->param, h, a);
+	if (rc == 0)
+		rc = call_need(c, a, roles);
+	return rc == 0 ? call_body(c, manifest_fields, body) : rc;
+}
+
 int
 api_host_manifest(struct db *db, struct call *c)
 {
@@ -378,11 +391,7 @@ api_host_manifest(struct db *db, struct call *c)
 	struct host h;
 	int rc;
 
-	rc = call_host(c, db, c->param, &h, &a);
-	if (rc == 0)
-		rc = call_need(c, &a, ROLE_BIT(ROLE_BASELINE));
-	if (rc == 0)
-		rc = call_body(c, manifest_fields, &body);
+	rc = manifest_call(db, c, ROLE_BIT(ROLE_BASELINE), &h, &a, &body);
 	if (rc != 0)
 		return rc;
 	rc = call_room(c, body.tree == NULL ?
@@ -405,11 +414,7 @@ api_host_tree_check(struct db *db, struct call *c)
 	struct host h;
 	int rc;
 
-	rc = call_host(c, db, c->param, &h, &a);
-	if (rc == 0)
-		rc = call_need(c, &a, c->route->roles);
-	if (rc == 0)
-		rc = call_body(c, manifest_fields, &body);
+	rc = manifest_call(db, c, c->route->roles, &h, &a, &body);
 	if (rc != 0)
 		return rc;
 	rc = call_room(c, tree_check(db, h.host_id, body.tree != NULL ?
