@@ -469,7 +469,7 @@ def test_33_a_guard_that_hangs_is_ended(site):
     pid = site.h.processes()["agent-guard"]
     os.kill(pid, signal.SIGSTOP)
     site.open()
-    wait_for("it lets go by its end", lambda: site.xdp("eth0") is None, 60)
+    wait_for("it lets go by its end", lambda: site.xdp("eth0") is None, 15)
     wait_for("another one", lambda: site.h.processes().get("agent-guard", pid) != pid)
     free(site)
 

@@ -165,14 +165,15 @@ def test_32_without_the_connector_fanotify_tells(s):
 
 def test_33_a_child_without_a_program_of_its_own_is_named(s):
     s.start("--processes")
-    for i in range(50):
-        subprocess.run(["/bin/sh", "-c", "(echo x > %s); :" % s.path("f%d" % i)], check=True)
-    named = 0
-    for i in range(50):
-        m = s.signal("files.created", "f%d" % i)
-        named += m["program"] == os.path.realpath("/bin/sh")
-    print("%d of 50 named" % named)
-    assert named >= 25  # the rest ended before anybody could look: the busier the machine, the more
+
+    def named(turn):
+        for i in range(50):
+            subprocess.run(["/bin/sh", "-c", "(echo x > %s); :" % s.path("f%d-%d" % (turn, i))], check=True)
+        got = [s.signal("files.created", "f%d-%d" % (turn, i))["program"] for i in range(50)]
+        print("%d of 50 named" % got.count(os.path.realpath("/bin/sh")))
+        return got.count(os.path.realpath("/bin/sh"))
+    # The rest ended before anybody could look; what else the machine does in a moment is not counted.
+    assert any(named(turn) >= 45 for turn in range(3))
 
 
 def test_40_a_thousand_starts_a_second_cost_little(s):

@@ -109,7 +109,7 @@ def test_a_live_drill_cuts_and_a_real_isolation_replaces_it(world, people):
     wait_for("enforcer again", lambda: "agent-enforcer" in h.processes())
     assert not h.reaches(peer.v4, Peer.TCP)
     # By itself, after its minute; nothing of ours stays.
-    wait_for("restored by itself", lambda: h.reaches(peer.v4, Peer.TCP, 0.3), 150, 1)
+    wait_for("restored by itself", lambda: h.reaches(peer.v4, Peer.TCP, 0.3), 90, 1)
     assert "cordon" not in h.nft("list", "ruleset").stdout
     wait_for("reported", lambda: "drill" not in wang.json("host", "show", "live"))
     plan = plan_id(wang, "live", "live")
