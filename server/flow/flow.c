@@ -24,6 +24,8 @@
 #include "server/orders/preview.h"
 #include "server/store/hosts.h"
 
+#define SILENT_S 30 /* an enforcer that has not spoken for so long */
+
 static int
 send_welcome(struct db *db, const struct flow *f, const struct host *h)
 {
@@ -261,7 +263,9 @@ on_heartbeat(struct db *db, const struct flow *f, const char *host_id,
 	    "UPDATE hosts SET online = 1, last_seen = $1, heartbeat = $2 "
 	    "WHERE host_id = $3", "iss", db_now(db), json, host_id);
 	free(json);
-	if (rc == 0 && hb->state != NULL)
+	/* an enforcer may be slow to start, but not silent for long */
+	if (rc == 0 && (hb->state != NULL ||
+	    hb->sequence >= SILENT_S / f->heartbeat_seconds))
 		rc = orders_state(db, host_id, hb->state);
 	if (rc == 0)
 		rc = after_restore(db, f, host_id);

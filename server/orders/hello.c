@@ -28,13 +28,15 @@ struct said {
 	int profile;
 	bool confirmed;
 	bool first; /* of the connection */
+	bool known; /* the enforcer has spoken */
 	uint64_t dropped;
 };
 
 static bool
 said_read(const Cordon__State *st, bool first, struct said *out)
 {
-	struct said s = {0, "", PROFILE_OPEN, true, first, 0};
+	struct said s = {.order_id = "", .profile = PROFILE_OPEN,
+	    .confirmed = true, .first = first, .known = st != NULL};
 
 	if (st != NULL) {
 		s.epoch = st->epoch;
@@ -166,6 +168,22 @@ send_again(struct db *db, struct spoken *s)
 	return rc;
 }
 
+/* Its enforcer has not spoken yet: nothing is concluded, what waits goes. */
+static int
+not_known(struct db *db, struct spoken *s)
+{
+	int rc;
+
+	if (s->h.desired_order[0] == '\0')
+		return 0;
+	rc = order_row_get(db, s->h.desired_order, &s->o);
+	if (rc == 0 && (s->o.state == ORDER_PENDING ||
+	    s->o.state == ORDER_SENT))
+		rc = send_again(db, s);
+	spoken_done(s);
+	return rc;
+}
+
 /* Not what is desired. */
 static int
 otherwise(struct db *db, struct spoken *s, const struct said *w)
@@ -209,8 +227,9 @@ otherwise(struct db *db, struct spoken *s, const struct said *w)
 			return send_again(db, s);
 		/* fallthrough */
 	case ORDER_PROVEN:
-		return order_lost(db, s, w->first,
-		    "the host came back without the order in force");
+		return order_lost(db, s, w->first, w->known ?
+		    "the host came back without the order in force" :
+		    "the host does not say what is in force");
 	default:
 		return 0; /* tried again by the clock, or a person's */
 	}
@@ -231,6 +250,8 @@ state(struct db *db, const char *host_id, const Cordon__State *st, bool first)
 	if (rc != 0)
 		return rc;
 	snprintf(s.who, sizeof(s.who), "agent:%s", s.h.name);
+	if (st == NULL && first)
+		return not_known(db, &s);
 	rc = drill_state(db, &s.h, &(struct drill_said){w.epoch, w.order_id,
 	    w.dropped, w.confirmed, w.first}, &drill);
 	if (rc != 0 || drill)

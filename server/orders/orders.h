@@ -179,12 +179,17 @@ int plan_apply(struct db *db, const struct orders_settings *s,
     const char *plan_id, const char *digest, int expect_hosts,
     const struct actor *actor, struct plan *out, struct refused *refused);
 
-/* The agent's side.  HOST_ID comes from the certificate, never the frame. */
+/*
+ * The agent's side.  HOST_ID comes from the certificate, never the frame.
+ * A hello without a state changes nothing but what waits is sent: the
+ * enforcer may only be slow to start, and tells by the next heartbeat.
+ */
 int orders_hello(struct db *db, const char *host_id,
     const Cordon__Hello *hello); /* sends the newest desired order first */
 /*
  * What a heartbeat says is in force: kept as the applied fact; the desired
- * order is sent again when it is missing there (at most every 30 s).
+ * order is sent again when it is missing there (at most every 30 s).  ST
+ * may be NULL: who does not say that it is closed counts as open.
  */
 int orders_state(struct db *db, const char *host_id, const Cordon__State *st);
 /*

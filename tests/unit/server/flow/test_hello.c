@@ -285,6 +285,22 @@ test_heartbeat(void **state)
 	assert_null(last_sent("H-a", FRAME_HEARTBEAT_ACK));
 }
 
+/* Nobody says what is in force: for a while it stays what it was. */
+static void
+test_heartbeat_without_state(void **state)
+{
+	Cordon__Heartbeat hb = CORDON__HEARTBEAT__INIT;
+
+	(void)state;
+	sql("UPDATE hosts SET applied = 2 WHERE name = 'a'");
+	assert_int_equal(host("a").applied, PROFILE_STRICT);
+	assert_int_equal(frame("H-a", FRAME_HEARTBEAT, &hb.base), 0);
+	assert_int_equal(host("a").applied, PROFILE_STRICT);
+	hb.sequence = 1; /* 30 s after hello */
+	assert_int_equal(frame("H-a", FRAME_HEARTBEAT, &hb.base), 0);
+	assert_int_equal(host("a").applied, PROFILE_OPEN);
+}
+
 /* Answer and proof move the case of the host with them. */
 static void
 test_proof(void **state)
@@ -458,6 +474,7 @@ main(void)
 		FLOW_TEST(test_order_follows),
 		FLOW_TEST(test_gone),
 		FLOW_TEST(test_heartbeat),
+		FLOW_TEST(test_heartbeat_without_state),
 		FLOW_TEST(test_proof),
 		FLOW_TEST(test_pieces),
 		FLOW_TEST(test_readiness),

@@ -157,6 +157,57 @@ test_heartbeat(void **state)
 	    ERR_PROTO);
 }
 
+static int
+silent_job(struct db *db, void *host_id)
+{
+	return orders_state(db, host_id, NULL);
+}
+
+static int
+beat_of_silence(const char *host_id)
+{
+	return store_now(w.store, silent_job, (void *)(uintptr_t)host_id);
+}
+
+/* The network process was there before the enforcer. */
+static void
+test_enforcer_has_not_spoken(void **state)
+{
+	const Cordon__Hello silent = CORDON__HELLO__INIT;
+	struct host h;
+	Cordon__Proof p;
+
+	(void)state;
+	add_host("a", "fin", TIER_T2);
+	assert_int_equal(say((struct say){.host_id = "H-a",
+	    .hello = &silent}), 0);
+	h = order(ACTION_ISOLATE, "a");
+	w.nsent = 0;
+	/* what waits goes */
+	assert_int_equal(say((struct say){.host_id = "H-a",
+	    .hello = &silent}), 0);
+	assert_int_equal(w.nsent, 1);
+	assert_int_equal(w.sent[0].kind, FRAME_ORDER);
+	answer("H-a", h.desired_order, 1, APPLIED);
+	p = proof_of(&h);
+	prove(&h, &p);
+	w.nsent = 0;
+	/* nothing is concluded at once */
+	assert_int_equal(say((struct say){.host_id = "H-a",
+	    .hello = &silent}), 0);
+	assert_int_equal(host("a").applied, PROFILE_STRICT);
+	assert_int_equal(state_of(h.desired_order), ORDER_PROVEN);
+	assert_int_equal(w.nsent, 0);
+	assert_int_equal(beat("H-a", 1, h.desired_order,
+	    CORDON__PROFILE__PROFILE_STRICT, true), 0);
+	assert_int_equal(state_of(h.desired_order), ORDER_PROVEN);
+	/* but nobody is called isolated on the word of no one */
+	tick_clock(31000);
+	assert_int_equal(beat_of_silence("H-a"), 0);
+	assert_int_equal(host("a").applied, PROFILE_OPEN);
+	assert_int_equal(state_of(h.desired_order), ORDER_FAILED);
+}
+
 int
 main(void)
 {
@@ -166,6 +217,7 @@ main(void)
 		WORLD_TEST(test_lost_order_is_made_anew),
 		WORLD_TEST(test_host_is_ahead),
 		WORLD_TEST(test_heartbeat),
+		WORLD_TEST(test_enforcer_has_not_spoken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
