@@ -448,8 +448,8 @@ hold(struct explain *x, const struct pending_item *it)
 	if (txns_role(&x->txns, who, &txn) != TXN_NONE)
 		return txn_running(txn) && keep(x, it);
 	/* It may belong to the one that runs. */
-	return txn_loose(who) && txns_running(&x->txns, INT64_MAX) &&
-	    keep(x, it);
+	return txn_loose(who) && (txns_running(&x->txns, INT64_MAX) ||
+	    txns_begin(&x->txns, x->env->who)) && keep(x, it);
 }
 
 bool

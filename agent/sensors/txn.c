@@ -163,6 +163,29 @@ txns_role(struct txns *t, const struct who *who, struct txn **out)
 	return dpkg == 0 ? TXN_DPKG : TXN_SCRIPT;
 }
 
+static bool
+lives(pid_t pid, uint64_t start)
+{
+	return start != 0 && who_start(pid) == start;
+}
+
+bool
+txns_begin(struct txns *t, struct who_cache *c)
+{
+	const char *const *path;
+	struct txn *txn;
+	struct who *who;
+	bool runs = false;
+
+	for (path = unpackers; !runs && *path != NULL; path++) {
+		who = who_find_named(c, 0, strrchr(*path, '/') + 1);
+		runs = who != NULL && lives(who->pid, who->start) &&
+		    txns_role(t, who, &txn) != TXN_NONE;
+		who_unref(&who);
+	}
+	return runs;
+}
+
 bool
 txn_loose(const struct who *who)
 {
@@ -173,12 +196,6 @@ txn_loose(const struct who *who)
 		return false;
 	return who->parents == 0 ||
 	    atoi(who->parent[who->parents - 1]) != 1;
-}
-
-static bool
-lives(pid_t pid, uint64_t start)
-{
-	return start != 0 && who_start(pid) == start;
 }
 
 bool

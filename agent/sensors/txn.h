@@ -54,6 +54,11 @@ struct txns {
  */
 enum txn_role txns_role(struct txns *t, const struct who *who,
     struct txn **txn);
+/*
+ * Does dpkg run, as C saw it start?  Then its transaction is open from here:
+ * what its first script does may be looked at before anything of its own.
+ */
+bool txns_begin(struct txns *t, struct who_cache *c);
 /* Is WHO certain, and dpkg or below it?  Pure. */
 bool txn_below(const struct who *who);
 /*

@@ -6,8 +6,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "agent/sensors/effects.h"
 #include "agent/sensors/explain.h"
@@ -241,6 +246,69 @@ test_who_is_below_dpkg(void **state)
 	assert_int_equal(txn_find(&w, &outer), 1);
 }
 
+/* A real dpkg that waits for its input; *END lets it go. */
+static pid_t
+start_dpkg(const char *folder, int *end)
+{
+	char option[64], file[64];
+	int p[2];
+	pid_t pid;
+
+	snprintf(option, sizeof(option), "--admindir=%s", folder);
+	snprintf(file, sizeof(file), "%s/status", folder);
+	close(open(file, O_CREAT | O_WRONLY, 0600));
+	snprintf(file, sizeof(file), "%s/updates", folder);
+	mkdir(file, 0700);
+	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0) {
+		dup2(p[0], 0);
+		execl("/usr/bin/dpkg", "dpkg", option, "--set-selections",
+		    (char *)NULL);
+		_exit(1);
+	}
+	close(p[0]);
+	*end = p[1];
+	return pid;
+}
+
+static void
+test_a_transaction_begins_with_dpkg(void **state)
+{
+	char folder[] = "/tmp/cordon-txn-XXXXXX", clean[64];
+	struct who_cache *c = who_cache_new();
+	struct txns t = {.n = 0};
+	int end, i;
+	pid_t pid;
+
+	(void)state;
+	if (access("/usr/bin/dpkg", X_OK) != 0)
+		skip();
+	assert_non_null(c);
+	assert_non_null(mkdtemp(folder));
+	assert_false(txns_begin(&t, c));
+	pid = start_dpkg(folder, &end);
+	for (i = 0; i < 1000 && t.n == 0; i++) { /* until it is dpkg */
+		who_started(c, pid, "/usr/bin/dpkg");
+		if (!txns_begin(&t, c))
+			usleep(10000);
+	}
+	assert_int_equal(t.n, 1);
+	assert_true(txns_running(&t, INT64_MAX));
+	assert_true(txns_begin(&t, c)); /* the same */
+	assert_int_equal(t.n, 1);
+	close(end);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	who_cache_free(&c);
+	c = who_cache_new();
+	t.n = 0;
+	who_started(c, pid, "/usr/bin/dpkg"); /* gone when it is asked */
+	assert_false(txns_begin(&t, c));
+	who_cache_free(&c);
+	snprintf(clean, sizeof(clean), "rm -r %s", folder);
+	assert_int_equal(system(clean), 0);
+}
+
 int
 main(void)
 {
@@ -249,6 +317,7 @@ main(void)
 	    cmocka_unit_test(test_capabilities_and_overrides),
 	    cmocka_unit_test(test_effects),
 	    cmocka_unit_test(test_who_is_below_dpkg),
+	    cmocka_unit_test(test_a_transaction_begins_with_dpkg),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
