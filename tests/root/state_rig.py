@@ -88,6 +88,10 @@ class State(Sensors):
                 f.write("".join(line + "\n" for line in lines))
         self.keeper = None
 
+    def is_of_others(self, m):
+        """Nobody else is on this host."""
+        return False
+
     @staticmethod
     def _copy(src, dst):
         os.makedirs(os.path.dirname(dst), exist_ok=True)
