@@ -53,6 +53,15 @@
 	X("/etc/cni", "persist.service") \
 	X("/etc/kubernetes/manifests", "persist.service") \
 	X("/etc/libvirt/hooks", "persist.service") \
+	X("/usr/share/containers/oci/hooks.d", "persist.service") \
+	X("/etc/snmp/snmpd.conf", "persist.service") \
+	X("/etc/zabbix", "persist.service") \
+	X("/etc/nagios/nrpe.cfg", "persist.service") \
+	X("/etc/keepalived", "persist.service") \
+	X("/etc/fail2ban/action.d", "persist.service") \
+	X("/etc/smartmontools/run.d", "persist.service") \
+	X("/etc/letsencrypt/renewal-hooks", "persist.service") \
+	X("/etc/pm", "persist.service") \
 	X("/etc/runit", "persist.service") \
 	X("/etc/sv", "persist.service") \
 	X("/etc/s6", "persist.service") \
@@ -114,6 +123,13 @@
 	X("/etc/bashrc", "persist.profile") \
 	X("/etc/csh.cshrc", "persist.profile") \
 	X("/etc/csh.login", "persist.profile") \
+	X("/etc/zshenv", "persist.profile") \
+	X("/etc/zshrc", "persist.profile") \
+	X("/etc/zprofile", "persist.profile") \
+	X("/etc/ksh.kshrc", "persist.profile") \
+	X("/etc/emacs", "persist.profile") \
+	X("/etc/lesskey", "persist.profile") \
+	X("/etc/wgetrc", "persist.profile") \
 	X("/etc/zsh", "persist.profile") \
 	X("/etc/fish", "persist.profile") \
 	X("/etc/environment", "persist.profile") \
@@ -143,6 +159,10 @@
 	X("/etc/X11/xinit", "persist.autostart") \
 	X("/etc/lightdm", "persist.autostart") \
 	X("/etc/gdm3", "persist.autostart") \
+	X("/etc/sddm.conf", "persist.autostart") \
+	X("/etc/sddm.conf.d", "persist.autostart") \
+	X("/usr/share/xsessions", "persist.autostart") \
+	X("/usr/share/wayland-sessions", "persist.autostart") \
 	/* devices and buses */ \
 	X("/etc/udev/rules.d", "persist.udev") \
 	X("/usr/lib/udev/rules.d", "persist.udev") \
@@ -158,6 +178,8 @@
 	X("/etc/ld.so.conf.d", "persist.loader") \
 	X("/etc/pam.d", "persist.session") \
 	X("/etc/pam.conf", "persist.session") \
+	X("/usr/lib/pam.d", "persist.session") \
+	X("/usr/share/pam-configs", "persist.session") \
 	X("/etc/security", "persist.session") \
 	X("/etc/nsswitch.conf", "persist.session") \
 	X("/etc/polkit-1", "persist.session") \
@@ -224,6 +246,21 @@
 	X("/etc/php", "persist.interpreter") \
 	X("/etc/php.d", "persist.interpreter") \
 	X("/etc/php.ini", "persist.interpreter") \
+	X("/etc/npmrc", "persist.interpreter") \
+	X("/etc/pip.conf", "persist.interpreter") \
+	X("/etc/gemrc", "persist.interpreter") \
+	X("/etc/ipython", "persist.interpreter") \
+	X("/etc/jupyter", "persist.interpreter") \
+	X("/etc/psqlrc", "persist.interpreter") \
+	/* what browsers load and may not refuse */ \
+	X("/etc/firefox", "persist.extension") \
+	X("/etc/chromium", "persist.extension") \
+	X("/etc/opt/chrome", "persist.extension") \
+	X("/etc/opt/edge", "persist.extension") \
+	X("/usr/share/mozilla/extensions", "persist.extension") \
+	X("/usr/lib/firefox/distribution", "persist.extension") \
+	X("/usr/lib/mozilla/extensions", "persist.extension") \
+	X("/usr/share/chromium/extensions", "persist.extension") \
 	/* kernel and boot */ \
 	X("/etc/modules", "persist.module") \
 	X("/etc/modules-load.d", "persist.module") \
@@ -235,6 +272,7 @@
 	X("/usr/share/initramfs-tools/scripts", "persist.initramfs") \
 	X("/etc/dracut.conf", "persist.initramfs") \
 	X("/etc/dracut.conf.d", "persist.initramfs") \
+	X("/usr/lib/dracut/modules.d", "persist.initramfs") \
 	X("/etc/kernel", "persist.initramfs") \
 	X("/etc/default/grub", "persist.boot") \
 	X("/etc/default/grub.d", "persist.boot") \
@@ -255,6 +293,8 @@
 	X(".bash_login", "persist.profile") \
 	X(".bashrc", "persist.profile") \
 	X(".bash_aliases", "persist.profile") \
+	X(".bash_completion", "persist.profile") \
+	X(".local/share/bash-completion", "persist.profile") \
 	X(".bash_logout", "persist.profile") \
 	X(".zshenv", "persist.profile") \
 	X(".zprofile", "persist.profile") \
@@ -265,6 +305,11 @@
 	X(".tcshrc", "persist.profile") \
 	X(".login", "persist.profile") \
 	X(".kshrc", "persist.profile") \
+	X(".mkshrc", "persist.profile") \
+	X(".oh-my-zsh/custom", "persist.profile") \
+	X(".config/nushell", "persist.profile") \
+	X(".config/powershell", "persist.profile") \
+	X(".config/direnv", "persist.profile") \
 	X(".inputrc", "persist.profile") \
 	X(".config/fish", "persist.profile") \
 	X(".pam_environment", "persist.profile") \
@@ -286,9 +331,37 @@
 	X(".forward", "persist.profile") \
 	X(".procmailrc", "persist.profile") \
 	X(".mailcap", "persist.profile") \
+	X(".mailrc", "persist.profile") \
+	X(".muttrc", "persist.profile") \
+	X(".dovecot.sieve", "persist.profile") \
+	X("sieve", "persist.profile") \
+	X(".lessfilter", "persist.profile") \
+	X(".wgetrc", "persist.profile") \
+	X(".hgrc", "persist.profile") \
+	X(".config/hg", "persist.profile") \
+	X(".lldbinit", "persist.profile") \
+	X(".psqlrc", "persist.profile") \
+	X(".sqliterc", "persist.profile") \
+	X(".gnupg/gpg-agent.conf", "persist.profile") \
+	X(".aws/config", "persist.profile") \
+	X(".config/containers", "persist.profile") \
+	X(".vnc/xstartup", "persist.profile") \
+	X(".vnc/config", "persist.profile") \
 	X(".Rprofile", "persist.profile") \
+	X(".npmrc", "persist.interpreter") \
+	X(".irbrc", "persist.interpreter") \
+	X(".pryrc", "persist.interpreter") \
+	X(".gemrc", "persist.interpreter") \
+	X(".pip", "persist.interpreter") \
+	X(".config/pip", "persist.interpreter") \
+	X(".condarc", "persist.interpreter") \
+	X(".ipython/profile_default/startup", "persist.interpreter") \
+	X(".julia/config", "persist.interpreter") \
+	X(".octaverc", "persist.interpreter") \
 	X(".config/user-tmpfiles.d", "persist.session") \
+	X(".google_authenticator", "persist.session") \
 	X(".local/bin", "persist.path") \
+	X("bin", "persist.path") \
 	X(".xprofile", "persist.autostart") \
 	X(".xsession", "persist.autostart") \
 	X(".xsessionrc", "persist.autostart") \
@@ -297,6 +370,10 @@
 	X(".config/autostart-scripts", "persist.autostart") \
 	X(".config/plasma-workspace", "persist.autostart") \
 	X(".config/openbox", "persist.autostart") \
+	X(".config/awesome", "persist.autostart") \
+	X(".config/bspwm", "persist.autostart") \
+	X(".config/hypr", "persist.autostart") \
+	X(".fluxbox", "persist.autostart") \
 	X(".config/i3", "persist.autostart") \
 	X(".config/sway", "persist.autostart") \
 	X(".config/lxsession", "persist.autostart") \
@@ -320,6 +397,9 @@ const char *const place_paths[] = {
 	SYSTEM_PLACES(SYSTEM_PATHS) HOME_PLACES(HOME_PATHS)
 	/* found by name, below folders of many versions */
 	"*/sitecustomize.py", "*/usercustomize.py", "*/python*.pth",
+	"*/.git/hooks/*", "*.git/hooks/*",
+	"*/.mozilla/firefox/*/extensions/*",
+	"*/.vscode/extensions/*/package.json",
 	"/usr/lib/*/security/*", "/usr/lib64/security/*",
 	"/usr/lib/security/*",
 	NULL,

@@ -240,6 +240,84 @@ python_home(void *arg, const char *user, const char *home)
 	return r == ERR_NOMEM || r == ERR_LIMIT ? r : 0;
 }
 
+/* HOME/.mozilla/firefox/PROFILE/extensions */
+static int
+firefox_profile(void *arg, const char *path, const char *name)
+{
+	char dir[PATH_MAX];
+
+	(void)name;
+	return file_join(dir, sizeof(dir), path, "extensions") == 0 ?
+	    add_path(arg, dir) : 0;
+}
+
+/* Each brings hundreds of files; this one says what they run. */
+static int
+editor_extension(void *arg, const char *path, const char *name)
+{
+	char file[PATH_MAX];
+
+	(void)name;
+	return snprintf(file, sizeof(file), "%s/package.json", path) <
+	    (int)sizeof(file) ? add_path(arg, file) : 0;
+}
+
+static int
+hook(void *arg, const char *path, const char *name)
+{
+	size_t n = strlen(name);
+
+	return n > 7 && strcmp(name + n - 7, ".sample") == 0 ? 0 :
+	    add_path(arg, path);
+}
+
+/* Of a work tree, or of a repository without one. */
+static int
+repository(void *arg, const char *path, const char *name)
+{
+	struct place_walk *w = arg;
+	size_t n = strlen(name);
+	bool bare = n > 4 && strcmp(name + n - 4, ".git") == 0;
+	char dir[PATH_MAX];
+	int r;
+
+	if (file_join(dir, sizeof(dir), path, bare ? "hooks" :
+	    ".git/hooks") != 0)
+		return 0;
+	r = look_dir(w->env, dir, hook, w);
+	return r == ERR_NOMEM || r == ERR_LIMIT ? r : 0;
+}
+
+static int
+found_in_home(void *arg, const char *user, const char *home)
+{
+	static const struct {
+		const char *below;
+		const char *kind;
+		look_path_fn *fn;
+	} t[] = {
+	    {".mozilla/firefox", "persist.extension", firefox_profile},
+	    {".vscode/extensions", "persist.extension", editor_extension},
+	    {"", "persist.profile", repository},
+	};
+	struct place_walk *w = arg;
+	char dir[PATH_MAX];
+	size_t i;
+	int r = 0;
+
+	(void)user;
+	for (i = 0; i < sizeof(t) / sizeof(t[0]) && r == 0; i++) {
+		w->kind = t[i].kind;
+		if (snprintf(dir, sizeof(dir), "%s%s%s", home,
+		    t[i].below[0] != '\0' ? "/" : "", t[i].below) >=
+		    (int)sizeof(dir))
+			continue;
+		r = look_dir(w->env, dir, t[i].fn, w);
+		r = r == ERR_NOMEM || r == ERR_LIMIT ? r : 0;
+	}
+	return r;
+}
+
 /* /usr/lib/TRIPLET/security */
 static int
 pam_modules(void *arg, const char *path, const char *name)
@@ -259,6 +337,8 @@ add_found(struct place_walk *w)
 	    "/etc", NULL};
 	static const char *const pam[] = {"/usr/lib64/security",
 	    "/usr/lib/security", NULL};
+	static const char *const work[] = {"/srv", "/srv/git", "/opt",
+	    "/var/www", "/var/lib/git", NULL};
 	size_t i;
 	int r = 0;
 
@@ -267,6 +347,11 @@ add_found(struct place_walk *w)
 		r = look_dir(w->env, python[i], python_version, w);
 	if (r == 0)
 		r = look_homes(w->env, python_home, w);
+	if (r == 0)
+		r = look_homes(w->env, found_in_home, w);
+	w->kind = "persist.profile";
+	for (i = 0; work[i] != NULL && r == 0; i++)
+		r = look_dir(w->env, work[i], repository, w);
 	w->kind = "persist.pam-module";
 	if (r == 0)
 		r = look_dir(w->env, "/usr/lib", pam_modules, w);

@@ -250,7 +250,8 @@ const struct state_source libraries_source = {"libraries", libraries_paths,
 /* -- what web servers run ---------- */
 
 #define PAGES "*.php;*.php?;*.phtml;*.phar;*.jsp;*.jspx;*.war;*.asp;" \
-	"*.aspx;*.ashx;*.cgi;*.pl;*.cfm;.htaccess;.user.ini;index.*"
+	"*.aspx;*.ashx;*.cgi;*.pl;*.cfm;.htaccess;.user.ini;index.*;" \
+	"login*;logon*;signin*"
 
 static const struct stamp_row web_rows[] = {
 	{"/var/www", PAGES, 10, "persist.web"},
@@ -282,7 +283,8 @@ web_tell(const struct fact_change *c, struct state_told *out)
 
 #define BELOW(dir) dir "/*.php*", dir "/*.pht*", dir "/*.phar", \
 	dir "/*.jsp*", dir "/*.war", dir "/*.asp*", dir "/*.cgi", \
-	dir "/*.pl", dir "/*.htaccess", dir "/*.ini", dir "/*index.*"
+	dir "/*.pl", dir "/*.htaccess", dir "/*.ini", dir "/*index.*", \
+	dir "/*login*", dir "/*logon*", dir "/*signin*"
 
 static const char *const web_paths[] = {BELOW("/var/www"),
     BELOW("/srv/www"), BELOW("/srv/http"), BELOW("/usr/share/nginx/html"),

@@ -262,6 +262,28 @@ TRIGGERS = [
      "--clear-groups sh -c 'echo \"<?php eval(1);\" > /var/www/html/pub/q4.php'", "persist.web", "q4.php"),
     ("T1491.002", "page of the server changed", "echo owned > /var/www/html/index.html", "persist.web|files.changed", "index.html"),
     ("T1505", "settings of a web server", put("/etc/nginx/conf.d/q5.conf", "server { }\\n"), "files.created|persist.web", "q5.conf"),
+    ("T1056.003", "login page changed", put("/var/www/html/portal/login.html", "<form></form>\\n") + "; sleep 1; sed -i "
+     "'s,</form>,<script src=x></script>&,' /var/www/html/portal/login.html", "persist.web", "login.html"),
+    # -- interpreters, editors and browsers of users
+    ("T1546", "npm", put("/home/bob/.npmrc", "node-options=--require /tmp/n.js\\n"), "persist.interpreter", ".npmrc"),
+    ("T1546", "irb", put("/home/ann/.irbrc", "1\\n"), "persist.interpreter", ".irbrc"),
+    ("T1546", "ipython", put("/home/ann/.ipython/profile_default/startup/s1.py", "1\\n"), "persist.interpreter", "s1.py"),
+    ("T1546", "pip", put("/home/bob/.config/pip/pip.conf", "[global]\\nindex-url = http://192.0.2.9/\\n"), "persist.interpreter", "pip.conf"),
+    ("T1546.004", "completion of a shell", put("/home/ann/.local/share/bash-completion/completions/s2", "id\\n"), "persist.profile", "s2"),
+    ("T1546", "hook of a repository", "mkdir -p /srv/app/.git/hooks; echo id > /srv/app/.git/hooks/post-commit; "
+     "chmod 755 /srv/app/.git/hooks/post-commit", "persist.profile", "post-commit"),
+    ("T1546", "hook of a bare repository", script("/srv/git/x.git/hooks/post-receive"), "persist.profile", "post-receive"),
+    ("T1056.002", "another pinentry", put("/home/ann/.gnupg/gpg-agent.conf", "pinentry-program /tmp/p\\n"), "persist.profile", "gpg-agent.conf"),
+    ("T1219", "VNC session", script("/home/bob/.vnc/xstartup"), "persist.profile", "xstartup"),
+    ("T1564.008", "mail sorted away", put("/home/ann/.dovecot.sieve", "discard;\\n"), "persist.profile", ".dovecot.sieve"),
+    ("T1556.006", "seed of one-time passwords", put("/home/ann/.google_authenticator", "JBSWY3DPEHPK3PXP\\n"), "persist.session", ".google_authenticator"),
+    ("T1556.003", "profile of PAM", put("/usr/share/pam-configs/s3", "Name: s3\\n"), "persist.session", "s3"),
+    ("T1056.002", "false sudo in ~/bin", script("/home/ann/bin/sudo"), "persist.path", "/home/ann/bin/sudo"),
+    ("T1176.001", "extension of Firefox", put("/home/ann/.mozilla/firefox/a.default/extensions/s4.xpi", "PK"), "persist.extension", "s4.xpi"),
+    ("T1176.001", "policy of Chromium", put("/etc/chromium/policies/managed/s5.json", "{}\\n"), "persist.extension", "s5.json"),
+    ("T1176.002", "extension of an editor", put("/home/bob/.vscode/extensions/x.s6-1.0/package.json", "{}\\n"), "persist.extension", "s6"),
+    ("T1542", "module of dracut", script("/usr/lib/dracut/modules.d/99s7/module-setup.sh"), "persist.initramfs", "99s7"),
+    ("T1543.005", "hook of containers", put("/usr/share/containers/oci/hooks.d/s8.json", "{}\\n"), "persist.service", "s8.json"),
     # -- keys
     ("T1098.004", "key of root", add("/root/.ssh/authorized_keys", KEYLINE + " r1"), "key.added", "root"),
     ("T1098.004", "key of a user", add("/home/ann/.ssh/authorized_keys", KEYLINE + " r2"), "key.added", "ann"),
