@@ -31,6 +31,7 @@
 #define STACK_SIZE (256 * 1024)
 /* Small: each event holds a pidfd until it was looked at. */
 #define READ_SIZE (16 * 1024)
+#define EVENT_SIZE_MIN 32 /* with a pidfd (fanotify(7)) */
 #define INOTIFY_DIRS_MAX 65536
 
 #define MASK_CONTENT (FAN_CREATE | FAN_DELETE | FAN_CLOSE_WRITE | \
@@ -477,6 +478,20 @@ watch_dir(struct watch *w, int fd, const char *path)
 
 /* -- setting up ---------------------------- */
 
+/*
+ * Room for the descriptors of one read from the beginning: a table that has
+ * to grow waits for a grace period of the kernel's RCU, 10 ms and more, and
+ * this thread must be prompt just then.
+ */
+static void
+make_room(int any)
+{
+	int fd = fcntl(any, F_DUPFD_CLOEXEC, READ_SIZE / EVENT_SIZE_MIN);
+
+	if (fd >= 0)
+		close(fd);
+}
+
 int
 watch_new(struct pending *pending, const struct ignore *ignore,
     struct who_cache *who, int wake_fd, struct watch **out, struct why *why)
@@ -499,6 +514,7 @@ watch_new(struct pending *pending, const struct ignore *ignore,
 		why_set(why, r, "watch: cannot be set up");
 		goto done;
 	}
+	make_room(w->stop_fd);
 	w->ino_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	*out = w;
 	w = NULL;
