@@ -31,6 +31,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -381,6 +382,33 @@ command(char *line)
 
 /* -- life ------------------------------------------------------------------ */
 
+/*
+ * LimitNICE of the unit; where limits may not be raised, the nice value
+ * itself.
+ */
+static void
+as_the_unit(void)
+{
+	const struct rlimit nice = {30, 30}; /* 20 - nice: getrlimit(2) */
+
+	if (setrlimit(RLIMIT_NICE, &nice) != 0 &&
+	    setpriority(PRIO_PROCESS, 0, -10) != 0)
+		fprintf(stderr, "sensors-driver: without LimitNICE\n");
+}
+
+/*
+ * What is counted when a signal comes must not wait for this program to be
+ * run on a busy machine.
+ */
+static void
+be_prompt(void)
+{
+	const struct sched_param p = {.sched_priority = 1};
+
+	if (sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &p) != 0)
+		fprintf(stderr, "sensors-driver: not in real time\n");
+}
+
 static void
 start(void)
 {
@@ -392,25 +420,16 @@ start(void)
 	if (link_pair(fd, &why) != 0)
 		die("link", &why);
 	s.fd[0] = fd[1];
+	if (d.counter != NULL)
+		as_the_unit();
 	if (spawn_start(&s, &d.pid, &why) != 0)
 		die("start", &why);
+	if (d.counter != NULL)
+		be_prompt();
 	close(fd[1]);
 	d.parent = fd[0];
 	send_msg(d.parent, IPC_SETTINGS, &d.s.base);
 	link_network();
-}
-
-/*
- * What is counted when a signal comes must not wait for this program to be
- * run on a busy machine.  Not for the one it starts.
- */
-static void
-be_prompt(void)
-{
-	const struct sched_param p = {.sched_priority = 1};
-
-	if (sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &p) != 0)
-		fprintf(stderr, "sensors-driver: not in real time\n");
 }
 
 static void
@@ -426,7 +445,6 @@ map_counter(const char *path)
 		die(path, NULL);
 	d.counter = at;
 	close(fd);
-	be_prompt();
 }
 
 static void
