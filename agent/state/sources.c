@@ -14,6 +14,7 @@
 #include "agent/state/modules.h"
 #include "agent/state/mounts.h"
 #include "agent/state/preload.h"
+#include "agent/state/routes.h"
 #include "agent/state/stamps.h"
 #include "agent/state/sysctl.h"
 #include "agent/state/walltime.h"
@@ -39,6 +40,7 @@ const struct state_source *const state_sources[] = {
 	&listeners_source, /* before modules: the first may load tcp_diag */
 	&peers_source,
 	&devices_source,
+	&routes_source,
 	&modules_source,
 	&kernel_source,
 	&lsm_source,

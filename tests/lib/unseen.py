@@ -28,8 +28,9 @@ UNSEEN = [
      "the process connector is refused there, and memory gives no event"),
     ("T1059", "programs in hidden folders of homes, run by their owner",
      "many tools of people live there; those in volatile places and of services are told"),
-    ("T1557.002, T1016", "neighbours, addresses and routes changed",
-     "they change by themselves on many hosts; an isolated host's next hop is watched by the enforcer"),
+    ("T1557.002, T1016", "neighbours, addresses and routes to networks changed, or to one address by the name of DHCP or a daemon",
+     "they change by themselves on many hosts; routes by hand to one address, routes that throw away, policy rules and addresses "
+     "of lo are told, and an isolated host's next hop is watched by the enforcer"),
     ("T1021.004, T1078", "a login with a good key or password", "logins are not told; new keys, passwords and accounts are"),
     ("T1563.001", "use of another user's ssh agent", "it changes nothing"),
     ("T1611", "namespaces that are entered or made, cgroup release agents", "containers do it all the time"),

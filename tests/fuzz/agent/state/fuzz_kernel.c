@@ -17,6 +17,7 @@
 #include "agent/state/netsock.h"
 #include "agent/state/preload.h"
 #include "agent/state/program.h"
+#include "agent/state/routes.h"
 #include "agent/state/sockline.h"
 #include "agent/state/sysctl.h"
 #include "agent/state/walltime.h"
@@ -31,7 +32,8 @@ tell_all(const char *key, const char *was, const char *is)
 	    &modules_source, &kernel_source, &lsm_source, &sysctl_source,
 	    &binfmt_source, &bpf_source, &mounts_source, &devices_source,
 	    &walltime_source, &loggers_source,
-	    &listeners_source, &peers_source, &preload_source};
+	    &listeners_source, &peers_source, &preload_source,
+	    &routes_source};
 	const struct fact_change changes[] = {
 	    {FACT_ADDED, key, NULL, is}, {FACT_REMOVED, key, was, NULL},
 	    {FACT_CHANGED, key, was, is}, {FACT_FOUND, key, NULL, is}};
@@ -50,6 +52,9 @@ tell_all(const char *key, const char *was, const char *is)
 static void
 messages(const uint8_t *data, size_t len, struct facts *f)
 {
+	struct routes_link eth0 = {.index = 2, .name = "eth0"};
+	const struct routes_links links = {&eth0, 1, 1};
+	struct routes_links more = {NULL, 0, 0};
 	struct nlmsghdr *nlh;
 	struct netsock s;
 
@@ -60,6 +65,10 @@ messages(const uint8_t *data, size_t len, struct facts *f)
 	nlh->nlmsg_len = (uint32_t)len;
 	devices_parse(nlh, f);
 	netsock_parse(nlh, 6, &s);
+	routes_parse(nlh, &links, f);
+	routes_concern(nlh);
+	routes_take_link(nlh, &more);
+	routes_links_done(&more);
 	free(nlh);
 }
 
