@@ -30,13 +30,16 @@ printable(uint32_t c)
  * RFC 3629, section 3: the smallest value of each length refuses overlong
  * forms; surrogates and what lies above U+10FFFF do not exist.
  */
-static size_t
-decode(const uint8_t *p, size_t len, uint32_t *out)
+size_t
+text_decode(const void *text, size_t len, uint32_t *out)
 {
+	const uint8_t *p = text;
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
 	size_t n, i;
 	uint32_t c;
 
+	if (len == 0)
+		return 0;
 	if (p[0] < 0x80) {
 		*out = p[0];
 		return 1;
@@ -64,9 +67,7 @@ text_char(const void *text, size_t len)
 	uint32_t c;
 	size_t n;
 
-	if (len == 0)
-		return 0;
-	n = decode(text, len, &c);
+	n = text_decode(text, len, &c);
 	return n > 0 && printable(c) ? n : 0;
 }
 

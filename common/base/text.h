@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Bytes of the character at TEXT (1..4), it into OUT; 0: there is none. */
+size_t text_decode(const void *text, size_t len, uint32_t *out);
 /* Bytes of the printable character at TEXT (1..4); 0: there is none. */
 size_t text_char(const void *text, size_t len);
 /* All of it printable?  LINES: newline and tab are taken too. */
