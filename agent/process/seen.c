@@ -126,6 +126,46 @@ seen_args(struct process_seen *s)
 	seen_take_args(&s->args, data, n);
 }
 
+/* Only looked at: what it names may be a device. */
+static void
+look_at_script(struct process_seen *s, int fd)
+{
+	char path[64];
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+		return;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	n = readlink(path, s->script, sizeof(s->script) - 1);
+	s->script[n > 0 ? n : 0] = '\0';
+	s->script_mode = st.st_mode;
+	s->script_owner = st.st_uid;
+}
+
+void
+seen_script_file(struct process_seen *s)
+{
+	char path[SEEN_ARGS_MAX + 64];
+	struct seen_script script;
+	int fd;
+
+	seen_args(s);
+	if (s->script[0] != '\0' || (!name_is_shell(s->exe) &&
+	    !name_is_interpreter(s->exe) && !name_is_loader(s->exe)))
+		return;
+	seen_script(s->exe, &s->args, &script);
+	if (script.path == NULL || script.path[0] == '\0')
+		return;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s/%s", s->dir,
+	    script.path[0] == '/' ? "root" : "cwd", script.path);
+	fd = open(path, O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	look_at_script(s, fd);
+	close(fd);
+}
+
 void
 seen_preload(struct process_seen *s)
 {

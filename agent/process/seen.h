@@ -83,6 +83,11 @@ struct process_seen {
 	bool memory;  /* it never had one (memfd_create(2)) */
 	bool again;   /* another file stands at that path now */
 
+	/* What its interpreter was told to run; "": nothing, or not read. */
+	char script[SEEN_PATH_MAX]; /* as the kernel tells it */
+	mode_t script_mode;
+	uint32_t script_owner; /* SEEN_UID_UNKNOWN: not read */
+
 	char name[SEEN_NAME_MAX]; /* comm */
 	pid_t parent;
 	uint32_t uid, euid; /* SEEN_UID_UNKNOWN: not read */
@@ -123,6 +128,8 @@ void seen_done(struct process_seen *s);
 void seen_status(struct process_seen *s); /* name to tracer */
 void seen_login(struct process_seen *s);
 void seen_args(struct process_seen *s);
+/* Before seen_root. */
+void seen_script_file(struct process_seen *s);
 void seen_fds(struct process_seen *s);
 void seen_preload(struct process_seen *s);
 void seen_file(struct process_seen *s); /* first seen_root */
@@ -136,7 +143,7 @@ void seen_relay(struct process_seen *s, const char *proc);
 
 /* What readlink of /proc/PID/exe gave. */
 void seen_take_exe(struct process_seen *s, const char *link, size_t len);
-/* What readlink of /proc/PID/root gave: EXE and the parents lose it. */
+/* What readlink of /proc/PID/root gave: its other paths lose it. */
 void seen_take_root(struct process_seen *s, const char *link, size_t len);
 /* Text of /proc/PID/status; false if it is none. */
 bool seen_take_status(struct process_seen *s, const char *text);

@@ -55,6 +55,7 @@ seen_take_root(struct process_seen *s, const char *link, size_t len)
 	root[len] = '\0';
 	memcpy(s->root, root, len + 1);
 	strip(s->exe, root);
+	strip(s->script, root);
 	for (i = 0; i < s->ups; i++)
 		strip(s->up[i].exe, root);
 }

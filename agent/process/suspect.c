@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent/process/deceit.h"
 #include "agent/process/names.h"
 #include "common/base/log.h"
 
@@ -126,15 +127,20 @@ suspect_is_builder(const struct process_seen *s)
 	return path_is_builder(s->exe) || is_configure(s->exe, &s->args);
 }
 
+static bool
+in_build(const struct process_seen *s)
+{
+	return !uid_is_service(s->euid) && (s->builder ||
+	    has_parent(s, path_is_builder) || by_configure(s));
+}
+
 /* A build runs what it made: its own file, of one who is no service.  Of
  * a short test nothing is left to look at but its parents. */
 static bool
 by_builder(const struct process_seen *s)
 {
 	return (!s->file_known || s->file_owner == s->euid) &&
-	    !uid_is_service(s->euid) && (s->dir_mode & S_IWOTH) == 0 &&
-	    (s->builder || has_parent(s, path_is_builder) ||
-	    by_configure(s));
+	    (s->dir_mode & S_IWOTH) == 0 && in_build(s);
 }
 
 /* Somebody who logged in, at a terminal, runs his own file. */
@@ -292,6 +298,48 @@ judge_names(const struct process_seen *s, struct suspect *out)
 		tell_pretends(out, s, script.path, "a daemon of the system");
 }
 
+static void
+tell_deceit(struct suspect *out, const char *path, const char *how)
+{
+	struct shown a;
+
+	if (find(out, "process.pretends", CORDON__SEVERITY__SEVERITY_NONE,
+	    path))
+		snprintf(out->text, sizeof(out->text), "\"%s\" runs: %s",
+		    show(&a, path), how);
+}
+
+/* Python runs archives of modules as they are. */
+static bool
+is_zipapp(const struct process_seen *s)
+{
+	const size_t n = strlen(s->script);
+
+	return strncmp(name_of(s->exe), "python", 6) == 0 && n > 4 &&
+	    strcmp(s->script + n - 4, ".zip") == 0;
+}
+
+/*
+ * A script counts if its file may be run: what somebody hands to a shell by
+ * hand ("sh notes.txt") deceives nobody.  Tests of builds have any name.
+ */
+static void
+judge_deceit(const struct process_seen *s, const struct suspect_rules *rules,
+    struct suspect *out)
+{
+	char how[DECEIT_TEXT_MAX];
+
+	if (in_build(s))
+		return;
+	if (!s->memory && !allowed(rules->exec_allow, rules->execs, s->exe) &&
+	    deceit_name(s->exe, false, how))
+		tell_deceit(out, s->exe, how);
+	else if ((s->script_mode & 0111) != 0 && !is_zipapp(s) &&
+	    !allowed(rules->exec_allow, rules->execs, s->script) &&
+	    deceit_name(s->script, true, how))
+		tell_deceit(out, s->script, how);
+}
+
 bool
 suspect_name(const struct process_seen *s, struct suspect *out)
 {
@@ -373,6 +421,34 @@ tell_place(struct suspect *out, const struct process_seen *s,
 		    show(&a, path), what);
 }
 
+/* A person's own file; of one that is gone its user has to do. */
+static bool
+is_own(const struct process_seen *s, const char *path)
+{
+	uint32_t owner = s->file_known ? s->file_owner : SEEN_UID_UNKNOWN;
+
+	if (path == s->script)
+		owner = s->script_owner;
+	return s->euid != SEEN_UID_UNKNOWN && s->euid >= 1000 &&
+	    !uid_is_service(s->euid) &&
+	    (owner == SEEN_UID_UNKNOWN || owner == s->euid);
+}
+
+static bool
+judge_hidden(const struct process_seen *s, const char *path,
+    struct suspect *out)
+{
+	const enum hidden hidden = deceit_hidden(path);
+
+	if (hidden == HIDDEN_NOT || (hidden == HIDDEN_APP &&
+	    is_own(s, path)) || (s->walk && deceit_removed(path)))
+		return false;
+	tell_place(out, s, path, name_of(path)[0] == '.' ?
+	    "a hidden file outside of homes" :
+	    "a hidden folder outside of homes");
+	return true;
+}
+
 static void
 judge_place(const struct process_seen *s, const struct suspect_rules *rules,
     struct suspect *out)
@@ -390,6 +466,10 @@ judge_place(const struct process_seen *s, const struct suspect_rules *rules,
 		return;
 	if (place_of(path) == PLACE_VOLATILE)
 		tell_place(out, s, path, "a place where anybody may write");
+	else if (judge_hidden(s, s->exe, out) ||
+	    (!allowed(rules->exec_allow, rules->execs, s->script) &&
+	    judge_hidden(s, s->script, out)))
+		return;
 	else if (path != s->exe)
 		return; /* of a script only its place is known */
 	else if (s->file_known && (s->dir_mode & S_IWOTH) != 0)
@@ -466,10 +546,15 @@ judge_service(const struct process_seen *s,
 unsigned int
 suspect_need(const struct process_seen *s)
 {
+	char how[DECEIT_TEXT_MAX];
+
+	if (deceit_hidden(s->exe) != HIDDEN_NOT ||
+	    deceit_name(s->exe, false, how))
+		return NEED_ALL;
 	if (name_is_shell(s->exe) || name_is_interpreter(s->exe) ||
 	    name_is_loader(s->exe))
 		return place_of(s->exe) != PLACE_SYSTEM ? NEED_ALL :
-		    NEED_ARGS | NEED_FDS | NEED_PARENT;
+		    NEED_ARGS | NEED_FDS | NEED_PARENT | NEED_SCRIPT;
 	if (place_of(s->exe) == PLACE_SYSTEM && !s->deleted && !s->memory)
 		return NEED_NOTHING;
 	return NEED_ALL;
@@ -484,9 +569,22 @@ suspect_exec(const struct process_seen *s, const struct suspect_rules *rules,
 	judge_memory(s, out);
 	if (!allowed(rules->exec_allow, rules->execs, s->exe))
 		judge_names(s, out);
+	judge_deceit(s, rules, out);
 	judge_preload(s, out);
 	judge_service(s, rules, out);
 	judge_place(s, rules, out);
+	return out->kind != NULL;
+}
+
+bool
+suspect_script(const struct process_seen *s,
+    const struct suspect_rules *rules, struct suspect *out)
+{
+	begin(out);
+	judge_deceit(s, rules, out);
+	if (!allowed(rules->exec_allow, rules->execs, s->script) &&
+	    !by_packager(s) && !in_build(s))
+		judge_hidden(s, s->script, out);
 	return out->kind != NULL;
 }
 

@@ -44,7 +44,8 @@ enum suspect_need {
 	NEED_FDS = 4,	  /* seen_fds */
 	NEED_PARENT = 8,  /* pid and program of the first, from anywhere */
 	NEED_PARENTS = 16, /* seen_status, seen_login, seen_parents */
-	NEED_ALL = 31,
+	NEED_SCRIPT = 32, /* seen_script_file */
+	NEED_ALL = 63,
 };
 /*
  * By its path alone: the cheap first look.  A verdict over less than
@@ -57,6 +58,12 @@ bool suspect_is_builder(const struct process_seen *s);
 
 /* A program was started (or, with s->walk, found running). */
 bool suspect_exec(const struct process_seen *s,
+    const struct suspect_rules *rules, struct suspect *out);
+/*
+ * Of one that ended before it could be read: S->script, which the shell or
+ * interpreter S->exe was started for.
+ */
+bool suspect_script(const struct process_seen *s,
     const struct suspect_rules *rules, struct suspect *out);
 /* A process gave itself the name s->name. */
 bool suspect_name(const struct process_seen *s, struct suspect *out);

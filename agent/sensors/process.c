@@ -151,6 +151,8 @@ read_needed(struct process_seen *s, unsigned int need)
 {
 	if (need & NEED_ARGS)
 		seen_args(s);
+	if (need & NEED_SCRIPT)
+		seen_script_file(s);
 	if (need & NEED_FDS)
 		seen_fds(s);
 	if (need & NEED_FILE)
@@ -368,12 +370,22 @@ remember_parents(struct process *p, struct process_seen *s)
 	}
 }
 
+/* BEFORE was opened to be run before the interpreter that S is. */
+static void
+take_script(struct process_seen *s, const char *before)
+{
+	snprintf(s->script, sizeof(s->script), "%s", before);
+	s->script_mode = S_IFREG | 0111;
+	s->script_owner = SEEN_UID_UNKNOWN;
+}
+
 /* Only its program is known, from the one source that has it. */
 static void
 judge_gone(struct process *p, pid_t pid)
 {
 	struct process_seen *s = &p->seen;
 	struct lineage_entry e;
+	bool script;
 
 	if (!lineage_get(p->lineage, pid, &e) || e.program[0] == '\0')
 		return;
@@ -384,13 +396,16 @@ judge_gone(struct process *p, pid_t pid)
 	s->login_uid = UINT32_MAX;
 	s->uid = s->euid = e.ids_known ? e.uid : SEEN_UID_UNKNOWN;
 	seen_take_exe(s, e.program, strlen(e.program));
-	if (name_is_shell(s->exe) || name_is_interpreter(s->exe) ||
-	    suspect_need(s) == NEED_NOTHING)
+	script = name_is_shell(s->exe) || name_is_interpreter(s->exe);
+	if (!script && suspect_need(s) == NEED_NOTHING)
 		return;
+	if (script)
+		take_script(s, e.before);
 	s->packager = (e.marks & LINEAGE_PACKAGER) != 0;
 	s->builder = (e.marks & LINEAGE_BUILDER) != 0;
 	remember_parents(p, s);
-	if (suspect_exec(s, &p->rules, &p->verdict))
+	if (script ? suspect_script(s, &p->rules, &p->verdict) :
+	    suspect_exec(s, &p->rules, &p->verdict))
 		say(p, s, pid);
 }
 

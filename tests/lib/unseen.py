@@ -27,7 +27,7 @@ UNSEEN = [
     ("T1014, T1620", "a program without a loader (static) that runs from memory for less than 15 s, in a container",
      "the process connector is refused there, and memory gives no event"),
     ("T1059", "programs in hidden folders of homes, run by their owner",
-     "many tools of people live there; those in volatile places and of services are told"),
+     "many tools of people live there; those in volatile places, of services and outside of homes are told"),
     ("T1557.002, T1016", "neighbours, addresses and routes to networks changed, or to one address by the name of DHCP or a daemon",
      "they change by themselves on many hosts; routes by hand to one address, routes that throw away, policy rules and addresses "
      "of lo are told, and an isolated host's next hop is watched by the enforcer"),

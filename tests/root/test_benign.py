@@ -285,6 +285,19 @@ def test_24_people_come_and_go(tree):
     assert raised(tree) == []
 
 
+def test_25_programs_in_folders_of_tools(tree):
+    """Hidden folders and odd names that are usual: no place to hide in, nobody to deceive."""
+    for path in ("/opt/app/.venv/bin/tool", "/srv/app/node_modules/.bin/tool", "/usr/lib/node_modules/x/node_modules/.bin/tool",
+                 "/srv/app/node_modules/.pnpm/x/bin/tool", "/srv/app/.git/hooks/post-merge", "/home/tester/.local/share/x/tool",
+                 "/nix/store/0a-x/bin/.tool-wrapped", "/opt/tool-1.2.run", "/opt/tool.x86_64", "/opt/Tool.AppImage", "/opt/tool.conf"):
+        tree.sh("mkdir -p $(dirname %s); cp /bin/true %s; %s; %s" % (path, path, path, path))
+        path = os.path.dirname(path) + "/s" + os.path.basename(path)
+        tree.sh("printf '#!/bin/sh\\nsleep 0.1\\n' > %s; chmod 755 %s; %s" % (path, path, path))
+    tree.sh("echo true > /srv/notes.txt; sh /srv/notes.txt; python3 -m zipapp -h > /dev/null")
+    tree.sh("su -l tester -c 'mkdir -p .cache/x; cp /bin/true .cache/x/tool; .cache/x/tool'")
+    assert raised(tree, 3.0) == []
+
+
 def test_30_it_was_awake_all_the_time(tree):
     tree.sh("cp /usr/bin/id /usr/bin/sudo")
     m = tree.expect("signal", lambda m: m["object"] == "/usr/bin/sudo")

@@ -98,6 +98,28 @@ def from_memory(rig):
     return about("/memfd:" + name)
 
 
+def blank_behind(rig):
+    path = copy(rig, "true", "report.txt ")
+    run(path)
+    return about(path)
+
+
+def like_a_picture(rig):
+    path = copy(rig, "sleep", "logo.png")
+    hold([path, "0.3"])
+    return about(path)
+
+
+def script_with_two_endings(rig):
+    """From its own folder: only the kernel knows the whole path."""
+    path = os.path.join(rig.work, "invoice.pdf.sh")
+    with open(path, "w") as f:
+        f.write("#!/bin/sh\nsleep 0.2\n")
+    os.chmod(path, 0o755)
+    hold(["./invoice.pdf.sh"], cwd=rig.work)
+    return about(path)
+
+
 def kernel_thread(rig):
     return of(hold(["[kworker/3:7]", "0.3"], executable="/bin/sleep"))
 
@@ -267,6 +289,9 @@ TRIGGERS = [
     ("T1036.004", "arguments of a kernel thread", kernel_thread, "process.pretends"),
     ("T1036.005", "a daemon's name elsewhere", daemon_elsewhere, "process.pretends"),
     ("T1036.004", "name of a kernel thread taken later", name_taken_later, "process.pretends"),
+    ("T1036.006", "blank behind a name", blank_behind, "process.pretends"),
+    ("T1036.008", "program called like a picture", like_a_picture, "process.pretends"),
+    ("T1036.007", "script with two endings", script_with_two_endings, "process.pretends"),
     ("T1574.006", "library before all others", preload, "process.preload"),
     ("T1059.004", "shell on a socket", reverse_shell, "process.remote-shell"),
     ("T1059.006", "shell on a terminal fed by Python", reverse_shell_by_pty, "process.remote-shell"),

@@ -20,6 +20,11 @@ def python(code, seconds=20):
     return "timeout %d python3 -c %s < /dev/null > /dev/null 2>&1 & sleep 0.3" % (seconds, shlex.quote(code))
 
 
+def script(path, text, interpreter="/bin/sh", run=None):
+    """A script at PATH, a word of the shell's, which is run by its first line."""
+    return "f=%s; printf '#!%s\\n%s\\n' > $f; chmod 755 $f; %s" % (path, interpreter, text, run or "$f")
+
+
 MEMFD = ("import os,ctypes; fd=os.memfd_create('%s'); os.write(fd,open('/bin/sleep','rb').read()); "
          "os.execv('/proc/self/fd/%%d' %% fd,['%s','2'])")
 SOCKET = "import socket,subprocess,os,time; s=socket.create_connection(('127.0.0.1',%d)); "
@@ -50,6 +55,24 @@ TRIGGERS = [
     ("T1036.005", "daemon elsewhere", "cp /bin/sleep /srv/sshd; /srv/sshd 0.5", P, "/srv/sshd"),
     ("T1036.005", "daemon's arguments", "cp /bin/sleep /srv/tool2; " + bash("exec -a /usr/sbin/sshd /srv/tool2 1"), P, "tool2"),
     ("T1036.005", "daemon's name in /tmp", "cp /bin/sleep /tmp/systemd-journald; /tmp/systemd-journald 0.3", P + "|" + V, "systemd-journald"),
+    # -- names that deceive a person, hidden ones
+    ("T1036.006", "blank behind a name", "cp /bin/true '/home/ann/passwords.txt '; '/home/ann/passwords.txt '", P, "ends with a blank"),
+    ("T1036.006", "dot behind a name", "cp /bin/sleep /opt/m1.; /opt/m1. 0.2", P, "ends with a dot"),
+    ("T1036.002", "direction of writing turned", "f=$(printf '/srv/annex\\342\\200\\256gnp.m2'); cp /bin/true $f; $f", P, "U+202E"),
+    ("T1036.002", "unseen character in a script's name", script("$(printf '/srv/m3\\342\\200\\213')", "sleep 0.2"), P, "U+200B"),
+    ("T1036", "line end in a name", "f=$(printf '/srv/line4\\nx'); cp /bin/true \"$f\"; \"$f\"", P, "U+000A"),
+    ("T1036.008", "program called like a picture", "cp /bin/true /var/www/html/m5.png; /var/www/html/m5.png", P, "/var/www/html/m5.png"),
+    ("T1036.008", "script called like a picture", script("/var/www/html/m6.jpg", "sleep 0.2"), P, "/var/www/html/m6.jpg"),
+    ("T1036.008", "short script called like a document", script("/srv/m7.pdf", ":"), P, "/srv/m7.pdf"),
+    ("T1036.008", "script by env called like a log", script("/srv/m8.log", "import time; time.sleep(0.2)", "/usr/bin/env python3"), P, "/srv/m8.log"),
+    ("T1036.007", "two endings", "cp /bin/true /home/ann/m9.pdf.bin; /home/ann/m9.pdf.bin", P, "m9.pdf.bin"),
+    ("T1036.007", "script with two endings", script("/home/ann/n1.pdf.sh", "sleep 0.2"), P, "n1.pdf.sh"),
+    ("T1564.001", "hidden program in /usr/lib", "cp /bin/true /usr/lib/.relocq; /usr/lib/.relocq", V, "/usr/lib/.relocq"),
+    ("T1564.001", "hidden folder in /usr/lib", "mkdir /usr/lib/.n2; cp /bin/true /usr/lib/.n2/agent; /usr/lib/.n2/agent", V, "/usr/lib/.n2/agent"),
+    ("T1564.001", "hidden folder in the root folder", "mkdir /.n3; cp /bin/true /.n3/agent; /.n3/agent", V, "/.n3/agent"),
+    ("T1564.001", "hidden script in /etc, from there", script("/etc/.n4", "sleep 0.2", run="cd /etc; ./.n4"), V, "/etc/.n4"),
+    ("T1564.001", "hidden folder in /var by a user", "mkdir /var/lib/.n5; cp /bin/true /var/lib/.n5/x; setpriv --reuid 1000 --regid 1000 --clear-groups /var/lib/.n5/x",
+     V, "/var/lib/.n5/x"),
     ("T1574.006", "LD_PRELOAD from /tmp", later("LD_PRELOAD=/tmp/c3.so sleep 2"), "process.preload|loader.preload", "c3.so"),
     ("T1574.006", "LD_PRELOAD for a service", "cp /bin/sleep /srv/c4; LD_PRELOAD=/dev/shm/c4.so /srv/c4 2 2>/dev/null & sleep 0.2",
      "process.preload|loader.preload", "c4.so"),

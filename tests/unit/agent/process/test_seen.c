@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -224,6 +225,50 @@ test_a_living_process(void **state)
 	free(s);
 }
 
+static void
+test_the_file_of_a_script(void **state)
+{
+	static const struct {
+		const char *exe, *args; /* parts end with '\n' */
+		bool found;
+	} rows[] = {
+		{"/usr/bin/dash", "sh\n./script.txt\n", true},
+		{"/usr/bin/python3.11", "python3\n-u\nscript.txt\n", true},
+		{"/usr/bin/dash", "sh\n./missing\n", false},
+		{"/usr/bin/dash", "sh\n/dev/null\n", false},
+		{"/usr/bin/dash", "sh\n-c\nscript.txt\n", false},
+		{"/usr/bin/tail", "tail\nscript.txt\n", false},
+	};
+	char folder[] = "/tmp/cordon-seen-XXXXXX", want[64], *at;
+	struct process_seen *s = malloc(sizeof(*s));
+	char data[64];
+	size_t i;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	assert_int_equal(chdir(folder), 0);
+	assert_int_equal(close(open("script.txt", O_CREAT | O_WRONLY, 0751)),
+	    0);
+	snprintf(want, sizeof(want), "%s/script.txt", folder);
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(seen_open(s, "/proc", getpid()), 0);
+		snprintf(s->exe, sizeof(s->exe), "%s", rows[i].exe);
+		snprintf(data, sizeof(data), "%s", rows[i].args);
+		for (at = data; (at = strchr(at, '\n')) != NULL;)
+			*at++ = '\0';
+		seen_take_args(&s->args, data, strlen(rows[i].args));
+		seen_script_file(s);
+		assert_string_equal(s->script, rows[i].found ? want : "");
+		if (rows[i].found)
+			assert_int_equal(s->script_mode & 0111, 0111 & 0751);
+		seen_done(s);
+	}
+	assert_int_equal(unlink("script.txt"), 0);
+	assert_int_equal(chdir("/"), 0);
+	assert_int_equal(rmdir(folder), 0);
+	free(s);
+}
+
 int
 main(void)
 {
@@ -235,6 +280,7 @@ main(void)
 		cmocka_unit_test(test_preload),
 		cmocka_unit_test(test_peers),
 		cmocka_unit_test(test_a_living_process),
+		cmocka_unit_test(test_the_file_of_a_script),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,6 +27,8 @@ struct row {
 	bool deleted, again, walk;
 	const char *relay; /* program; '+' in front: by pipe */
 	bool relay_standard, relay_inline;
+	const char *script; /* its file; owner as of the program */
+	mode_t script_mode;
 	const char *want; /* kind; NULL: nothing */
 };
 
@@ -71,6 +73,11 @@ fill(struct process_seen *s, const struct row *r)
 	s->file_owner = r->owner;
 	s->file_mode = S_IFREG | (r->mode == 0 ? 0755 : r->mode);
 	s->dir_mode = S_IFDIR | (r->dir == 0 ? 0755 : r->dir);
+	snprintf(s->script, sizeof(s->script), "%s", r->script == NULL ? "" :
+	    r->script);
+	s->script_mode = S_IFREG | (r->script_mode == 0 ? 0755 :
+	    r->script_mode);
+	s->script_owner = r->owner;
 	for (i = 0; i < PARENTS && r->up[i] != NULL; i++) {
 		snprintf(s->up[i].exe, SEEN_PATH_MAX, "%s", r->up[i]);
 		fill_args(&s->up[i].args, r->up_args[i]);
@@ -148,6 +155,49 @@ static const struct row rows[] = {
 	{"/usr/bin/perl", "/usr/sbin/cron -f\n", .want = "process.pretends"},
 	{"/usr/bin/busybox", "crond\n-f\n", .fd = NULL},
 	{"/usr/lib/systemd/systemd", "systemd\n--user\n", .fd = NULL},
+	/* -- names that deceive a person */
+	{"/home/ann/passwords.txt ", "x\n", .uid = 1000, .owner = 1000,
+	    .want = "process.pretends"},
+	{"/var/www/logo.png", "x\n", .want = "process.pretends"},
+	{"/tmp/logo.png", "x\n", .want = "process.pretends"},
+	{"/usr/bin/dash", "/bin/sh\n./a.pdf.sh\n",
+	    .script = "/home/ann/a.pdf.sh", .want = "process.pretends"},
+	{"/usr/bin/python3.11", "python3\n/srv/a.jpg\n",
+	    .script = "/srv/a.jpg", .want = "process.pretends"},
+	/* handed to a shell by hand: its file is none to be run */
+	{"/usr/bin/dash", "sh\nnotes.txt\n", .script = "/srv/notes.txt",
+	    .script_mode = 0644},
+	{"/usr/bin/python3.11", "python3\n/srv/a.zip\n",
+	    .script = "/srv/a.zip"}, /* Python does that */
+	{"/usr/bin/dash", "sh\n/srv/a.zip\n", .script = "/srv/a.zip",
+	    .want = "process.pretends"},
+	{"/srv/build/a b.txt", "x\n", .up = {"/usr/bin/make"}},
+	{"/srv/build/a b.txt", "x\n", .uid = 33, .up = {"/usr/bin/make"},
+	    .want = "process.pretends"}, /* no build of a service's */
+	{"/home/ci/tool/x.txt", "x\n", .fd = NULL}, /* allowed */
+	{"/usr/bin/dash", "sh\nx.txt\n", .script = "/home/ci/tool/x.txt"},
+	{"/usr/bin/dash", "/bin/sh\n.git/hooks/pre-commit\n",
+	    .script = "/srv/app/.git/hooks/pre-commit"},
+	/* -- hidden */
+	{"/usr/lib/.relocq", "x\n", .want = "process.volatile-exec"},
+	{"/usr/lib/.x/agent", "x\n", .want = "process.volatile-exec"},
+	{"/.x", "x\n", .want = "process.volatile-exec"},
+	{"/usr/bin/dash", "/bin/sh\n./agent\n",
+	    .script = "/opt/.x/agent", .want = "process.volatile-exec"},
+	{"/usr/bin/node", "node\n/srv/app/node_modules/.bin/x\n",
+	    .script = "/srv/app/node_modules/x/cli.js"},
+	{"/opt/app/.venv/bin/python3", "python\n", .fd = NULL},
+	{"/home/ann/.local/bin/x", "x\n", .uid = 1000, .owner = 1000},
+	{"/srv/home/ann/.local/bin/x", "x\n", .uid = 1000, .owner = 1000},
+	{"/srv/home/ann/.local/bin/x", "x\n", .uid = 0, .owner = 1000,
+	    .want = "process.volatile-exec"},
+	{"/usr/lib/.x/agent", "x\n", .uid = 1000, .owner = 1000,
+	    .want = "process.volatile-exec"},
+	{"/usr/lib/.x/helper", "x\n", .up = {"/usr/bin/dash",
+	    "/usr/bin/dpkg"}},
+	{"/opt/bin/.nfs000000000012ab0000000001", "x\n", .walk = true},
+	{"/opt/bin/.nfs000000000012ab0000000001", "x\n",
+	    .want = "process.volatile-exec"},
 	/* -- preload */
 	{"/usr/bin/id", "id\n", .preload = "/tmp/x.so",
 	    .want = "process.preload"},
@@ -243,6 +293,55 @@ test_rows(void **state)
 }
 
 static void
+test_what_deceives_is_said(void **state)
+{
+	struct row r = {"/usr/bin/dash", "/bin/sh\n./logo.png\n",
+	    .script = "/var/www/logo.png"};
+	struct process_seen s;
+	struct suspect out;
+
+	(void)state;
+	fill(&s, &r);
+	assert_true(suspect_exec(&s, &rules, &out));
+	assert_string_equal(out.text, "\"/var/www/logo.png\" runs: it is a "
+	    "script called like a picture (.png)");
+	assert_string_equal(out.object, "/var/www/logo.png");
+	r.exe = "/tmp/.x/a\xe2\x80\xaegnp.exe";
+	r.args = "x\n";
+	r.script = NULL;
+	fill(&s, &r);
+	assert_true(suspect_exec(&s, &rules, &out));
+	assert_string_equal(out.text, "\"/tmp/.x/a\\xe2\\x80\\xaegnp.exe\" "
+	    "runs: its name has a character that turns the direction of "
+	    "writing (U+202E)");
+	assert_int_equal(out.alsos, 1);
+	assert_string_equal(out.also[0], "process.volatile-exec");
+}
+
+static void
+test_a_script_that_ended(void **state)
+{
+	struct row r = {"/usr/bin/dash", "", .script = "/usr/lib/.x/agent"};
+	struct process_seen s;
+	struct suspect out;
+
+	(void)state;
+	fill(&s, &r);
+	assert_true(suspect_script(&s, &rules, &out));
+	assert_string_equal(out.kind, "process.volatile-exec");
+	r.script = "/var/www/logo.png";
+	fill(&s, &r);
+	assert_true(suspect_script(&s, &rules, &out));
+	assert_string_equal(out.kind, "process.pretends");
+	r.script = "/usr/bin/which";
+	fill(&s, &r);
+	assert_false(suspect_script(&s, &rules, &out));
+	r.script = "";
+	fill(&s, &r);
+	assert_false(suspect_script(&s, &rules, &out));
+}
+
+static void
 test_a_person_s_own_is_low_and_a_hidden_one_high(void **state)
 {
 	struct row r = {"/tmp/x", "./x\n", .fd = "ttt", .uid = 1000,
@@ -286,8 +385,12 @@ test_the_first_look_is_cheap(void **state)
 	} table[] = {
 		{"/usr/bin/ls", NEED_NOTHING},
 		{"/usr/lib/x/y", NEED_NOTHING},
-		{"/usr/bin/dash", NEED_ARGS | NEED_FDS | NEED_PARENT},
-		{"/usr/bin/python3.11", NEED_ARGS | NEED_FDS | NEED_PARENT},
+		{"/usr/lib/.x", NEED_ALL},
+		{"/usr/bin/ls ", NEED_ALL},
+		{"/usr/bin/dash", NEED_ARGS | NEED_FDS | NEED_PARENT |
+		    NEED_SCRIPT},
+		{"/usr/bin/python3.11", NEED_ARGS | NEED_FDS | NEED_PARENT |
+		    NEED_SCRIPT},
 		{"/tmp/ls", NEED_ALL},
 		{"/usr/bin/ls (deleted)", NEED_ALL},
 	};
@@ -375,6 +478,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_what_deceives_is_said),
+		cmocka_unit_test(test_a_script_that_ended),
 		cmocka_unit_test(test_a_person_s_own_is_low_and_a_hidden_one_high),
 		cmocka_unit_test(test_the_worst_is_told_with_the_rest_beside_it),
 		cmocka_unit_test(test_the_first_look_is_cheap),
