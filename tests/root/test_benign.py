@@ -288,7 +288,7 @@ def test_24_people_come_and_go(tree):
 def test_25_programs_in_folders_of_tools(tree):
     """Hidden folders and odd names that are usual: no place to hide in, nobody to deceive."""
     for path in ("/opt/app/.venv/bin/tool", "/srv/app/node_modules/.bin/tool", "/usr/lib/node_modules/x/node_modules/.bin/tool",
-                 "/srv/app/node_modules/.pnpm/x/bin/tool", "/srv/app/.git/hooks/post-merge", "/home/tester/.local/share/x/tool",
+                 "/srv/app/node_modules/.pnpm/x/bin/tool", "/home/tester/.local/share/x/tool",
                  "/nix/store/0a-x/bin/.tool-wrapped", "/opt/tool-1.2.run", "/opt/tool.x86_64", "/opt/Tool.AppImage", "/opt/tool.conf"):
         tree.sh("mkdir -p $(dirname %s); cp /bin/true %s; %s; %s" % (path, path, path, path))
         path = os.path.dirname(path) + "/s" + os.path.basename(path)
