@@ -21,6 +21,8 @@
 #include "common/proc/rights.h"
 #include "common/wire/frame.h"
 
+#define BEGIN_S 5 /* the enforcer has spoken by then, if it lives */
+
 /* Beyond what every process of ours has.  No capability at all. */
 static const struct syscall_rule calls[] = {
 	{"socket", "connections to the collector, witness tries, netlink"},
@@ -144,7 +146,8 @@ static int
 serve(const struct options *o, const Cordon__Settings *settings)
 {
 	struct network_options no = {.state_dir = o->state_dir,
-	    .settings = settings, .parent_fd = IPC_FD_PARENT};
+	    .settings = settings, .parent_fd = IPC_FD_PARENT,
+	    .begin_s = BEGIN_S};
 	struct network *n = NULL;
 	struct why why = {0};
 	int status = 1;

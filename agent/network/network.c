@@ -480,16 +480,36 @@ open_line(struct network *n, struct why *why)
 	return 0;
 }
 
+void
+network_begin(struct network *n)
+{
+	if (n->begun)
+		return;
+	n->begun = true;
+	evtimer_del(n->begin);
+	line_start(n->line);
+}
+
+static void
+on_begin(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what;
+	network_begin(arg);
+}
+
 static int
-open_events(struct network *n, struct why *why)
+open_events(struct network *n, unsigned int begin_s, struct why *why)
 {
 	const struct timeval tick = {.tv_sec = TICK_MS / 1000};
+	const struct timeval begin = {.tv_sec = begin_s};
 
 	n->flush = evtimer_new(n->base, on_flush, n);
 	n->tick = event_new(n->base, -1, EV_PERSIST, on_tick, n);
+	n->begin = evtimer_new(n->base, on_begin, n);
 	n->witness = witness_new(n->base, relay_witness, n);
-	if (n->flush == NULL || n->tick == NULL || n->witness == NULL ||
-	    event_add(n->tick, &tick) != 0)
+	if (n->flush == NULL || n->tick == NULL || n->begin == NULL ||
+	    n->witness == NULL || event_add(n->tick, &tick) != 0 ||
+	    evtimer_add(n->begin, &begin) != 0)
 		return why_set(why, ERR_NOMEM, "out of memory");
 	return 0;
 }
@@ -519,14 +539,13 @@ network_new(const struct network_options *o, struct network **out,
 		rc = why_set(why, ERR_NOMEM, "out of memory");
 	else if ((rc = renew_init(&n->renew, n->state_dir,
 	    n->settings->host_id, why)) == 0 &&
-	    (rc = open_events(n, why)) == 0 &&
+	    (rc = open_events(n, o->begin_s, why)) == 0 &&
 	    (rc = open_spool(n, why)) == 0 && (rc = open_line(n, why)) == 0)
 		rc = child_ready(n->parent, why);
 	if (rc != 0) {
 		network_free(&n);
 		return rc;
 	}
-	line_start(n->line);
 	*out = n;
 	return 0;
 }
@@ -549,6 +568,8 @@ network_free(struct network **np)
 		event_free(n->flush);
 	if (n->tick != NULL)
 		event_free(n->tick);
+	if (n->begin != NULL)
+		event_free(n->begin);
 	spool_close(&n->spool);
 	outbox_done(&n->up);
 	buf_done(&n->trees);

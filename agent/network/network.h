@@ -21,9 +21,13 @@ struct network_options {
 	const char *state_dir;		   /* lent */
 	const Cordon__Settings *settings;  /* lent */
 	int parent_fd;			   /* taken */
+	unsigned int begin_s; /* so long hello waits for the first state */
 };
 
-/* Opens the spool and the credential, tells the parent, begins to connect. */
+/*
+ * Opens the spool and the credential, tells the parent, begins to connect
+ * when the enforcer has said what is in force, or after BEGIN_S.
+ */
 int network_new(const struct network_options *o, struct network **n,
     struct why *why);
 void network_free(struct network **n);

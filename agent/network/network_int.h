@@ -76,6 +76,8 @@ struct network {
 	struct buf trees;	/* TreeList: for sensors that come later */
 	bool lists;		/* the collector has lists of packages */
 	struct event *flush, *tick;
+	struct event *begin; /* the line, even without a state */
+	bool begun;
 	int64_t flushed; /* boot: last write to disk */
 	int status;
 };
@@ -94,6 +96,8 @@ void network_server_time(struct network *n, int64_t ms);
 void network_renew(struct network *n);
 /* Send what can be sent now: results first, then signals. */
 void network_pump(struct network *n);
+/* Connect, unless begun: the enforcer has spoken, or was given its time. */
+void network_begin(struct network *n);
 /* Make signals durable and send them: at once, or in a moment. */
 void network_flush_now(struct network *n);
 void network_flush_soon(struct network *n);

@@ -128,6 +128,7 @@ on_state(void *arg, struct link *l, const uint8_t *payload, size_t len,
 		cordon__state__free_unpacked(n->state, NULL);
 	n->state = s;
 	line_set_isolated(n->line, network_isolated(n));
+	network_begin(n);
 	line_heartbeat_soon(n->line);
 	return 0;
 }

@@ -63,6 +63,7 @@ static struct {
 	struct conn *conn;
 	struct seen_list frames;
 	int hellos;
+	unsigned int begin_s; /* 0: connect at once */
 	char serial[42]; /* of the agent that came in last */
 	char end[256];	 /* why its connection ended */
 	bool welcome, beats, acks, renew;
@@ -419,7 +420,7 @@ static void
 start(void)
 {
 	struct network_options o = {.base = w.base, .state_dir = w.state,
-	    .settings = &w.settings};
+	    .settings = &w.settings, .begin_s = w.begin_s};
 	int fd[2];
 
 	assert_int_equal(link_pair(fd, &why), 0);

@@ -61,6 +61,48 @@ test_hello(void **state)
 	cordon__hello__free_unpacked(h, NULL);
 }
 
+/* Who does not know what is in force does not speak first. */
+static void
+test_hello_waits_for_the_enforcer(void **state)
+{
+	Cordon__State st = CORDON__STATE__INIT;
+	const struct seen *f;
+	Cordon__Hello *h;
+
+	(void)state;
+	w.begin_s = 3600;
+	start();
+	UNTIL(nth(&w.from_net, IPC_READY, 0) != NULL);
+	w.enforcer = join(IPC_PEER_ENFORCER, enforcer_table);
+	pause_ms(200);
+	assert_int_equal(w.hellos, 0);
+	st.epoch = 9;
+	st.profile = CORDON__PROFILE__PROFILE_STRICT;
+	ipc(w.enforcer, IPC_STATE, &st);
+	UNTIL((f = nth(&w.frames, FRAME_HELLO, 0)) != NULL);
+	h = cordon__hello__unpack(NULL, f->len, f->data);
+	assert_non_null(h);
+	assert_non_null(h->state);
+	assert_int_equal(h->state->epoch, 9);
+	cordon__hello__free_unpacked(h, NULL);
+}
+
+static void
+test_hello_does_not_wait_for_ever(void **state)
+{
+	const struct seen *f;
+	Cordon__Hello *h;
+
+	(void)state;
+	w.begin_s = 1;
+	start();
+	UNTIL((f = nth(&w.frames, FRAME_HELLO, 0)) != NULL);
+	h = cordon__hello__unpack(NULL, f->len, f->data);
+	assert_non_null(h);
+	assert_null(h->state);
+	cordon__hello__free_unpacked(h, NULL);
+}
+
 /* In the newest readiness frame. */
 static bool
 told_so(const char *id, bool ok, Cordon__ReadinessLevel level)
@@ -431,6 +473,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_hello),
+		T(test_hello_waits_for_the_enforcer),
+		T(test_hello_does_not_wait_for_ever),
 		T(test_readiness),
 		T(test_offences),
 		T(test_bad_welcome),
